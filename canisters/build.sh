@@ -1,0 +1,117 @@
+#!/usr/bin/env bash
+# Builds the sample canisters and puts them into a folder as <name>.wasm.
+#
+#   canisters/build.sh [FOLDER]        default: target/canisters of the project
+#
+# The standard library of wasm32-unknown-unknown comes from rustup where rustup has it or can fetch it, and
+# otherwise is built from source by Debian's packages; one line says which. The same toolchain gives the same
+# bytes wherever the project lies: no path of this machine gets into a module. Nothing is done when
+# every module is newer than every source.
+set -euo pipefail
+
+target=wasm32-unknown-unknown
+packages=(rustc-web cargo-web rust-web-src lld-22)
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
+root=$(dirname "$here")
+build=$root/target/canisters-build
+out=${1:-$root/target/canisters}
+mkdir -p "$out" "$build"
+out=$(cd "$out" && pwd -P)
+
+say() { echo "canisters: $*" >&2; }
+
+# The folder name of every member of the workspace is the name of its canister.
+names=()
+for manifest in "$here"/*/Cargo.toml; do
+    names+=("$(basename "$(dirname "$manifest")")")
+done
+
+is_up_to_date() {
+    local name newer
+    for name in "${names[@]}"; do
+        [ -f "$out/$name.wasm" ] || return 1
+        newer=$(find "$here" -newer "$out/$name.wasm" -type f \
+            \( -name '*.rs' -o -name '*.toml' -o -name 'Cargo.lock' -o -name 'build.sh' \) -print -quit)
+        [ -z "$newer" ] || return 1
+    done
+}
+
+# Is the target installed in rustup's active toolchain, now or after asking its server?
+rustup_has_target() {
+    command -v rustup >/dev/null && command -v cargo >/dev/null || return 1
+    if (cd "$here" && rustup target list --installed 2>/dev/null) | grep -qx "$target"; then
+        return 0
+    fi
+    say "asking rustup for $target (20 s at most)"
+    (cd "$here" && timeout 20 rustup target add "$target" >/dev/null 2>&1)
+}
+
+debian_is_installed() {
+    [ -x /usr/bin/rustc ] && [ -x /usr/bin/cargo ] && command -v wasm-ld-22 >/dev/null &&
+        [ -f "$(/usr/bin/rustc --print sysroot)/lib/rustlib/src/rust/library/Cargo.lock" ]
+}
+
+debian_has_target() {
+    debian_is_installed && return 0
+    [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || return 1
+    say "installing Debian packages: ${packages[*]}"
+    export DEBIAN_FRONTEND=noninteractive
+    apt-get update -qq >/dev/null && apt-get install -qq -y --no-install-recommends "${packages[@]}" >/dev/null || return 1
+    debian_is_installed
+}
+
+# Compiles with the given command; the folders of this machine get fixed names.
+compile() {
+    local sysroot=$1 cargo_home=${CARGO_HOME:-$HOME/.cargo} folder
+    shift
+    (cd "$here" && "$1" fetch --locked --quiet)
+    # Where several match, the last one counts.
+    local flags=(
+        "--remap-path-prefix=$here=/canisters"
+        "--remap-path-prefix=$cargo_home=/cargo"
+        "--remap-path-prefix=$sysroot/lib/rustlib/src/rust=/rust"
+    )
+    # Cargo names these folders after the registry or the mirror that it uses.
+    for folder in "$cargo_home"/registry/src/*/; do
+        flags+=("--remap-path-prefix=${folder%/}=/registry")
+    done
+    # A path may contain blanks, so the flags are separated by a character that is in none.
+    local IFS=$'\x1f'
+    export CARGO_ENCODED_RUSTFLAGS="${flags[*]}"
+    unset IFS
+    (cd "$here" && "$@" build --locked --release --quiet --target "$target" --target-dir "$build")
+}
+
+if is_up_to_date; then
+    say "up to date in $out"
+    exit 0
+fi
+
+# Modules get the time at which the build began, so that an edit during the build is not overlooked.
+started=$SECONDS
+stamp=$build/.started
+touch "$stamp"
+if rustup_has_target; then
+    say "building with rustup's toolchain: $(cd "$here" && rustc --version)"
+    compile "$(cd "$here" && rustc --print sysroot)" cargo
+elif debian_has_target; then
+    say "building with Debian's packages and a standard library from source: $(/usr/bin/rustc --version)"
+    export RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1 CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER=wasm-ld-22
+    compile "$(/usr/bin/rustc --print sysroot)" /usr/bin/cargo -Zbuild-std=std,panic_abort
+else
+    say "no toolchain can build for $target. Run one of these, then try again:"
+    say "  rustup target add $target"
+    say "  apt-get update && apt-get install --no-install-recommends ${packages[*]}     (as root, Debian)"
+    exit 1
+fi
+
+# A module that did not change keeps its file; a new one appears all at once.
+for name in "${names[@]}"; do
+    built=$build/$target/release/$name.wasm
+    if ! cmp -s "$built" "$out/$name.wasm"; then
+        install -m 644 "$built" "$out/.$name.wasm.$$"
+        mv "$out/.$name.wasm.$$" "$out/$name.wasm"
+    fi
+    touch -r "$stamp" "$out/$name.wasm"
+done
+say "built ${names[*]} in $((SECONDS - started)) s, in $out"

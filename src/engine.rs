@@ -1,0 +1,3 @@
+//! Who executes: the embedded engine.
+
+pub mod wasm;

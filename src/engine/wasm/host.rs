@@ -1,0 +1,365 @@
+//! What system functions see and change while one message executes.
+//!
+//! In: the message and the environment. Out: the effects, and what was read of the environment. One [`Host`] belongs to one
+//! warm instance and is reset for each message.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use candid::Principal;
+
+use crate::kernel::guest::{Env, Execution, Outgoing, Read, Trap};
+use crate::kernel::{Cycles, Input, MemoryId, Response};
+
+use super::ic0::Mode;
+use super::pages::{PAGE, PAGE_BITS, Root, Store as PageStore, WASM_PAGE};
+
+/// Bytes a reply or reject may have in replicated execution (semantics 1.2).
+pub const REPLY_MAX: usize = 2 * 1024 * 1024;
+/// Bytes a query's reply may have.
+pub const QUERY_REPLY_MAX: usize = 3 * 1024 * 1024;
+/// Wasm pages of stable memory that canloom offers: 8 GiB.
+pub const STABLE_PAGES_MAX: u64 = 131_072;
+
+/// The environment of the message, owned, with what was read of it.
+pub struct Surroundings {
+    own_id: Principal,
+    time_ns: u64,
+    caller: Principal,
+    answered: bool,
+    available: Cycles,
+    refunded: Cycles,
+    deadline_ns: u64,
+    instructions: u64,
+    balance: Cycles,
+    version: u64,
+    timer_ns: u64,
+    outstanding: Vec<Principal>,
+    reads: Vec<Read>,
+}
+
+/// What system functions need of the instance.
+#[derive(Clone, Copy, Default)]
+pub struct Parts {
+    /// The heap.
+    pub heap: Option<wasmtime::Memory>,
+    /// One byte a page of the heap, set when it was written to.
+    pub written: Option<wasmtime::Memory>,
+    /// Counter of instructions left.
+    pub left: Option<wasmtime::Global>,
+}
+
+/// State of one execution.
+pub struct Host {
+    /// Where the execution is.
+    pub mode: Mode,
+    /// Argument, or payload of the reply.
+    pub arg: Arc<[u8]>,
+    /// Reject that runs this callback.
+    pub reject: Option<(u8, Arc<str>)>,
+    /// Limit of instructions of this execution.
+    pub limit: u64,
+    /// Bytes appended to the reply.
+    pub reply: Vec<u8>,
+    /// The answer given in this execution.
+    pub response: Option<Response>,
+    /// Cycles accepted in this execution.
+    pub accepted: Cycles,
+    /// A call under construction.
+    pub call: Option<Outgoing>,
+    /// Calls performed.
+    pub requests: Vec<Outgoing>,
+    /// New global timer.
+    pub timer_ns: Option<u64>,
+    /// New certified data.
+    pub certified: Option<Vec<u8>>,
+    /// Lines printed.
+    pub log: Vec<String>,
+    /// Why the execution is being stopped, set by a system function.
+    pub trap: Option<Trap>,
+    /// What a system function asked for that is not offered.
+    pub unsupported: Option<String>,
+    /// Stable memory.
+    pub stable: Stable,
+    /// The instance's own parts, once it is there.
+    pub parts: Parts,
+    around: Surroundings,
+}
+
+impl Host {
+    /// A host with nothing to do yet.
+    pub fn new() -> Host {
+        let nobody = Principal::management_canister();
+        Host {
+            mode: Mode::Init,
+            arg: Arc::from([]),
+            reject: None,
+            limit: 0,
+            reply: Vec::new(),
+            response: None,
+            accepted: 0,
+            call: None,
+            requests: Vec::new(),
+            timer_ns: None,
+            certified: None,
+            log: Vec::new(),
+            trap: None,
+            unsupported: None,
+            stable: Stable::default(),
+            parts: Parts::default(),
+            around: Surroundings {
+                own_id: nobody,
+                time_ns: 0,
+                caller: nobody,
+                answered: false,
+                available: 0,
+                refunded: 0,
+                deadline_ns: 0,
+                instructions: 0,
+                balance: 0,
+                version: 0,
+                timer_ns: 0,
+                outstanding: Vec::new(),
+                reads: Vec::new(),
+            },
+        }
+    }
+
+    /// Prepares for a message.
+    pub fn reset(&mut self, mode: Mode, input: &Input<'_>, env: &Env<'_>, stable: (u64, Root), limit: u64) {
+        self.mode = mode;
+        self.limit = limit;
+        self.reject = None;
+        self.arg = match input {
+            Input::Init { arg } | Input::Call { arg, .. } | Input::Query { arg, .. } => Arc::from(*arg),
+            Input::Callback { response: Response::Reply(bytes), .. } => bytes.clone(),
+            Input::Callback { response: Response::Reject { code, text }, .. } => {
+                self.reject = Some((*code, text.clone()));
+                Arc::from([])
+            }
+            Input::Cleanup { .. } => Arc::from([]),
+        };
+        self.reply.clear();
+        self.response = None;
+        self.accepted = 0;
+        self.call = None;
+        self.requests.clear();
+        self.timer_ns = None;
+        self.certified = None;
+        self.log.clear();
+        self.trap = None;
+        self.unsupported = None;
+        self.stable.reset(stable);
+        let around = &mut self.around;
+        around.own_id = env.own_id;
+        around.time_ns = env.time_ns;
+        around.caller = env.caller;
+        around.answered = env.answered;
+        around.available = env.available;
+        around.refunded = env.refunded;
+        around.deadline_ns = env.deadline_ns;
+        around.instructions = env.instructions;
+        around.balance = env.balance;
+        around.version = env.version;
+        around.timer_ns = env.timer_ns;
+        around.outstanding.clear();
+        around.outstanding.extend_from_slice(env.outstanding);
+        around.reads.clear();
+    }
+
+    /// The effects, for a guest whose new state is `memory`; what a trap undoes is left out.
+    pub fn finish(&mut self, memory: MemoryId, trap: Option<Trap>, instructions: u64) -> Execution {
+        let returned = trap.is_none();
+        let requests = std::mem::take(&mut self.requests);
+        Execution {
+            memory,
+            response: self.response.take().filter(|_| returned),
+            requests: if returned { requests } else { Vec::new() },
+            accepted: if returned { self.accepted } else { 0 },
+            timer_ns: self.timer_ns.filter(|_| returned),
+            certified: self.certified.take().filter(|_| returned),
+            trap,
+            instructions,
+            log: std::mem::take(&mut self.log),
+            reads: std::mem::take(&mut self.around.reads),
+        }
+    }
+
+    fn note(&mut self, read: Read) {
+        if !self.around.reads.contains(&read) {
+            self.around.reads.push(read);
+        }
+    }
+
+    /// The canister's own id; fixed, so not a read.
+    pub fn own_id(&self) -> Principal {
+        self.around.own_id
+    }
+
+    /// `ic0.time`.
+    pub fn time_ns(&mut self) -> u64 {
+        self.note(Read::Time(self.around.time_ns));
+        self.around.time_ns
+    }
+
+    /// Caller of the call context.
+    pub fn caller(&mut self) -> Principal {
+        self.note(Read::Caller(self.around.caller));
+        self.around.caller
+    }
+
+    /// Whether the context has been answered, by this execution or before.
+    pub fn is_answered(&mut self) -> bool {
+        if self.response.is_some() {
+            return true;
+        }
+        self.note(Read::Answered(self.around.answered));
+        self.around.answered
+    }
+
+    /// Cycles that may still be accepted.
+    pub fn available(&mut self) -> Cycles {
+        if self.is_answered() {
+            return 0;
+        }
+        self.note(Read::Available(self.around.available));
+        self.around.available - self.accepted
+    }
+
+    /// Cycles that came back.
+    pub fn refunded(&mut self) -> Cycles {
+        self.note(Read::Refunded(self.around.refunded));
+        self.around.refunded
+    }
+
+    /// `ic0.msg_deadline`.
+    pub fn deadline_ns(&mut self) -> u64 {
+        self.note(Read::Deadline(self.around.deadline_ns));
+        self.around.deadline_ns
+    }
+
+    /// Instructions of earlier deliveries of the context.
+    pub fn instructions(&mut self) -> u64 {
+        self.note(Read::Instructions(self.around.instructions));
+        self.around.instructions
+    }
+
+    /// Balance after what this execution accepted and attached.
+    pub fn balance(&mut self) -> Cycles {
+        self.note(Read::Balance(self.around.balance));
+        let performed: Cycles = self.requests.iter().map(|request| request.cycles).sum();
+        let building = self.call.as_ref().map_or(0, |call| call.cycles);
+        (self.around.balance + self.accepted).saturating_sub(performed + building)
+    }
+
+    /// `ic0.canister_version`.
+    pub fn version(&mut self) -> u64 {
+        self.note(Read::Version(self.around.version));
+        self.around.version
+    }
+
+    /// The global timer as this execution sees it.
+    pub fn timer_ns(&mut self) -> u64 {
+        if let Some(timer_ns) = self.timer_ns {
+            return timer_ns;
+        }
+        self.note(Read::Timer(self.around.timer_ns));
+        self.around.timer_ns
+    }
+
+    /// Whether one more call to this callee fits into its queue.
+    pub fn fits(&mut self, callee: Principal) -> bool {
+        let sent = self.requests.iter().filter(|request| request.callee == callee).count() as u32;
+        let open = self.around.outstanding.iter().filter(|&&other| other == callee).count() as u32;
+        let needed = sent + 1;
+        let fits = crate::kernel::QUEUE_CAPACITY.saturating_sub(open) >= needed;
+        self.note(Read::Slots { callee, needed, fits });
+        fits
+    }
+}
+
+/// Stable memory as this execution sees it: the stored tree below, what it wrote above.
+#[derive(Default)]
+pub struct Stable {
+    pages: u64,
+    root: Option<Root>,
+    written: BTreeMap<u64, Box<[u8; PAGE]>>,
+    /// Pages of the stored tree that were asked for, copied in by the engine before they are read.
+    store: Option<Arc<std::sync::Mutex<PageStore>>>,
+}
+
+impl Stable {
+    /// Says where stored pages are found.
+    pub fn attach(&mut self, store: Arc<std::sync::Mutex<PageStore>>) {
+        self.store = Some(store);
+    }
+
+    fn reset(&mut self, (pages, root): (u64, Root)) {
+        self.pages = pages;
+        self.root = Some(root);
+        self.written.clear();
+    }
+
+    /// Size in wasm pages.
+    pub fn pages(&self) -> u64 {
+        self.pages
+    }
+
+    /// Grows; the old size, or `None` where that is refused.
+    pub fn grow(&mut self, more: u64) -> Option<u64> {
+        let old = self.pages;
+        let new = old.checked_add(more).filter(|&new| new <= STABLE_PAGES_MAX)?;
+        self.pages = new;
+        Some(old)
+    }
+
+    /// Whether a range lies inside.
+    pub fn holds(&self, offset: u64, size: u64) -> bool {
+        offset.checked_add(size).is_some_and(|end| end <= self.pages * WASM_PAGE as u64)
+    }
+
+    /// Reads a range that lies inside.
+    pub fn read(&self, offset: u64, out: &mut [u8]) {
+        let mut done = 0;
+        while done < out.len() {
+            let at = offset + done as u64;
+            let within = at as usize % PAGE;
+            let n = (PAGE - within).min(out.len() - done);
+            self.with_page(at >> PAGE_BITS, |page| out[done..done + n].copy_from_slice(&page[within..within + n]));
+            done += n;
+        }
+    }
+
+    /// Writes a range that lies inside.
+    pub fn write(&mut self, offset: u64, bytes: &[u8]) {
+        let mut done = 0;
+        while done < bytes.len() {
+            let at = offset + done as u64;
+            let within = at as usize % PAGE;
+            let n = (PAGE - within).min(bytes.len() - done);
+            let position = at >> PAGE_BITS;
+            if !self.written.contains_key(&position) {
+                let mut copy = Box::new([0; PAGE]);
+                self.with_page(position, |page| copy.copy_from_slice(page));
+                self.written.insert(position, copy);
+            }
+            let page = self.written.get_mut(&position).expect("bug in canloom: the page was just put there");
+            page[within..within + n].copy_from_slice(&bytes[done..done + n]);
+            done += n;
+        }
+    }
+
+    /// Pages written, by position.
+    pub fn written(&self) -> impl Iterator<Item = (u64, &[u8; PAGE])> {
+        self.written.iter().map(|(&at, page)| (at, page.as_ref()))
+    }
+
+    fn with_page(&self, position: u64, mut f: impl FnMut(&[u8; PAGE])) {
+        if let Some(page) = self.written.get(&position) {
+            return f(page);
+        }
+        let (Some(store), Some(root)) = (&self.store, self.root) else { return f(&[0; PAGE]) };
+        let store = store.lock().expect("bug in canloom: the page store was left locked");
+        f(store.page(store.page_at(root, position)));
+    }
+}

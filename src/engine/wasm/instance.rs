@@ -1,0 +1,263 @@
+//! A warm instance of a module, brought from state to state by writing only what differs.
+//!
+//! In: a state and a message. Out: the next state and how the execution ended. A message must find what a fresh instance
+//! with its memory and globals would find (semantics 1.4): everything else that an instance can change, tables and
+//! dropped segments, forces a new instance per message ([`super::rewrite::Rewritten::needs_fresh`]).
+
+use std::collections::HashMap;
+
+use wasmtime::{Global, Instance, Mutability, Ref, Store, Table, TypedFunc, Val, ValType};
+
+use crate::kernel::guest::Trap;
+use crate::kernel::{Function, MemoryId};
+
+use super::host::{Host, Parts};
+use super::module::Module;
+use super::pages::{Memory, PAGE, PAGE_BITS, Root, Store as PageStore};
+use super::rewrite::{LEFT, MEMORY, TABLE, WRITTEN, global_export};
+
+/// What to run.
+pub enum Entry<'a> {
+    /// An exported function without parameters.
+    Export(&'a str),
+    /// A function of table 0, with its environment.
+    Callback(Function),
+}
+
+/// An instance and the state it is in.
+pub struct Warm {
+    /// The wasmtime store; its data is the [`Host`].
+    pub store: Store<Host>,
+    instance: Instance,
+    parts: Parts,
+    table: Option<Table>,
+    globals: Vec<Global>,
+    exports: HashMap<String, TypedFunc<(), ()>>,
+    /// The state that memory and globals hold; pages marked as written differ from it.
+    current: MemoryId,
+}
+
+impl Warm {
+    /// A fresh instance, in the state of a fresh instance. `current` is that state where it is known already.
+    pub fn new(module: &Module, current: Option<MemoryId>, pages: &mut PageStore) -> Result<Warm, wasmtime::Error> {
+        let mut store = Store::new(module.pre.module().engine(), Host::new());
+        let instance = module.pre.instantiate(&mut store)?;
+        let parts = Parts {
+            heap: instance.get_memory(&mut store, MEMORY),
+            written: instance.get_memory(&mut store, WRITTEN),
+            left: instance.get_global(&mut store, LEFT),
+        };
+        store.data_mut().parts = parts;
+        let table = instance.get_table(&mut store, TABLE);
+        let globals = module.shape.globals.iter();
+        let globals = globals.filter_map(|&at| instance.get_global(&mut store, &global_export(at))).collect();
+        let exports = HashMap::new();
+        let mut warm = Warm { store, instance, parts, table, globals, exports, current: MemoryId(0) };
+        warm.current = current.unwrap_or_else(|| warm.capture_all(pages));
+        Ok(warm)
+    }
+
+    /// The state of a fresh instance.
+    pub fn current(&self) -> MemoryId {
+        self.current
+    }
+
+    /// Size of the heap in wasm pages.
+    pub fn heap_pages(&self) -> u64 {
+        self.parts.heap.map_or(0, |heap| heap.size(&self.store))
+    }
+
+    /// Grows the heap of a fresh instance to the size that a state needs.
+    pub fn grow_to(&mut self, pages: u64) -> Result<(), wasmtime::Error> {
+        let more = pages - self.heap_pages();
+        match self.parts.heap {
+            Some(heap) if more > 0 => heap.grow(&mut self.store, more).map(|_| ()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Writes what differs between the current state and another one of the same size.
+    pub fn restore(&mut self, target: MemoryId, pages: &PageStore) {
+        if self.current == target {
+            return;
+        }
+        let (from, to) = (pages.memory(self.current), pages.memory(target));
+        if let Some(heap) = self.parts.heap {
+            let data = heap.data_mut(&mut self.store);
+            pages.difference(from.heap, to.heap, &mut |at, page| {
+                let start = (at as usize) << PAGE_BITS;
+                // The current state may have been larger than the one that is restored.
+                if let Some(place) = data.get_mut(start..start + PAGE) {
+                    place.copy_from_slice(pages.page(page));
+                }
+            });
+        }
+        if from.globals != to.globals {
+            self.set_globals(&to.globals.clone());
+        }
+        self.current = target;
+    }
+
+    /// Runs an entry; `Err` holds what wasmtime says about the trap.
+    pub fn run(&mut self, entry: &Entry<'_>, limit: u64) -> Result<(), Stop> {
+        if let Some(left) = self.parts.left {
+            left.set(&mut self.store, Val::I64(limit as i64)).map_err(Stop::Wasm)?;
+        }
+        match entry {
+            Entry::Export(name) => {
+                let function = match self.exports.get(*name) {
+                    Some(function) => function.clone(),
+                    None => {
+                        let function = self.instance.get_typed_func(&mut self.store, name).map_err(Stop::Wasm)?;
+                        self.exports.insert((*name).to_string(), function.clone());
+                        function
+                    }
+                };
+                function.call(&mut self.store, ()).map_err(Stop::Wasm)
+            }
+            Entry::Callback(function) => self.run_callback(*function),
+        }
+    }
+
+    fn run_callback(&mut self, function: Function) -> Result<(), Stop> {
+        let missing = || Trap {
+            code: 513,
+            text: format!("Canister requested to invoke a non-existent Wasm function {} from table 0", function.index),
+        };
+        let violation = |what: &str| Stop::Trap(Trap { code: 504, text: format!("Canister violated contract: {what}") });
+        let entry = self.table.and_then(|table| table.get(&mut self.store, function.index));
+        match entry {
+            None => Err(Stop::Trap(missing())),
+            Some(Ref::Func(Some(callback))) => {
+                let callback = callback
+                    .typed::<u32, ()>(&self.store)
+                    .map_err(|_| violation("function invocation does not match its signature"))?;
+                callback.call(&mut self.store, function.env as u32).map_err(Stop::Wasm)
+            }
+            Some(_) => Err(violation("unexpected null function reference")),
+        }
+    }
+
+    /// Instructions left on the counter; negative where the limit was hit.
+    pub fn left(&mut self) -> i64 {
+        self.parts.left.and_then(|left| left.get(&mut self.store).i64()).unwrap_or(0)
+    }
+
+    /// Interns the state after an execution, looking only at pages that were written to, and makes it the current one.
+    pub fn capture(&mut self, pages: &mut PageStore) -> MemoryId {
+        let old = pages.memory(self.current).clone();
+        let mut changes = Vec::new();
+        if let (Some(heap), Some(written)) = (self.parts.heap, self.parts.written) {
+            let used = heap.data_size(&self.store) >> PAGE_BITS;
+            let marked = take_written(&mut written.data_mut(&mut self.store)[..used]);
+            let data = heap.data(&self.store);
+            for at in marked {
+                let start = at << PAGE_BITS;
+                let bytes: &[u8; PAGE] = data[start..start + PAGE].try_into().expect("a whole page");
+                let before = pages.page_at(old.heap, at as u64);
+                if pages.page(before) != bytes {
+                    changes.push((at as u64, pages.intern_page(bytes)));
+                }
+            }
+        }
+        let heap = pages.replace(old.heap, &changes);
+        let heap_pages = self.heap_pages();
+        let stable = &self.store.data().stable;
+        let (stable_pages, written): (u64, Vec<_>) = (stable.pages(), stable.written().collect());
+        let changes: Vec<(u64, u32)> = written.into_iter().map(|(at, page)| (at, pages.intern_page(page))).collect();
+        let stable = pages.replace(old.stable, &changes);
+        let globals = self.read_globals();
+        self.current = pages.intern(Memory { heap_pages, heap, stable_pages, stable, globals });
+        self.current
+    }
+
+    /// Undoes an execution: every page that was written to gets its old contents.
+    pub fn roll_back(&mut self, pages: &PageStore) {
+        let old = pages.memory(self.current);
+        if let (Some(heap), Some(written)) = (self.parts.heap, self.parts.written) {
+            let used = heap.data_size(&self.store) >> PAGE_BITS;
+            let marked = take_written(&mut written.data_mut(&mut self.store)[..used]);
+            let data = heap.data_mut(&mut self.store);
+            for at in marked {
+                let start = at << PAGE_BITS;
+                data[start..start + PAGE].copy_from_slice(pages.page(pages.page_at(old.heap, at as u64)));
+            }
+        }
+        let globals = old.globals.clone();
+        if self.read_globals() != globals {
+            self.set_globals(&globals);
+        }
+    }
+
+    /// Interns the whole memory, as it is after instantiation.
+    fn capture_all(&mut self, pages: &mut PageStore) -> MemoryId {
+        let mut changes = Vec::new();
+        if let Some(heap) = self.parts.heap {
+            for (at, bytes) in heap.data(&self.store).as_chunks::<PAGE>().0.iter().enumerate() {
+                let page = pages.intern_page(bytes);
+                if page != 0 {
+                    changes.push((at as u64, page));
+                }
+            }
+        }
+        let heap = pages.replace(Root::HEAP, &changes);
+        let heap_pages = self.heap_pages();
+        let globals = self.read_globals();
+        pages.intern(Memory { heap_pages, heap, stable_pages: 0, stable: Root::STABLE, globals })
+    }
+
+    fn read_globals(&mut self) -> Vec<u128> {
+        let store = &mut self.store;
+        self.globals.iter().map(|global| bits(&global.get(&mut *store))).collect()
+    }
+
+    fn set_globals(&mut self, values: &[u128]) {
+        for (global, &value) in self.globals.iter().zip(values) {
+            let ty = global.ty(&self.store);
+            debug_assert_eq!(ty.mutability(), Mutability::Var);
+            let value = match ty.content() {
+                ValType::I32 => Val::I32(value as i32),
+                ValType::I64 => Val::I64(value as i64),
+                ValType::F32 => Val::F32(value as u32),
+                ValType::F64 => Val::F64(value as u64),
+                _ => Val::V128(value.into()),
+            };
+            global.set(&mut self.store, value).expect("bug in canloom: a mutable global of this type");
+        }
+    }
+}
+
+/// How an execution was stopped.
+pub enum Stop {
+    /// Before any code ran.
+    Trap(Trap),
+    /// By wasmtime or by a system function.
+    Wasm(wasmtime::Error),
+}
+
+fn bits(value: &Val) -> u128 {
+    match value {
+        Val::I32(value) => u128::from(*value as u32),
+        Val::I64(value) => u128::from(*value as u64),
+        Val::F32(bits) => u128::from(*bits),
+        Val::F64(bits) => u128::from(*bits),
+        Val::V128(value) => value.as_u128(),
+        _ => unreachable!("bug in canloom: reference globals are refused at load"),
+    }
+}
+
+/// Positions of the bytes that are set, in order; clears them.
+fn take_written(written: &mut [u8]) -> Vec<usize> {
+    let mut marked = Vec::new();
+    let (chunks, rest) = written.as_chunks_mut::<64>();
+    for (at, chunk) in chunks.iter_mut().enumerate() {
+        if *chunk != [0; 64] {
+            marked.extend((0..64).filter(|&bit| chunk[bit] != 0).map(|bit| at * 64 + bit));
+            *chunk = [0; 64];
+        }
+    }
+    let base = chunks.len() * 64;
+    marked.extend((0..rest.len()).filter(|&at| rest[at] != 0).map(|at| base + at));
+    rest.fill(0);
+    marked
+}

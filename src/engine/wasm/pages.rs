@@ -1,0 +1,215 @@
+//! Canister states kept once: memories as trees of small pages, each distinct page and each distinct node stored a single
+//! time.
+//!
+//! In: the bytes that an execution wrote. Out: a [`MemoryId`], equal for equal states. Unchanged parts are shared, so a new
+//! state costs what it changed; two states are compared by their roots, and the difference of two states is found by
+//! walking only where their nodes differ.
+
+use crate::kernel::MemoryId;
+use crate::kernel::intern::{Interner, content_hash};
+
+/// Bytes of a page: small, so that a message which touches a few words of stack and heap stores little.
+pub const PAGE: usize = 256;
+/// log2 of [`PAGE`].
+pub const PAGE_BITS: u32 = 8;
+/// Bytes of a wasm page.
+pub const WASM_PAGE: usize = 65_536;
+
+const FAN: usize = 32;
+const FAN_BITS: u32 = 5;
+/// Levels of a tree: 32^5 pages are 8 GiB of heap; stable memory uses seven levels, 8 TiB.
+const HEAP_LEVELS: u32 = 5;
+const STABLE_LEVELS: u32 = 7;
+
+type Page = Box<[u8; PAGE]>;
+type Node = [u32; FAN];
+
+/// Root of a tree of pages. All-zero pages and nodes have id 0 at every level.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Root {
+    node: u32,
+    levels: u32,
+}
+
+impl Root {
+    /// Heap of zeros.
+    pub const HEAP: Root = Root { node: 0, levels: HEAP_LEVELS };
+    /// Stable memory of zeros.
+    pub const STABLE: Root = Root { node: 0, levels: STABLE_LEVELS };
+}
+
+/// All that a guest keeps between two messages.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Memory {
+    /// Size of the heap in wasm pages.
+    pub heap_pages: u64,
+    /// Contents of the heap.
+    pub heap: Root,
+    /// Size of stable memory in wasm pages.
+    pub stable_pages: u64,
+    /// Contents of stable memory.
+    pub stable: Root,
+    /// Mutable globals in order, as bits.
+    pub globals: Vec<u128>,
+}
+
+/// The store of one guest.
+pub struct Store {
+    pages: Interner<Page>,
+    nodes: Interner<Node>,
+    memories: Interner<Memory>,
+}
+
+impl Store {
+    /// A store that knows the page and the node of zeros.
+    pub fn new() -> Store {
+        let mut store = Store { pages: Interner::new(), nodes: Interner::new(), memories: Interner::new() };
+        assert_eq!(store.pages.intern(Box::new([0; PAGE])), 0, "bug in canloom: the first page is zero");
+        assert_eq!(store.nodes.intern([0; FAN]), 0, "bug in canloom: the first node is zero");
+        store
+    }
+
+    /// The id of a state.
+    pub fn intern(&mut self, memory: Memory) -> MemoryId {
+        MemoryId(self.memories.intern(memory))
+    }
+
+    /// The state of an id.
+    pub fn memory(&self, id: MemoryId) -> &Memory {
+        self.memories.value(id.0)
+    }
+
+    /// Number of distinct states, pages and nodes.
+    pub fn sizes(&self) -> (usize, usize, usize) {
+        (self.memories.len(), self.pages.len(), self.nodes.len())
+    }
+
+    /// The id of a page with these contents.
+    pub fn intern_page(&mut self, bytes: &[u8; PAGE]) -> u32 {
+        let hash = content_hash(&bytes[..]);
+        self.pages.intern_ref(bytes, hash, |bytes| Box::new(*bytes), |page, bytes| **page == *bytes)
+    }
+
+    /// Contents of a page.
+    pub fn page(&self, id: u32) -> &[u8; PAGE] {
+        self.pages.value(id)
+    }
+
+    /// Id of the page at a position.
+    pub fn page_at(&self, root: Root, at: u64) -> u32 {
+        let mut node = root.node;
+        for level in (0..root.levels).rev() {
+            if node == 0 {
+                return 0;
+            }
+            node = self.nodes.value(node)[slot(at, level)];
+        }
+        node
+    }
+
+    /// The tree with some pages replaced; `changes` are sorted by position.
+    pub fn replace(&mut self, root: Root, changes: &[(u64, u32)]) -> Root {
+        if changes.is_empty() {
+            return root;
+        }
+        Root { node: self.replace_below(root.node, root.levels - 1, changes), levels: root.levels }
+    }
+
+    fn replace_below(&mut self, node: u32, level: u32, changes: &[(u64, u32)]) -> u32 {
+        let mut children = *self.nodes.value(node);
+        let mut rest = changes;
+        while let Some(&(first, page)) = rest.first() {
+            let child = slot(first, level);
+            if level == 0 {
+                children[child] = page;
+                rest = &rest[1..];
+                continue;
+            }
+            let same = rest.partition_point(|&(at, _)| at >> (FAN_BITS * level) == first >> (FAN_BITS * level));
+            let (below, after) = rest.split_at(same);
+            children[child] = self.replace_below(children[child], level - 1, below);
+            rest = after;
+        }
+        self.nodes.intern(children)
+    }
+
+    /// Calls `visit(position, page in b)` for each page in which two trees of the same kind differ, in order.
+    pub fn difference(&self, a: Root, b: Root, visit: &mut dyn FnMut(u64, u32)) {
+        self.difference_below(a.node, b.node, a.levels, 0, visit);
+    }
+
+    fn difference_below(&self, a: u32, b: u32, levels: u32, base: u64, visit: &mut dyn FnMut(u64, u32)) {
+        if a == b {
+            return;
+        }
+        if levels == 0 {
+            return visit(base, b);
+        }
+        let (left, right) = (self.nodes.value(a), self.nodes.value(b));
+        for child in 0..FAN {
+            if left[child] != right[child] {
+                let base = (base << FAN_BITS) | child as u64;
+                self.difference_below(left[child], right[child], levels - 1, base, visit);
+            }
+        }
+    }
+
+    /// Hash of a state's contents, the same in every run.
+    pub fn fingerprint(&self, id: MemoryId) -> u128 {
+        let memory = self.memory(id);
+        let mut parts = vec![u128::from(memory.heap_pages), u128::from(memory.stable_pages)];
+        parts.extend(&memory.globals);
+        for (root, empty) in [(memory.heap, Root::HEAP), (memory.stable, Root::STABLE)] {
+            self.difference(empty, root, &mut |at, page| {
+                parts.push(u128::from(at));
+                parts.push(self.pages.hash(page));
+            });
+        }
+        content_hash(&parts)
+    }
+}
+
+fn slot(at: u64, level: u32) -> usize {
+    (at >> (FAN_BITS * level)) as usize & (FAN - 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeMap;
+
+    proptest! {
+        #[test]
+        fn a_tree_holds_what_was_put_in_and_differences_are_exact(
+            first in prop::collection::btree_map(0u64..40_000_000, 0u8..4, 0..40),
+            second in prop::collection::btree_map(0u64..40_000_000, 0u8..4, 0..40),
+        ) {
+            let mut store = Store::new();
+            let mut put = |root, pages: &BTreeMap<u64, u8>| {
+                let changes: Vec<(u64, u32)> =
+                    pages.iter().map(|(&at, &fill)| (at, store.intern_page(&[fill; PAGE]))).collect();
+                store.replace(root, &changes)
+            };
+            let a = put(Root::STABLE, &first);
+            let b = put(a, &second);
+            let mut expected = first.clone();
+            expected.extend(&second);
+            for (&at, &fill) in &expected {
+                prop_assert_eq!(store.page(store.page_at(b, at))[7], fill);
+            }
+            let mut seen = Vec::new();
+            store.difference(a, b, &mut |at, page| seen.push((at, store.page(page)[0])));
+            let wanted: Vec<(u64, u8)> = expected
+                .iter()
+                .map(|(&at, &fill)| (at, fill))
+                .filter(|&(at, fill)| first.get(&at).copied().unwrap_or(0) != fill)
+                .collect();
+            prop_assert_eq!(seen, wanted);
+            // The same contents by another way are the same tree.
+            let changes: Vec<(u64, u32)> =
+                expected.iter().map(|(&at, &fill)| (at, store.intern_page(&[fill; PAGE]))).collect();
+            prop_assert_eq!(store.replace(Root::STABLE, &changes), b);
+        }
+    }
+}

@@ -1,0 +1,241 @@
+//! A canister as the kernel sees it: a function from (state, message, environment) to (state, effects).
+//!
+//! The kernel knows nothing of wasm. A guest interns its own states and hands out [`MemoryId`]s; equal ids are equal
+//! states. Whatever a guest reads of the environment it must report in [`Execution::reads`], because executions are
+//! memoized on exactly that (design section 3).
+
+use std::sync::Arc;
+
+use candid::Principal;
+
+/// Amount of cycles.
+pub type Cycles = u128;
+
+/// A state of one guest, interned by that guest. Equal ids of the same guest are equal states.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct MemoryId(pub u32);
+
+/// A function of the guest with the environment it is to be called with: a table index and a pointer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Function {
+    /// Index in table 0. Not checked before it is called (semantics 1.2, `call_new`).
+    pub index: u64,
+    /// Argument of the call.
+    pub env: u64,
+}
+
+/// What a caller is answered with.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Response {
+    /// The callee's reply, as bytes.
+    Reply(Arc<[u8]>),
+    /// A reject with its code (1 to 6, interface specification "Reject codes") and text.
+    Reject {
+        /// 1 SYS_FATAL, 2 SYS_TRANSIENT, 3 DESTINATION_INVALID, 4 CANISTER_REJECT, 5 CANISTER_ERROR, 6 SYS_UNKNOWN.
+        code: u8,
+        /// The text that the caller sees.
+        text: Arc<str>,
+    },
+}
+
+/// What a guest is asked to execute.
+#[derive(Clone, Copy, Debug)]
+pub enum Input<'a> {
+    /// `canister_init`, on the state in which the module was loaded.
+    Init {
+        /// Candid argument.
+        arg: &'a [u8],
+    },
+    /// An update call, or a query method called in replicated mode (its state changes are discarded).
+    Call {
+        /// Name of the method.
+        method: &'a str,
+        /// Candid argument.
+        arg: &'a [u8],
+    },
+    /// A non-replicated query: an observation. State changes are discarded.
+    Query {
+        /// Name of the method.
+        method: &'a str,
+        /// Candid argument.
+        arg: &'a [u8],
+    },
+    /// The callback of a response.
+    Callback {
+        /// The reply or the reject function, as the response asks for.
+        function: Function,
+        /// What the callee, or the system in its place, answered.
+        response: &'a Response,
+    },
+    /// The cleanup function of a call whose callback trapped.
+    Cleanup {
+        /// The function registered by `call_on_cleanup`.
+        function: Function,
+    },
+}
+
+/// What an execution may read beside its own state and its message.
+pub struct Env<'a> {
+    /// The canister itself.
+    pub own_id: Principal,
+    /// Nanoseconds since 1970.
+    pub time_ns: u64,
+    /// Caller of the call context.
+    pub caller: Principal,
+    /// Whether the call context has responded already.
+    pub answered: bool,
+    /// Cycles that came with the call and were not accepted yet.
+    pub available: Cycles,
+    /// Cycles that came back with the response.
+    pub refunded: Cycles,
+    /// Deadline of the call context, 0 if it has none.
+    pub deadline_ns: u64,
+    /// Instructions that earlier deliveries of the call context executed.
+    pub instructions: u64,
+    /// The canister's balance.
+    pub balance: Cycles,
+    /// `ic0.canister_version`.
+    pub version: u64,
+    /// The global timer, 0 if it is not set.
+    pub timer_ns: u64,
+    /// Callees of the canister's open calls, one entry an open call.
+    pub outstanding: &'a [Principal],
+}
+
+/// One thing an execution read of its environment, with the value it saw. Part of the memo key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Read {
+    /// [`Env::time_ns`].
+    Time(u64),
+    /// [`Env::caller`].
+    Caller(Principal),
+    /// [`Env::answered`].
+    Answered(bool),
+    /// [`Env::available`].
+    Available(Cycles),
+    /// [`Env::refunded`].
+    Refunded(Cycles),
+    /// [`Env::deadline_ns`].
+    Deadline(u64),
+    /// [`Env::instructions`].
+    Instructions(u64),
+    /// [`Env::balance`].
+    Balance(Cycles),
+    /// [`Env::version`].
+    Version(u64),
+    /// [`Env::timer_ns`].
+    Timer(u64),
+    /// Whether at least `needed` calls to `callee` fit: only the answer was seen, not the number.
+    Slots {
+        /// Whom the call goes to.
+        callee: Principal,
+        /// How many slots this execution needs in all, this call included.
+        needed: u32,
+        /// What the kernel said.
+        fits: bool,
+    },
+}
+
+impl Env<'_> {
+    /// Whether an execution that made this read would see the same value here.
+    pub fn agrees(&self, read: &Read) -> bool {
+        match read {
+            Read::Time(seen) => *seen == self.time_ns,
+            Read::Caller(seen) => *seen == self.caller,
+            Read::Answered(seen) => *seen == self.answered,
+            Read::Available(seen) => *seen == self.available,
+            Read::Refunded(seen) => *seen == self.refunded,
+            Read::Deadline(seen) => *seen == self.deadline_ns,
+            Read::Instructions(seen) => *seen == self.instructions,
+            Read::Balance(seen) => *seen == self.balance,
+            Read::Version(seen) => *seen == self.version,
+            Read::Timer(seen) => *seen == self.timer_ns,
+            Read::Slots { callee, needed, fits } => (self.free_slots(callee) >= *needed) == *fits,
+        }
+    }
+
+    /// How many more calls to this callee fit into its queue (semantics 4.4).
+    pub fn free_slots(&self, callee: &Principal) -> u32 {
+        let open = self.outstanding.iter().filter(|other| *other == callee).count() as u32;
+        super::QUEUE_CAPACITY.saturating_sub(open)
+    }
+}
+
+/// Why an execution was undone.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Trap {
+    /// Number of the IC error code: 503 for IC0503.
+    pub code: u16,
+    /// Description without the code and without the canister's name.
+    pub text: String,
+}
+
+/// A call that an execution made with `call_perform`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outgoing {
+    /// Whom it goes to.
+    pub callee: Principal,
+    /// Name of the method.
+    pub method: String,
+    /// Candid argument.
+    pub arg: Vec<u8>,
+    /// Cycles attached.
+    pub cycles: Cycles,
+    /// Seconds after which a bounded-wait call may end in SYS_UNKNOWN; `None`: guaranteed response.
+    pub timeout_s: Option<u32>,
+    /// Called with a reply.
+    pub on_reply: Function,
+    /// Called with a reject.
+    pub on_reject: Function,
+    /// Called when the callback traps.
+    pub on_cleanup: Option<Function>,
+}
+
+/// What one execution did.
+#[derive(Clone, Debug)]
+pub struct Execution {
+    /// The state after it; the state before it if it trapped.
+    pub memory: MemoryId,
+    /// `None`: it returned.
+    pub trap: Option<Trap>,
+    /// Its answer, if it gave one and returned.
+    pub response: Option<Response>,
+    /// The calls it made, in order; empty if it trapped.
+    pub requests: Vec<Outgoing>,
+    /// Cycles it accepted.
+    pub accepted: Cycles,
+    /// New value of the global timer, where it set one (0: deactivated).
+    pub timer_ns: Option<u64>,
+    /// New certified data, where it set some.
+    pub certified: Option<Vec<u8>>,
+    /// Wasm instructions executed.
+    pub instructions: u64,
+    /// Lines of `debug_print`, kept even if it trapped.
+    pub log: Vec<String>,
+    /// What it read of its environment.
+    pub reads: Vec<Read>,
+}
+
+/// A canister, executing one message at a time.
+pub trait Guest {
+    /// Runs one message to its end or to its next await, on the given state.
+    ///
+    /// A trap is a value, not an error.
+    ///
+    /// # Errors
+    /// A text where this guest cannot tell what the IC would do: a system function or a limit it does not offer.
+    fn execute(&mut self, memory: MemoryId, input: Input<'_>, env: &Env<'_>) -> Result<Execution, String>;
+
+    /// Whether the module can see [`Env::instructions`]; if not they are kept out of the world.
+    fn sees_instructions(&self) -> bool {
+        false
+    }
+
+    /// Whether the module can see [`Env::version`]; if not it is kept out of the world.
+    fn sees_version(&self) -> bool {
+        false
+    }
+
+    /// Content hash of a state, the same in every run.
+    fn fingerprint(&self, memory: MemoryId) -> u128;
+}

@@ -1,0 +1,142 @@
+//! Executions are run once: `(canister, state, message, what it reads) -> effects`.
+//!
+//! In: an execution as the guest reports it. Out: its [`Effects`], with everything interned. Only what an execution read of
+//! its environment is part of the key; the same state and message may therefore hold several entries.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use candid::Principal;
+use xxhash_rust::xxh3::Xxh3Builder;
+
+use super::guest::{Cycles, Env, Execution, Function, Input, MemoryId, Read, Trap};
+use super::{Kernel, Unsupported};
+
+/// What an execution does to the world.
+#[derive(Debug)]
+pub struct Effects {
+    /// State after it (before it, if it trapped).
+    pub memory: MemoryId,
+    /// Why it was undone.
+    pub trap: Option<Trap>,
+    /// Its answer, interned.
+    pub response: Option<u32>,
+    /// The calls it made, in order.
+    pub sent: Vec<Sent>,
+    /// Cycles it accepted.
+    pub accepted: Cycles,
+    /// New global timer.
+    pub timer_ns: Option<u64>,
+    /// New certified data, interned.
+    pub certified: Option<u32>,
+    /// Wasm instructions executed.
+    pub instructions: u64,
+    /// Lines of `debug_print`.
+    pub log: Vec<String>,
+}
+
+/// A call that an execution made.
+#[derive(Debug)]
+pub struct Sent {
+    /// The canister, if the scenario has it.
+    pub callee: Option<u16>,
+    /// Its id.
+    pub callee_id: Principal,
+    /// Interned message.
+    pub message: u32,
+    /// Cycles attached.
+    pub cycles: Cycles,
+    /// Seconds of a bounded wait.
+    pub timeout_s: Option<u32>,
+    /// Called with a reply.
+    pub on_reply: Function,
+    /// Called with a reject.
+    pub on_reject: Function,
+    /// Called when the callback traps.
+    pub on_cleanup: Option<Function>,
+    /// Which faults of the plan match: bit i for fault i.
+    pub faults: u32,
+}
+
+struct Entry {
+    reads: Vec<Read>,
+    effects: Arc<Effects>,
+}
+
+/// The table of executions, observations included.
+#[derive(Default)]
+pub struct Memo {
+    entries: HashMap<(u16, MemoryId, u32), Vec<Entry>, Xxh3Builder>,
+}
+
+impl Kernel {
+    /// Executes a message, or looks up what it did when it ran before and saw the same.
+    pub(super) fn execute(
+        &mut self,
+        canister: u16,
+        memory: MemoryId,
+        message: u32,
+        env: &Env<'_>,
+    ) -> Result<Arc<Effects>, Unsupported> {
+        let key = (canister, memory, message);
+        if let Some(found) = lookup(self.memo.entries.get(&key), env) {
+            return Ok(found);
+        }
+        let input = self.tables.input(message);
+        let is_query = matches!(input, Input::Query { .. });
+        let guest = &mut self.guests[usize::from(canister)];
+        let mut execution =
+            guest.execute(memory, input, env).map_err(|what| Unsupported { canister: env.own_id, what })?;
+        if is_query {
+            self.counters.queries += 1;
+        } else {
+            self.counters.executions += 1;
+        }
+        let reads = std::mem::take(&mut execution.reads);
+        let effects = Arc::new(self.intern_effects(canister, execution));
+        let entry = Entry { reads, effects: effects.clone() };
+        self.memo.entries.entry(key).or_default().push(entry);
+        Ok(effects)
+    }
+
+    fn intern_effects(&mut self, canister: u16, execution: Execution) -> Effects {
+        let mut sent = Vec::with_capacity(execution.requests.len());
+        for outgoing in execution.requests {
+            let callee = self.canister(&outgoing.callee);
+            let faults = self.matching_faults(canister, callee, &outgoing.method);
+            sent.push(Sent {
+                callee,
+                callee_id: outgoing.callee,
+                message: self.tables.intern_call(&outgoing.method, &outgoing.arg),
+                cycles: outgoing.cycles,
+                timeout_s: outgoing.timeout_s,
+                on_reply: outgoing.on_reply,
+                on_reject: outgoing.on_reject,
+                on_cleanup: outgoing.on_cleanup,
+                faults,
+            });
+        }
+        Effects {
+            memory: execution.memory,
+            trap: execution.trap,
+            response: execution.response.map(|response| self.tables.responses.intern(response)),
+            sent,
+            accepted: execution.accepted,
+            timer_ns: execution.timer_ns,
+            certified: execution.certified.map(|data| self.tables.blobs.intern(Arc::from(data))),
+            instructions: execution.instructions,
+            log: execution.log,
+        }
+    }
+
+    fn matching_faults(&self, caller: u16, callee: Option<u16>, method: &str) -> u32 {
+        let matches = |edge: &(u16, u16, String)| edge.0 == caller && Some(edge.1) == callee && edge.2 == method;
+        let bits = self.faults.iter().enumerate().filter(|(_, fault)| matches(&fault.edge)).map(|(at, _)| 1 << at);
+        bits.sum()
+    }
+}
+
+fn lookup(entries: Option<&Vec<Entry>>, env: &Env<'_>) -> Option<Arc<Effects>> {
+    let entry = entries?.iter().find(|entry| entry.reads.iter().all(|read| env.agrees(read)))?;
+    Some(entry.effects.clone())
+}

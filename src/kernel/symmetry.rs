@@ -1,0 +1,109 @@
+//! Interchangeable calls in canonical form: equal calls are sorted by progress.
+//!
+//! Two instances of one entry with the same caller, method and argument can be exchanged: nothing in a world names them
+//! but their position. The permutation moves the whole subtree of a call, and its requests in the queues with it. Outside
+//! observers can tell them apart only by name, so the report undoes the permutations along a path
+//! ([`Permutation::then`]).
+
+use std::cmp::Ordering;
+
+use super::world::{NOT_STARTED, World};
+use super::{CallSpec, Kernel};
+
+/// Where each call instance went: position `i` holds the new number of call `i`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Permutation(Vec<u32>);
+
+impl Permutation {
+    /// Every call stays.
+    pub fn identity(calls: usize) -> Permutation {
+        Permutation((0..calls as u32).collect())
+    }
+
+    /// First `self`, then `next`.
+    pub fn then(&self, next: &Permutation) -> Permutation {
+        Permutation(self.0.iter().map(|&at| next.0[at as usize]).collect())
+    }
+
+    /// Which call has gone to this number.
+    pub fn original(&self, call: u32) -> u32 {
+        self.0.iter().position(|&at| at == call).map_or(call, |at| at as u32)
+    }
+}
+
+/// Sets of two or more call instances that can be exchanged for each other.
+pub fn groups(calls: &[CallSpec]) -> Vec<Vec<usize>> {
+    let mut groups: Vec<Vec<usize>> = Vec::new();
+    for (at, call) in calls.iter().enumerate() {
+        let same = |other: &CallSpec| {
+            other.entry == call.entry
+                && other.caller == call.caller
+                && other.canister == call.canister
+                && other.method == call.method
+                && other.arg == call.arg
+                && other.after == call.after
+        };
+        // An instance that only some of another call's instances wait for could be told apart; `after` always names all
+        // instances of an entry with one caller, so this cannot happen between members of one group.
+        match groups.iter_mut().find(|group| same(&calls[group[0]])) {
+            Some(group) => group.push(at),
+            None => groups.push(vec![at]),
+        }
+    }
+    groups.retain(|group| group.len() > 1);
+    groups
+}
+
+impl Kernel {
+    /// Brings a world into canonical form; returns where each call went, or `None` if all stayed.
+    pub fn canonicalize(&self, world: &mut World) -> Option<Permutation> {
+        let mut moved: Option<Vec<u32>> = None;
+        for group in &self.groups {
+            let mut order = group.clone();
+            order.sort_by(|&a, &b| self.compare(world, a, b));
+            if order == *group {
+                continue;
+            }
+            let moved = moved.get_or_insert_with(|| (0..world.calls.len() as u32).collect());
+            for (&to, &from) in group.iter().zip(&order) {
+                moved[from] = to as u32;
+            }
+        }
+        let moved = moved?;
+        let trees = world.calls.clone();
+        for (from, &to) in moved.iter().enumerate() {
+            world.calls[to as usize] = trees[from];
+        }
+        for queued in &mut world.queue {
+            queued.call = moved[queued.call as usize];
+        }
+        Some(Permutation(moved))
+    }
+
+    /// How many interchangeable calls that have not started this one stands for; 0 if an equal one with a lower number
+    /// stands for it.
+    pub(super) fn start_multiplicity(&self, world: &World, call: usize) -> u32 {
+        let Some(group) = self.groups.iter().find(|group| group.contains(&call)) else { return 1 };
+        let mut waiting = group.iter().filter(|&&other| world.calls[other] == NOT_STARTED);
+        if waiting.next() == Some(&call) { 1 + waiting.count() as u32 } else { 0 }
+    }
+
+    /// Order of two interchangeable calls: started before not started, then by content, then by place in the queues.
+    ///
+    /// Equal trees differ at most in where their requests wait, and no two wait in the same place; so calls that compare
+    /// equal are equal.
+    fn compare(&self, world: &World, a: usize, b: usize) -> Ordering {
+        let (x, y) = (world.calls[a], world.calls[b]);
+        if x == NOT_STARTED || y == NOT_STARTED {
+            return (x == NOT_STARTED).cmp(&(y == NOT_STARTED));
+        }
+        if x != y {
+            return self.tables.trees.hash(x).cmp(&self.tables.trees.hash(y)).then(x.cmp(&y));
+        }
+        let places = |call: usize| {
+            let ours = move |(at, queued): (usize, &super::world::Queued)| (queued.call as usize == call).then_some(at);
+            world.queue.iter().enumerate().filter_map(ours)
+        };
+        places(a).cmp(places(b))
+    }
+}

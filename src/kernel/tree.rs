@@ -1,0 +1,146 @@
+//! One call with everything it caused: its open call contexts and its outstanding requests.
+//!
+//! A [`CallTree`] holds no name of its own call instance, so the same progress of two interchangeable calls is the same
+//! value, interned once, and moving a call's subtree to another instance is a change of one number in the world.
+
+use crate::schedule::Path;
+
+use super::guest::{Cycles, Function};
+
+/// An interned message: [`super::Message`].
+pub type MessageId = u32;
+/// An interned response.
+pub type ResponseId = u32;
+
+/// Progress of one call instance. The default value: started and nothing left of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct CallTree {
+    /// Open call contexts, sorted by path; the call's own has the empty path.
+    pub contexts: Vec<Context>,
+    /// Outstanding requests, sorted by path.
+    pub requests: Vec<Request>,
+    /// How the call itself was answered.
+    pub answer: Option<ResponseId>,
+}
+
+/// A call context: one call with all its deliveries on one canister (interface specification "Call contexts").
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Context {
+    /// Path of the request that opened it.
+    pub path: Path,
+    /// Where it runs.
+    pub canister: u16,
+    /// Who called; an interned principal.
+    pub caller: u32,
+    /// Whether it has responded.
+    pub answered: bool,
+    /// Cycles received and not accepted.
+    pub available: Cycles,
+    /// Deadline of the call, 0 for a guaranteed response.
+    pub deadline_ns: u64,
+    /// Instructions so far, 0 unless the canister can see them.
+    pub instructions: u64,
+}
+
+/// A request that still matters: it may start, or its caller waits for the response.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Request {
+    /// Its name below the call instance.
+    pub path: Path,
+    /// The canister that sent it.
+    pub caller: u16,
+    /// The canister it goes to.
+    pub callee: u16,
+    /// The message, as long as it waits in its pair's queue.
+    pub queued: Option<MessageId>,
+    /// Cycles travelling with it, as long as it waits.
+    pub cycles: Cycles,
+    /// The caller's half; `None` once the callback has run: then the request has expired and only may still start.
+    pub callback: Option<Callback>,
+    /// Which faults of the scenario match its edge: bit i for fault i.
+    pub faults: u32,
+}
+
+/// The caller's half of an outstanding call.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Callback {
+    /// Position in [`CallTree::contexts`] of the context that waits.
+    pub context: u16,
+    /// Called with a reply.
+    pub on_reply: Function,
+    /// Called with a reject.
+    pub on_reject: Function,
+    /// Called when the callback traps.
+    pub on_cleanup: Option<Function>,
+    /// Cycles sent with the call: a refund is never more.
+    pub sent: Cycles,
+    /// Deadline of a bounded-wait call, 0 for a guaranteed response.
+    pub deadline_ns: u64,
+    /// The response in flight, once there is one.
+    pub response: Option<InFlight>,
+    /// Whether the call ended in SYS_UNKNOWN: the real response, if any comes, is dropped.
+    pub expired: bool,
+}
+
+/// A response on its way to the caller.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct InFlight {
+    /// What it says.
+    pub response: ResponseId,
+    /// Cycles that come back with it.
+    pub refund: Cycles,
+}
+
+impl Request {
+    /// Whether nobody waits for the answer of this queued request any more, or only for a code 6 that is on its way.
+    pub fn is_expired(&self) -> bool {
+        self.callback.as_ref().is_none_or(|callback| callback.expired)
+    }
+}
+
+impl CallTree {
+    /// Whether something of this call can or must still happen; an expired request that nobody waits for does not count.
+    pub fn is_busy(&self) -> bool {
+        !self.contexts.is_empty() || self.requests.iter().any(|request| request.callback.is_some())
+    }
+
+    /// Adds a context in order of paths; returns its position.
+    pub fn open_context(&mut self, context: Context) -> usize {
+        let at = self.contexts.partition_point(|other| other.path < context.path);
+        self.contexts.insert(at, context);
+        for callback in self.requests.iter_mut().filter_map(|request| request.callback.as_mut()) {
+            if usize::from(callback.context) >= at {
+                callback.context += 1;
+            }
+        }
+        at
+    }
+
+    /// Removes a context that no callback belongs to any more.
+    pub fn close_context(&mut self, at: usize) {
+        self.contexts.remove(at);
+        for callback in self.requests.iter_mut().filter_map(|request| request.callback.as_mut()) {
+            assert!(usize::from(callback.context) != at, "bug in canloom: a context with open callbacks was closed");
+            if usize::from(callback.context) > at {
+                callback.context -= 1;
+            }
+        }
+    }
+
+    /// Adds a request in order of paths.
+    pub fn add_request(&mut self, request: Request) {
+        let at = self.requests.partition_point(|other| other.path < request.path);
+        self.requests.insert(at, request);
+    }
+
+    /// Position of the request with this path.
+    pub fn request(&self, path: &Path) -> Option<usize> {
+        self.requests.binary_search_by(|request| request.path.cmp(path)).ok()
+    }
+
+    /// Number of callbacks that belong to a context.
+    pub fn outstanding(&self, context: usize) -> usize {
+        let belongs = |request: &&Request| request.callback.as_ref().is_some_and(|c| usize::from(c.context) == context);
+        self.requests.iter().filter(belongs).count()
+    }
+}

@@ -1,0 +1,183 @@
+//! The world: the whole state of the system as a value.
+//!
+//! In: deliveries and faults change a copy. Out: a canonical byte string, equal for equal worlds, from which the world can
+//! be read back. Backtracking keeps the old value; nothing is undone.
+
+use std::ops::Range;
+
+use crate::schedule::Path;
+
+use super::guest::MemoryId;
+
+/// Id of the tree of a call that has not started.
+pub const NOT_STARTED: u32 = 0;
+
+/// State of one canister: what its guest holds and what the system holds for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct CanisterState {
+    /// Memory, globals and stable memory, interned by the guest.
+    pub memory: MemoryId,
+    /// Interned [`super::SystemState`].
+    pub system: u32,
+}
+
+/// A request waiting in the queue of its pair of canisters.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Queued {
+    /// Sender and receiver.
+    pub pair: (u16, u16),
+    /// Call instance it belongs to.
+    pub call: u32,
+    /// Its path below that call.
+    pub path: Path,
+}
+
+/// Everything that the future depends on.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct World {
+    /// One per canister.
+    pub canisters: Vec<CanisterState>,
+    /// One interned [`super::CallTree`] per call instance; [`NOT_STARTED`] before its start.
+    pub calls: Vec<u32>,
+    /// Waiting requests, sorted by pair; within a pair in the order in which they were sent.
+    pub queue: Vec<Queued>,
+    /// How often each fault of the scenario has happened.
+    pub faults: Vec<u8>,
+    /// Nanoseconds since 1970.
+    pub time_ns: u64,
+}
+
+impl World {
+    /// Number of faults that have happened.
+    pub fn faulted(&self) -> u32 {
+        self.faults.iter().map(|&n| u32::from(n)).sum()
+    }
+
+    /// Number of calls that have started.
+    pub fn started(&self) -> u32 {
+        self.calls.iter().filter(|&&tree| tree != NOT_STARTED).count() as u32
+    }
+
+    /// Appends a request to its pair's queue.
+    pub fn enqueue(&mut self, queued: Queued) {
+        let at = self.queue.partition_point(|other| other.pair <= queued.pair);
+        self.queue.insert(at, queued);
+    }
+
+    /// Position of a request in the queue.
+    pub fn position(&self, call: u32, path: &Path) -> Option<usize> {
+        self.queue.iter().position(|queued| queued.call == call && queued.path == *path)
+    }
+
+    /// The part of the queue that holds the requests of one pair, first in first.
+    pub fn pair(&self, pair: (u16, u16)) -> Range<usize> {
+        let start = self.queue.partition_point(|queued| queued.pair < pair);
+        let end = self.queue.partition_point(|queued| queued.pair <= pair);
+        start..end
+    }
+
+    /// The world as bytes: equal exactly for equal worlds. The shape (numbers of canisters, calls, faults) is fixed by the
+    /// scenario and not repeated.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        out.clear();
+        for canister in &self.canisters {
+            out.extend_from_slice(&canister.memory.0.to_le_bytes());
+            out.extend_from_slice(&canister.system.to_le_bytes());
+        }
+        for tree in &self.calls {
+            out.extend_from_slice(&tree.to_le_bytes());
+        }
+        out.extend_from_slice(&self.faults);
+        out.extend_from_slice(&self.time_ns.to_le_bytes());
+        for queued in &self.queue {
+            out.extend_from_slice(&queued.pair.0.to_le_bytes());
+            out.extend_from_slice(&queued.pair.1.to_le_bytes());
+            out.extend_from_slice(&queued.call.to_le_bytes());
+            out.extend_from_slice(&(queued.path.depth() as u16).to_le_bytes());
+            for segment in queued.path.segments() {
+                out.extend_from_slice(&segment.to_le_bytes());
+            }
+        }
+    }
+
+    /// Reads back what [`World::encode`] wrote for a world of this shape.
+    pub fn decode(bytes: &[u8], canisters: usize, calls: usize, faults: usize) -> World {
+        let mut reader = Reader(bytes);
+        let canisters = (0..canisters)
+            .map(|_| CanisterState { memory: MemoryId(reader.u32()), system: reader.u32() })
+            .collect();
+        let calls = (0..calls).map(|_| reader.u32()).collect();
+        let faults = reader.take(faults).to_vec();
+        let time_ns = u64::from_le_bytes(reader.take(8).try_into().expect("eight bytes"));
+        let mut queue = Vec::new();
+        while !reader.0.is_empty() {
+            let pair = (reader.u16(), reader.u16());
+            let call = reader.u32();
+            let depth = reader.u16();
+            let segments: Vec<u32> = (0..depth).map(|_| reader.u32()).collect();
+            queue.push(Queued { pair, call, path: Path::from_segments(&segments) });
+        }
+        World { canisters, calls, queue, faults, time_ns }
+    }
+}
+
+struct Reader<'a>(&'a [u8]);
+
+impl<'a> Reader<'a> {
+    fn take(&mut self, n: usize) -> &'a [u8] {
+        let (head, tail) = self.0.split_at(n);
+        self.0 = tail;
+        head
+    }
+
+    fn u32(&mut self) -> u32 {
+        u32::from_le_bytes(self.take(4).try_into().expect("four bytes"))
+    }
+
+    fn u16(&mut self) -> u16 {
+        u16::from_le_bytes(self.take(2).try_into().expect("two bytes"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn arbitrary_world() -> impl Strategy<Value = World> {
+        let queued = (0u16..3, 0u16..3, 0u32..4, prop::collection::vec(1u32..9, 0..9));
+        (
+            prop::collection::vec((any::<u32>(), any::<u32>()), 3),
+            prop::collection::vec(any::<u32>(), 4),
+            prop::collection::vec(queued, 0..6),
+            prop::collection::vec(any::<u8>(), 2),
+            any::<u64>(),
+        )
+            .prop_map(|(canisters, calls, queue, faults, time_ns)| {
+                let canisters =
+                    canisters.into_iter().map(|(m, system)| CanisterState { memory: MemoryId(m), system }).collect();
+                let mut world = World { canisters, calls, queue: Vec::new(), faults, time_ns };
+                for (a, b, call, path) in queue {
+                    world.enqueue(Queued { pair: (a, b), call, path: Path::from_segments(&path) });
+                }
+                world
+            })
+    }
+
+    proptest! {
+        #[test]
+        fn a_world_survives_its_bytes(world in arbitrary_world()) {
+            let mut bytes = Vec::new();
+            world.encode(&mut bytes);
+            prop_assert_eq!(World::decode(&bytes, 3, 4, 2), world);
+        }
+
+        #[test]
+        fn distinct_worlds_have_distinct_bytes(a in arbitrary_world(), b in arbitrary_world()) {
+            let (mut x, mut y) = (Vec::new(), Vec::new());
+            a.encode(&mut x);
+            b.encode(&mut y);
+            prop_assert_eq!(x == y, a == b);
+        }
+    }
+}

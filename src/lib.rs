@@ -1,0 +1,7 @@
+//! canloom finds, explains and regression-tests await-point bugs in Internet Computer canisters, on their real wasm.
+#![forbid(unsafe_code)]
+pub mod engine;
+pub mod kernel;
+pub mod scenario;
+pub mod schedule;
+pub mod trace;

@@ -1,0 +1,165 @@
+//! Scenarios: what is set up and asked, read from a TOML file of format 1.
+//!
+//! In goes a path, out comes a [`Scenario`] in which every name is an index, every principal is decided and every Candid
+//! argument is encoded; or an error with line, column and remedy. Nothing else of a scenario is looked at again later.
+//! Left out: the wasm modules, which the engine opens, and whether a method exists where there is no `did`.
+//!
+//! 1. `document` reads the TOML as tables that know their place.
+//! 2. `cast` names canisters and actors and gives them principals.
+//! 3. `calls`, `fault` and `invariant` read the rest, with `candid_text` for arguments and `expr` for expressions.
+//!
+//! Limits, each refused with a text: file 1 MiB; 64 canisters, actors, faults; 256 setup calls, observations, invariants;
+//! 64 call instances; 8 faults on a path; depth 10,000.
+
+mod calls;
+mod candid_text;
+mod cast;
+mod document;
+mod error;
+mod expr;
+mod fault;
+mod interface;
+mod invariant;
+mod load;
+mod names;
+mod path;
+mod position;
+mod show;
+mod suggest;
+mod value;
+
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+pub use calls::{CallEntry, Observation, SetupCall};
+pub use cast::{Actor, Canister};
+pub use error::ScenarioError;
+pub use expr::{CallState, CallView, Expr, ExprError, Reply, View};
+pub use fault::{Fault, FaultKind};
+pub use invariant::{Expect, Invariant, When};
+pub use names::Names;
+pub use path::ValuePath;
+pub use value::{Labels, Value};
+
+/// Largest scenario file in bytes.
+const SIZE_MAX: u64 = 1 << 20;
+
+/// A scenario; positions are indexes into its vectors, which are in file order.
+#[derive(Clone, Debug)]
+pub struct Scenario {
+    /// Name of the scenario; not empty.
+    pub name: String,
+    /// What it shows, for people; may be empty.
+    pub about: String,
+    /// The file as the user named it.
+    pub file: PathBuf,
+    /// Bounds of the search.
+    pub bounds: Bounds,
+    /// The canisters; at least one.
+    pub canisters: Vec<Canister>,
+    /// Who calls.
+    pub actors: Vec<Actor>,
+    /// Calls made one by one before the exploration.
+    pub setup: Vec<SetupCall>,
+    /// What is read in every world.
+    pub observations: Vec<Observation>,
+    /// The calls explored; at least one. [`Scenario::instances`] numbers them.
+    pub calls: Vec<CallEntry>,
+    /// Faults that may be injected.
+    pub faults: Vec<Fault>,
+    /// What is checked.
+    pub invariants: Vec<Invariant>,
+    /// Names of record fields and variants that the scenario and its `.did` files mention, for decoding replies.
+    pub labels: Labels,
+}
+
+/// Bounds of the search.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// Most calls started on one path, at most the number of instances; by default all instances.
+    pub calls: u32,
+    /// Most calls open at one time, at most `calls`; by default `calls`.
+    pub in_flight: u32,
+    /// Most faults on one path, over all `[[fault]]`; by default 1 if the file has any, else 0.
+    pub faults: u32,
+    /// Most deliveries on one path; by default 200.
+    pub depth: u32,
+}
+
+/// One call that can be started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Instance {
+    /// Index into [`Scenario::calls`].
+    pub entry: usize,
+    /// Index into [`Scenario::actors`].
+    pub actor: usize,
+}
+
+impl Scenario {
+    /// Reads a scenario file and the `.did` files it names.
+    ///
+    /// # Errors
+    /// The first problem of the file, with its place and remedy.
+    pub fn load(path: &Path) -> Result<Scenario, ScenarioError> {
+        let read = |source| ScenarioError::Read {
+            file: path.to_path_buf(),
+            source,
+        };
+        let mut text = Vec::new();
+        // One byte more than allowed tells a file that is too large, whatever it says of its length.
+        File::open(path)
+            .map_err(read)?
+            .take(SIZE_MAX + 1)
+            .read_to_end(&mut text)
+            .map_err(read)?;
+        if text.len() as u64 > SIZE_MAX {
+            return Err(ScenarioError::TooLarge {
+                file: path.to_path_buf(),
+            });
+        }
+        load::from_bytes(path, &text)
+    }
+
+    /// The call instances in file order: an entry with `max = 3` gives three, by its actors in turn.
+    pub fn instances(&self) -> Vec<Instance> {
+        let of_entry = |(entry, call): (usize, &CallEntry)| {
+            let actors: Vec<usize> = call
+                .by
+                .iter()
+                .copied()
+                .cycle()
+                .take(call.max as usize)
+                .collect();
+            actors
+                .into_iter()
+                .map(move |actor| Instance { entry, actor })
+        };
+        self.calls.iter().enumerate().flat_map(of_entry).collect()
+    }
+
+    /// The names expressions of this scenario may use.
+    pub fn names(&self) -> Names {
+        Names {
+            canisters: self
+                .canisters
+                .iter()
+                .map(|canister| (canister.name.clone(), canister.id))
+                .collect(),
+            actors: self
+                .actors
+                .iter()
+                .map(|actor| (actor.name.clone(), actor.id))
+                .collect(),
+            observations: self
+                .observations
+                .iter()
+                .map(|observation| observation.name.clone())
+                .collect(),
+            calls: self.calls.iter().map(|call| call.id.clone()).collect(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

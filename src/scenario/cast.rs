@@ -1,0 +1,229 @@
+//! The cast of a scenario: canisters and actors, their names and their principals.
+//!
+//! Ids are decided before any Candid is read, because arguments may name every canister and actor of the file.
+
+use std::path::{Path, PathBuf};
+
+use candid::Principal;
+
+use super::candid_text;
+use super::document::{Table, Text};
+use super::error::ScenarioError;
+use super::interface::Interface;
+use super::names::{Names, automatic_actor_id, automatic_canister_id, check_name};
+use super::suggest::{hint, shorten};
+
+/// Most canisters, and most actors.
+const MEMBERS_MAX: usize = 64;
+
+const CANISTER_KEYS: &[&str] = &["wasm", "id", "init", "controllers", "did"];
+const CANISTER_KEYS_LATER: &[&str] = &["builtin", "mode", "replies"];
+
+/// A canister that is installed before the setup calls.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Canister {
+    /// Its name in the file.
+    pub name: String,
+    /// Its id, from the file or as PocketIC would give it.
+    pub id: Principal,
+    /// The module, relative to the scenario's folder resolved; not opened here.
+    pub wasm: PathBuf,
+    /// Candid bytes of the init argument.
+    pub init: Vec<u8>,
+    /// Its controllers in file order; may be empty.
+    pub controllers: Vec<Principal>,
+}
+
+/// Somebody who calls.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Actor {
+    /// Its name in the file; no canister has the same one.
+    pub name: String,
+    /// Its principal.
+    pub id: Principal,
+}
+
+/// Canisters, actors and what is known of them.
+#[derive(Debug)]
+pub(crate) struct Cast {
+    pub(crate) names: Names,
+    pub(crate) canisters: Vec<Canister>,
+    pub(crate) actors: Vec<Actor>,
+    /// The `.did` file of each canister that has one.
+    pub(crate) interfaces: Vec<Option<Interface>>,
+}
+
+/// Reads `[canister.*]` and `[actor.*]`.
+pub(crate) fn read(root: &Table<'_>) -> Result<Cast, ScenarioError> {
+    let canisters = root.named_tables("canister", MEMBERS_MAX)?;
+    let actors = root.named_tables("actor", MEMBERS_MAX)?;
+    if canisters.is_empty() {
+        return Err(root.error("a scenario needs a canister, for example `[canister.vault]` with `wasm = \"vault.wasm\"`"));
+    }
+    let mut names = Names::default();
+    read_canister_ids(&canisters, &mut names)?;
+    for (name, table) in &actors {
+        check_name(name.value).map_err(|problem| name.error(problem))?;
+        if names.canister(name.value).is_ok() {
+            let text = format!("`{0}` is a canister too; rename `[actor.{0}]`", name.value);
+            return Err(name.error(text));
+        }
+        table.check_keys(&["principal"], &[])?;
+        let id = actor_id(name.value, table.text("principal")?, &names)?;
+        names.actors.push((name.value.to_string(), id));
+    }
+    let mut cast = Cast {
+        canisters: Vec::new(),
+        actors: names
+            .actors
+            .iter()
+            .map(|(name, id)| Actor {
+                name: name.clone(),
+                id: *id,
+            })
+            .collect(),
+        interfaces: Vec::new(),
+        names,
+    };
+    for (name, table) in &canisters {
+        let (canister, interface) = read_canister(name, table, &cast.names)?;
+        cast.canisters.push(canister);
+        cast.interfaces.push(interface);
+    }
+    Ok(cast)
+}
+
+fn read_canister_ids(
+    canisters: &[(Text<'_>, Table<'_>)],
+    names: &mut Names,
+) -> Result<(), ScenarioError> {
+    let mut automatic = 0;
+    for (name, table) in canisters {
+        check_name(name.value).map_err(|problem| name.error(problem))?;
+        table.check_keys(CANISTER_KEYS, CANISTER_KEYS_LATER)?;
+        let text = table.text("id")?;
+        let id = match &text {
+            Some(text) => canister_id(text)?,
+            None => {
+                automatic += 1;
+                automatic_canister_id(automatic - 1)
+            }
+        };
+        if let Some((other, _)) = names.canisters.iter().find(|(_, other)| *other == id) {
+            let problem = format!(
+                "the canisters `{other}` and `{}` have one id, {id}; give one of them another `id`",
+                name.value
+            );
+            return Err(text.as_ref().unwrap_or(name).error(problem));
+        }
+        names.canisters.push((name.value.to_string(), id));
+    }
+    Ok(())
+}
+
+fn canister_id(text: &Text<'_>) -> Result<Principal, ScenarioError> {
+    let id = Principal::from_text(text.value).map_err(|error| {
+        text.error(format!(
+            "`{}` is not a canister id: {error}",
+            shorten(text.value)
+        ))
+    })?;
+    if id == Principal::management_canister() || id == Principal::anonymous() {
+        return Err(text.error(format!(
+            "`{id}` cannot be the id of a canister; remove `id` for an automatic one"
+        )));
+    }
+    Ok(id)
+}
+
+fn actor_id(
+    name: &str,
+    principal: Option<Text<'_>>,
+    names: &Names,
+) -> Result<Principal, ScenarioError> {
+    let Some(text) = principal else {
+        return Ok(automatic_actor_id(name));
+    };
+    match text.value {
+        "auto" => Ok(automatic_actor_id(name)),
+        "anonymous" => Ok(Principal::anonymous()),
+        other => named_or_written(
+            &text,
+            names,
+            &format!(
+                "`{}` is neither \"auto\", \"anonymous\", a canister nor a principal",
+                shorten(other)
+            ),
+        ),
+    }
+}
+
+fn named_or_written(
+    text: &Text<'_>,
+    names: &Names,
+    problem: &str,
+) -> Result<Principal, ScenarioError> {
+    if let Ok(id) = names.principal(text.value) {
+        return Ok(id);
+    }
+    Principal::from_text(text.value).map_err(|_| {
+        let known = names
+            .actors
+            .iter()
+            .chain(&names.canisters)
+            .map(|(name, _)| name.as_str());
+        text.error(format!("{problem}{}", hint(text.value, known)))
+    })
+}
+
+fn read_canister(
+    name: &Text<'_>,
+    table: &Table<'_>,
+    names: &Names,
+) -> Result<(Canister, Option<Interface>), ScenarioError> {
+    let id = names
+        .principal(name.value)
+        .map_err(|problem| name.error(problem))?;
+    let wasm = table.required_text("wasm", &format!("\"{}.wasm\"", name.value))?;
+    if wasm.value.trim().is_empty() {
+        return Err(wasm.error("`wasm` is empty; write the path of the canister's module"));
+    }
+    let interface = match table.text("did")? {
+        Some(did) => {
+            Some(Interface::read(&beside(table, did.value)).map_err(|problem| did.error(problem))?)
+        }
+        None => None,
+    };
+    let init = match table.text("init")? {
+        Some(init) => {
+            candid_text::encode(&init, names, interface.as_ref().and_then(Interface::init))?
+        }
+        None => candid_text::no_arguments(),
+    };
+    let mut controllers = Vec::new();
+    for controller in table.texts("controllers", MEMBERS_MAX)?.unwrap_or_default() {
+        let problem = format!(
+            "`{}` is neither an actor, a canister nor a principal",
+            shorten(controller.value)
+        );
+        controllers.push(named_or_written(&controller, names, &problem)?);
+    }
+    let canister = Canister {
+        name: name.value.to_string(),
+        id,
+        wasm: beside(table, wasm.value),
+        init,
+        controllers,
+    };
+    Ok((canister, interface))
+}
+
+/// A path of the file, relative to the folder of the scenario.
+fn beside(table: &Table<'_>, path: &str) -> PathBuf {
+    table
+        .source
+        .file
+        .parent()
+        .unwrap_or(Path::new(""))
+        .join(path)
+}

@@ -1,0 +1,176 @@
+//! Puts a scenario together from its file: format, bounds, and the order in which the parts are read.
+//!
+//! Names come first (canisters, actors, calls, observations), then everything that refers to them.
+
+use std::path::Path;
+
+use super::calls;
+use super::cast::{self, Cast};
+use super::document::{self, Table};
+use super::error::ScenarioError;
+use super::fault;
+use super::invariant;
+use super::position::Source;
+use super::suggest::{hint, shorten};
+use super::{Bounds, CallEntry, Labels, Scenario};
+
+/// The version of the format that is read.
+const FORMAT: u32 = 1;
+/// Most call instances of a scenario.
+pub(crate) const CALLS_MAX: u32 = 64;
+/// Most faults on one path.
+pub(crate) const FAULTS_MAX: u32 = 8;
+/// Most deliveries on one path.
+const DEPTH_MAX: u32 = 10_000;
+/// Deliveries on one path if the file does not say.
+const DEPTH: u32 = 200;
+
+const KEYS: &[&str] = &[
+    "format",
+    "name",
+    "about",
+    "explore",
+    "actor",
+    "canister",
+    "setup",
+    "observe",
+    "call",
+    "fault",
+    "invariant",
+];
+const KEYS_LATER: &[&str] = &["check", "ghost", "time", "symmetric"];
+const EXPLORE_KEYS: &[&str] = &["strategy", "calls", "in_flight", "faults", "depth"];
+const EXPLORE_KEYS_LATER: &[&str] = &[
+    "switches",
+    "seed",
+    "runs",
+    "mode",
+    "preemptions",
+    "symmetric",
+];
+const STRATEGIES_LATER: &[&str] = &["random", "pos", "pct"];
+
+/// The scenario in the bytes of a file.
+pub(super) fn from_bytes(file: &Path, bytes: &[u8]) -> Result<Scenario, ScenarioError> {
+    let text = std::str::from_utf8(bytes).map_err(|error| {
+        let valid = std::str::from_utf8(&bytes[..error.valid_up_to()]).unwrap_or("");
+        Source { file, text: valid }.error(valid.len(), "not UTF-8 text; is this a scenario file?")
+    })?;
+    let source = Source { file, text };
+    let document = document::parse(source)?;
+    let root = Table::root(source, &document);
+    check_format(&root)?;
+    root.check_keys(KEYS, KEYS_LATER)?;
+
+    let name = root.required_text("name", "\"my-scenario\"")?;
+    if name.value.trim().is_empty() {
+        return Err(name.error("`name` is empty; give the scenario a short name"));
+    }
+    let about = root.text("about")?.map_or("", |about| about.value);
+
+    let mut cast: Cast = cast::read(&root)?;
+    let observed = calls::observation_tables(&root, &mut cast)?;
+    let called = calls::call_tables(&root, &mut cast)?;
+    let setup = calls::setup(&root, &cast)?;
+    let observations = calls::observations(&observed, &cast)?;
+    let calls = calls::calls(&called, &cast)?;
+    let faults = fault::read(&root, &cast)?;
+    let invariants = invariant::read(&root, &cast.names)?;
+    let bounds = bounds(&root, &calls, !faults.is_empty())?;
+
+    let mut labels = Labels::common();
+    let paths = observations
+        .iter()
+        .filter_map(|observation| observation.path.as_ref());
+    paths
+        .flat_map(|path| path.names())
+        .for_each(|name| labels.add(name));
+    invariants
+        .iter()
+        .flat_map(|invariant| invariant.expr.fields())
+        .for_each(|name| labels.add(name));
+    cast.interfaces
+        .iter()
+        .flatten()
+        .flat_map(|did| did.labels())
+        .for_each(|name| labels.add(name));
+
+    Ok(Scenario {
+        name: name.value.to_string(),
+        about: about.to_string(),
+        file: file.to_path_buf(),
+        bounds,
+        canisters: cast.canisters,
+        actors: cast.actors,
+        setup,
+        observations,
+        calls,
+        faults,
+        invariants,
+        labels,
+    })
+}
+
+/// The format comes before all other keys: a later format may have other ones.
+fn check_format(root: &Table<'_>) -> Result<(), ScenarioError> {
+    match root.integer("format", 0..=u32::MAX)? {
+        Some(FORMAT) => Ok(()),
+        Some(other) => {
+            let text = format!(
+                "format {other} is not known; this version of canloom reads `format = {FORMAT}`"
+            );
+            Err(root.error_at_key("format", text))
+        }
+        None => Err(root.missing("format", "1")),
+    }
+}
+
+fn bounds(
+    root: &Table<'_>,
+    calls: &[CallEntry],
+    has_faults: bool,
+) -> Result<Bounds, ScenarioError> {
+    let instances: u32 = calls.iter().map(|call| call.max).sum();
+    let faults = u32::from(has_faults);
+    let Some(explore) = root.table("explore")? else {
+        return Ok(Bounds {
+            calls: instances,
+            in_flight: instances,
+            faults,
+            depth: DEPTH,
+        });
+    };
+    explore.check_keys(EXPLORE_KEYS, EXPLORE_KEYS_LATER)?;
+    if let Some(strategy) = explore.text("strategy")? {
+        match strategy.value {
+            "exhaustive" => {}
+            later if STRATEGIES_LATER.contains(&later) => {
+                let text = format!(
+                    "the strategy `{later}` is not offered yet; write `strategy = \"exhaustive\"`"
+                );
+                return Err(strategy.error(text));
+            }
+            other => {
+                let text = format!(
+                    "unknown strategy `{}`{}",
+                    shorten(other),
+                    hint(other, ["exhaustive"])
+                );
+                return Err(strategy.error(text));
+            }
+        }
+    }
+    let calls = explore
+        .integer("calls", 1..=CALLS_MAX)?
+        .unwrap_or(instances)
+        .min(instances);
+    Ok(Bounds {
+        calls,
+        in_flight: explore
+            .integer("in_flight", 1..=CALLS_MAX)?
+            .unwrap_or(calls)
+            .min(calls),
+        faults: explore.integer("faults", 0..=FAULTS_MAX)?.unwrap_or(faults),
+        depth: explore.integer("depth", 1..=DEPTH_MAX)?.unwrap_or(DEPTH),
+    })
+}

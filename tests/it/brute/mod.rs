@@ -1,0 +1,157 @@
+//! An enumerator of all interleavings of a scenario, written to disagree: it shares no code with the search it checks.
+//!
+//! In: a scenario. Out: how many interleavings there are, what they end with, and which invariants fail. It walks
+//! every sequence of steps depth first, executes every message anew in a fresh instance, and merges and prunes
+//! nothing, so it is good for a few thousand interleavings. Of canloom it uses the scenario (its values and
+//! expressions) and the text of an outcome; the message semantics is its own, from ic-semantics.md.
+//!
+//! ```text
+//! module, memory     what of a canister outlives a message
+//! host, ic0*         one message in a fresh instance           message   what goes in and out
+//! world              the state, and which steps are possible
+//! relation           what a step does                          recording of methods that take seconds
+//! setup, observe     the first world; observations of a world
+//! mod                the walk
+//! ```
+
+mod host;
+mod ic0;
+mod ic0_call;
+mod ic0_system;
+mod memory;
+mod message;
+mod module;
+mod observe;
+mod recording;
+mod relation;
+mod setup;
+#[cfg(test)]
+mod tests;
+mod world;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use canloom::scenario::{CallView, Scenario, View, When};
+use canloom::trace::Outcome;
+
+use relation::Relation;
+use world::World;
+
+/// What keeps an enumeration affordable.
+#[derive(Clone, Default)]
+pub struct Limits {
+    /// Methods that take seconds, each by its canister's name: run once for equal states, then replayed.
+    pub recorded: BTreeSet<(String, String)>,
+    /// The enumeration panics when there are more interleavings; none means any number.
+    pub interleavings_max: Option<u64>,
+}
+
+/// What an enumeration found.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// Sequences of steps to a complete world. One that goes on with a late start counts again at its end.
+    pub interleavings: u64,
+    /// What the quiet worlds look like, by calls started (at least one) and faults spent.
+    pub outcomes: BTreeMap<(u32, u32), BTreeSet<String>>,
+    /// The invariants that fail somewhere, by name.
+    pub violated: BTreeSet<String>,
+    /// For each of them the least faults, calls and deliveries, in this order, after which it fails.
+    pub least: BTreeMap<String, (u32, u32, u32)>,
+    /// The invariants of `sometimes` that are true somewhere.
+    pub seen: BTreeSet<String>,
+    /// Steps taken, with repetition: the edges of the tree.
+    pub steps: u64,
+    /// Whether the bound on deliveries cut a path short.
+    pub is_cut: bool,
+}
+
+/// Walks all interleavings.
+///
+/// # Panics
+///
+/// A canister cannot be loaded, its installation traps, a setup call is rejected, or a limit is passed.
+pub fn enumerate(scenario: &Scenario, limits: &Limits) -> Found {
+    let relation = Relation::new(scenario, &limits.recorded);
+    let first = setup::first(&relation);
+    let mut walk = Walk {
+        relation,
+        limits,
+        found: Found::default(),
+    };
+    walk.visit(&first);
+    walk.found
+}
+
+struct Walk<'a> {
+    relation: Relation<'a>,
+    limits: &'a Limits,
+    found: Found,
+}
+
+impl Walk<'_> {
+    fn visit(&mut self, world: &World) {
+        let scenario = self.relation.scenario;
+        let starts = world.starts(scenario, &self.relation.instances);
+        let is_complete = starts.is_empty() && world.is_quiet();
+        self.check(world, is_complete);
+        if is_complete {
+            self.found.interleavings += 1;
+            let max = self.limits.interleavings_max.unwrap_or(u64::MAX);
+            assert!(self.found.interleavings <= max, "too many interleavings");
+        }
+        let steps = self.relation.steps(world);
+        if world.deliveries >= scenario.bounds.depth {
+            self.found.is_cut |= !steps.is_empty();
+            return;
+        }
+        for step in steps {
+            self.found.steps += 1;
+            let mut next = world.clone();
+            self.relation.apply(&mut next, &step);
+            observe::refresh(&self.relation, Some(world), &mut next);
+            self.visit(&next);
+        }
+    }
+
+    fn check(&mut self, world: &World, is_complete: bool) {
+        let scenario = self.relation.scenario;
+        let quiet = world.is_quiet();
+        let faults = world.faults();
+        let started = world.started();
+        let calls: &[CallView] = &world.calls;
+        let view = View {
+            observations: &world.observed,
+            calls,
+            quiet,
+            faulted: faults,
+            now_s: 0,
+        };
+        for invariant in &scenario.invariants {
+            let is_due = match invariant.when {
+                When::Always | When::Sometimes => true,
+                When::Quiescent => quiet,
+                When::Final => is_complete,
+            };
+            if !is_due {
+                continue;
+            }
+            let is_true = invariant.expr.eval(&view).unwrap_or(false);
+            let name = invariant.name.clone();
+            if matches!(invariant.when, When::Sometimes) {
+                if is_true {
+                    self.found.seen.insert(name);
+                }
+            } else if !is_true {
+                let here = (faults, started, world.deliveries);
+                self.found.violated.insert(name.clone());
+                let least = self.found.least.entry(name).or_insert(here);
+                *least = here.min(*least);
+            }
+        }
+        if quiet && started > 0 {
+            let outcome = Outcome::new(scenario, &world.observed, calls).to_string();
+            let outcomes = self.found.outcomes.entry((started, faults)).or_default();
+            outcomes.insert(outcome);
+        }
+    }
+}
