@@ -1,3 +1,4 @@
 //! Who executes: the embedded engine.
 
+pub mod embedded;
 pub mod wasm;

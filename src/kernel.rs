@@ -17,6 +17,7 @@ pub mod world;
 
 mod deliver;
 mod enabled;
+mod fingerprint;
 mod memo;
 mod settle;
 mod symmetry;
@@ -269,6 +270,12 @@ impl Kernel {
         let certified = self.tables.blobs.intern(Arc::from([]));
         let system = SystemState { balance: START_BALANCE, version: 0, timer_ns: 0, certified };
         CanisterState { memory, system: self.tables.systems.intern(system) }
+    }
+
+    /// Sets the global timer of a canister that is being set up.
+    pub fn set_timer(&mut self, state: &mut CanisterState, timer_ns: u64) {
+        let system = SystemState { timer_ns, ..self.tables.systems.value(state.system).clone() };
+        state.system = self.tables.systems.intern(system);
     }
 
     /// Calls of the plan.

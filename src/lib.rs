@@ -1,7 +1,10 @@
 //! canloom finds, explains and regression-tests await-point bugs in Internet Computer canisters, on their real wasm.
 #![forbid(unsafe_code)]
+pub mod counterexample;
 pub mod engine;
+pub mod explore;
 pub mod kernel;
+pub mod report;
 pub mod scenario;
 pub mod schedule;
 pub mod trace;

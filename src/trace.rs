@@ -1,9 +1,12 @@
-//! What an execution leaves behind: its outcome. In: observations and calls at the end. Out: text that can be compared.
+//! What an execution leaves behind: its trace, step by step, and its outcome.
+//!
+//! In: what an engine saw. Out: values that can be compared and printed; nothing in them differs between two runs.
 
 use std::fmt;
 use std::sync::Arc;
 
 use crate::scenario::{CallState, CallView, Reply, Scenario, Value};
+use crate::schedule::Step;
 
 /// What one complete execution ended with, as one line of text.
 ///
@@ -47,5 +50,95 @@ impl Outcome {
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
+    }
+}
+
+/// What one execution did, step by step. Equal schedules of a scenario give equal traces, byte for byte.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trace {
+    /// Names of the observations, in file order.
+    pub names: Vec<String>,
+    /// Their values before the first step.
+    pub start: Vec<Arc<Value>>,
+    /// What happened.
+    pub events: Vec<Event>,
+}
+
+/// One step of a trace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// Its name.
+    pub step: Step,
+    /// Who acts and who is acted upon, by name: for diagrams.
+    pub from: String,
+    /// See `from`.
+    pub to: String,
+    /// What the message is, or what the fault does.
+    pub what: String,
+    /// The requests it sent.
+    pub sent: Vec<Sent>,
+    /// The answer it gave: to which call, and what.
+    pub answer: Option<(String, String)>,
+    /// Why it was undone.
+    pub trap: Option<String>,
+    /// Whether cleanup ran: `Ok` if it returned, else its error.
+    pub cleanup: Option<Result<(), String>>,
+    /// Whether its call context now waits for responses: an await point.
+    pub awaits: bool,
+    /// Lines it printed.
+    pub log: Vec<String>,
+    /// Values of the observations after it.
+    pub observations: Vec<Arc<Value>>,
+    /// Hash of the world after it.
+    pub world: u128,
+}
+
+/// A request that a delivery sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sent {
+    /// Its name.
+    pub name: String,
+    /// Canister and method.
+    pub to: String,
+    /// Its argument.
+    pub arg: String,
+    /// Whether the caller waits at most until a deadline.
+    pub bounded: bool,
+}
+
+impl fmt::Display for Trace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let values = |values: &[Arc<Value>]| {
+            let pairs = self.names.iter().zip(values).map(|(name, value)| format!("{name} = {value}"));
+            pairs.collect::<Vec<_>>().join(", ")
+        };
+        writeln!(f, "start: {}", values(&self.start))?;
+        for event in &self.events {
+            writeln!(f, "{}: {} -> {}: {}", event.step, event.from, event.to, event.what)?;
+            for sent in &event.sent {
+                let wait = if sent.bounded { "bounded" } else { "unbounded" };
+                writeln!(f, "  sends {} {}({}), {wait} wait", sent.name, sent.to, sent.arg)?;
+            }
+            if let Some(trap) = &event.trap {
+                writeln!(f, "  traps: {trap}")?;
+            }
+            match &event.cleanup {
+                Some(Ok(())) => writeln!(f, "  cleanup runs")?,
+                Some(Err(error)) => writeln!(f, "  cleanup traps: {error}")?,
+                None => {}
+            }
+            if let Some((to, answer)) = &event.answer {
+                writeln!(f, "  answers {to}: {answer}")?;
+            }
+            if event.awaits {
+                writeln!(f, "  awaits")?;
+            }
+            for line in &event.log {
+                writeln!(f, "  prints {line:?}")?;
+            }
+            writeln!(f, "  {}", values(&event.observations))?;
+            writeln!(f, "  world {:032x}", event.world)?;
+        }
+        Ok(())
     }
 }

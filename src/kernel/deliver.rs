@@ -71,12 +71,16 @@ impl Kernel {
         Ok((next, delivery))
     }
 
-    /// The value of a query in one canister state; the second part is the reject if there is one.
+    /// Interns a query, for [`Kernel::observe`].
+    pub fn query(&mut self, method: &str, arg: &[u8]) -> u32 {
+        self.tables.intern_query(method, arg)
+    }
+
+    /// What a query answers in one canister state, as an interned response.
     ///
     /// # Errors
     /// If the guest cannot tell what the IC would do.
-    pub fn observe(&mut self, world: &World, canister: u16, method: &str, arg: &[u8]) -> Result<Response, Unsupported> {
-        let message = self.tables.intern_query(method, arg);
+    pub fn observe(&mut self, world: &World, canister: u16, query: u32) -> Result<u32, Unsupported> {
         let state = world.canisters[usize::from(canister)];
         let system = self.tables.systems.value(state.system);
         let env = Env {
@@ -93,15 +97,13 @@ impl Kernel {
             timer_ns: system.timer_ns,
             outstanding: &[],
         };
-        let effects = self.execute(canister, state.memory, message, &env)?;
-        Ok(match (&effects.trap, effects.response) {
-            (Some(trap), _) => Response::Reject { code: 5, text: self.trap_text(canister, trap).into() },
-            (None, Some(response)) => self.tables.responses.value(response).clone(),
-            (None, None) => {
-                let text = format!("IC0506: Canister {} did not reply to the call", self.id(canister));
-                Response::Reject { code: 5, text: text.into() }
-            }
-        })
+        let effects = self.execute(canister, state.memory, query, &env)?;
+        let text = match (&effects.trap, effects.response) {
+            (None, Some(response)) => return Ok(response),
+            (Some(trap), _) => self.trap_text(canister, trap),
+            (None, None) => format!("IC0506: Canister {} did not reply to the call", self.id(canister)),
+        };
+        Ok(self.tables.responses.intern(Response::Reject { code: 5, text: text.into() }))
     }
 
     fn deliver_ingress(&mut self, world: &mut World, choice: &Choice) -> Result<Delivery, Unsupported> {

@@ -87,6 +87,11 @@ impl Kernel {
         }
     }
 
+    /// Whether the depth bound keeps a message of this world from being delivered.
+    pub fn is_cut(&self, world: &World) -> bool {
+        world.queue.iter().any(|queued| queued.path.depth() as u32 > self.limits.depth)
+    }
+
     /// The name of a choice.
     pub fn name(&self, world: &World, choice: &Choice) -> Step {
         let path = match choice.kind {

@@ -7,6 +7,8 @@
 
 use std::cmp::Ordering;
 
+use crate::schedule::Step;
+
 use super::world::{NOT_STARTED, World};
 use super::{CallSpec, Kernel};
 
@@ -78,6 +80,28 @@ impl Kernel {
             queued.call = moved[queued.call as usize];
         }
         Some(Permutation(moved))
+    }
+
+    /// The same schedule with interchangeable calls numbered in the order in which they start.
+    pub fn in_order_of_start(&self, mut steps: Vec<Step>) -> Vec<Step> {
+        let mut named: Vec<u32> = (0..self.calls.len() as u32).collect();
+        for group in &self.groups {
+            let mut started: Vec<usize> = Vec::new();
+            for step in &steps {
+                let call = step.call as usize;
+                if group.contains(&call) && !started.contains(&call) {
+                    started.push(call);
+                }
+            }
+            started.extend(group.iter().filter(|call| !started.contains(call)).copied().collect::<Vec<_>>());
+            for (&to, &from) in group.iter().zip(&started) {
+                named[from] = to as u32;
+            }
+        }
+        for step in &mut steps {
+            step.call = named[step.call as usize];
+        }
+        steps
     }
 
     /// How many interchangeable calls that have not started this one stands for; 0 if an equal one with a lower number

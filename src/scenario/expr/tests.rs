@@ -282,7 +282,7 @@ fn arithmetic() -> impl Strategy<Value = (String, Option<BigInt>)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(20000))]
+    #![proptest_config(ProptestConfig::with_cases(100))]
 
     #[test]
     fn evaluation_agrees_with_big_integers((text, value) in arithmetic()) {

@@ -194,11 +194,7 @@ impl Host {
 }
 
 /// Runs the code itself.
-fn call(
-    store: &mut Store<Run>,
-    instance: Instance,
-    entry: &Entry,
-) -> wasmtime::Result<()> {
+fn call(store: &mut Store<Run>, instance: Instance, entry: &Entry) -> wasmtime::Result<()> {
     match entry {
         Entry::Export(name) => instance
             .get_typed_func::<(), ()>(&mut *store, name)?

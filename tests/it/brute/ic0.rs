@@ -39,7 +39,6 @@ pub const CALLING: &[Mode] = &[Mode::Update, Mode::Reply, Mode::Reject];
 const ENDED: &[Mode] = &[Mode::Reply, Mode::Reject, Mode::Cleanup];
 const REJECTED: &[Mode] = &[Mode::Reject];
 
-
 /// One message while it runs.
 pub struct Run {
     pub memory: Option<Memory>,
@@ -103,7 +102,11 @@ impl Run {
 
     pub fn call(&mut self, name: &str) -> Result<&mut Outgoing> {
         self.check(name, CALLING)?;
-        let none = || violation(&format!("ic0.{name} called when no call is under construction"));
+        let none = || {
+            violation(&format!(
+                "ic0.{name} called when no call is under construction"
+            ))
+        };
         Ok(self.building.as_mut().ok_or_else(none)?)
     }
 

@@ -32,11 +32,9 @@ fn link_cycles(l: &mut Linker<Run>) -> Result<()> {
         })?;
     }
     for name in ["msg_cycles_accept128", "cycles_burn128", "cost_call"] {
-        l.func_wrap(
-            "ic0",
-            name,
-            |mut c: Call<'_>, _: u64, _: u64, dst: u32| write_u128(&mut c, dst, 0),
-        )?;
+        l.func_wrap("ic0", name, |mut c: Call<'_>, _: u64, _: u64, dst: u32| {
+            write_u128(&mut c, dst, 0)
+        })?;
     }
     l.func_wrap(
         "ic0",
@@ -99,7 +97,8 @@ fn link_system(l: &mut Linker<Run>) -> Result<()> {
         "ic0",
         "certified_data_set",
         |mut c: Call<'_>, src: u32, size: u32| -> Result<()> {
-            c.data().check("certified_data_set", &[&[Mode::Init], CALLING].concat())?;
+            c.data()
+                .check("certified_data_set", &[&[Mode::Init], CALLING].concat())?;
             match read(&mut c, src, size)?.len() {
                 0..=32 => Ok(()),
                 _ => Err(violation("certified data has more than 32 bytes").into()),

@@ -9,7 +9,7 @@
 //! module, memory     what of a canister outlives a message
 //! host, ic0*         one message in a fresh instance           message   what goes in and out
 //! world              the state, and which steps are possible
-//! relation           what a step does                          recording of methods that take seconds
+//! relation, settle   what a step does                          recording of methods that take seconds
 //! setup, observe     the first world; observations of a world
 //! mod                the walk
 //! ```
@@ -24,6 +24,7 @@ mod module;
 mod observe;
 mod recording;
 mod relation;
+mod settle;
 mod setup;
 #[cfg(test)]
 mod tests;

@@ -6,7 +6,9 @@
 
 use wasm_encoder::reencode::{Error, Reencode, utils};
 use wasm_encoder::{ConstExpr, DataSection, ExportKind, ExportSection, Module};
-use wasmparser::{Data, DataKind, DataSectionReader, ExportSectionReader, Operator, Parser, Payload};
+use wasmparser::{
+    Data, DataKind, DataSectionReader, ExportSectionReader, Operator, Parser, Payload,
+};
 
 use super::memory::PAGE;
 

@@ -34,10 +34,13 @@ fn value(relation: &Relation<'_>, world: &World, observation: &Observation) -> V
         Ok(bytes) => bytes,
         Err(text) => return Value::Failed(text),
     };
-    let value = Value::decode_with(&bytes, &relation.scenario.labels).and_then(|value| match &observation.path {
-        Some(path) => value.at(path),
-        None => Ok(value),
-    });
+    let value =
+        Value::decode_with(&bytes, &relation.scenario.labels).and_then(|value| match &observation
+            .path
+        {
+            Some(path) => value.at(path),
+            None => Ok(value),
+        });
     value.unwrap_or_else(Value::Failed)
 }
 

@@ -5,15 +5,15 @@
 
 use std::collections::BTreeSet;
 use std::rc::Rc;
-use std::sync::Arc;
 
 use candid::Principal;
-use canloom::scenario::{CallState, Instance, Labels, Reply, Scenario, Value};
+use canloom::scenario::{CallState, Instance, Scenario};
 
 use super::host::{Host, engine};
 use super::message::{Answer, Done, Entry, Kind, Message, Mode, Outgoing, Stop};
 use super::recording::Recordings;
-use super::world::{Callback, Context, InFlight, Origin, Request, Response, Step, World};
+use super::settle::send;
+use super::world::{Callback, Context, Origin, Request, Response, Step, World};
 
 /// The semantics of one scenario.
 pub struct Relation<'a> {
@@ -28,9 +28,8 @@ impl<'a> Relation<'a> {
     /// Loads the scenario's canisters. `recorded` names methods, each by its canister, that run once per state.
     pub fn new(scenario: &'a Scenario, recorded: &BTreeSet<(String, String)>) -> Self {
         let engine = engine();
-        let load = |c: &canloom::scenario::Canister| {
-            Host::load(&engine, &c.wasm, c.id, &c.controllers)
-        };
+        let load =
+            |c: &canloom::scenario::Canister| Host::load(&engine, &c.wasm, c.id, &c.controllers);
         Self {
             scenario,
             instances: scenario.instances(),
@@ -198,7 +197,10 @@ impl<'a> Relation<'a> {
     ) -> Result<Done, Stop> {
         let run = |message| self.hosts[canister].run(&world.canisters[canister], message);
         let name = &self.scenario.canisters[canister].name;
-        if !self.recorded.contains(&(name.clone(), String::from(method))) {
+        if !self
+            .recorded
+            .contains(&(name.clone(), String::from(method)))
+        {
             return run(message);
         }
         let before = &world.canisters[canister];
@@ -244,72 +246,15 @@ impl<'a> Relation<'a> {
             arg: Rc::new(call.arg),
             deadline_ns: call.deadline_ns.unwrap_or(0),
         };
-        world.queues.entry((caller, callee)).or_default().push(request);
-    }
-
-    /// Answers the caller if it is time, and closes the context if it is over (section 2.4).
-    fn settle(&self, world: &mut World, number: u32, result: Result<Option<Answer>, Stop>) {
-        let mut waiting = world.callbacks.values();
-        let is_waiting = waiting.any(|callback| callback.context == number);
-        let context = world.contexts.get_mut(&number).expect("the context is open");
-        let origin = context.origin;
-        let is_ingress = !matches!(origin, Origin::Callback(_));
-        let id = self.hosts[context.canister].id;
-        let response = match result {
-            _ if context.is_responded => None,
-            Ok(Some(Answer::Reply(bytes))) => Some(Response::Reply(Rc::new(bytes))),
-            Ok(Some(Answer::Reject(text))) => Some(Response::Reject { code: 4, text }),
-            _ if is_waiting => None,
-            Ok(None) if is_ingress => Some(Response::Reject {
-                code: 5,
-                text: format!("Canister {id} did not reply to the call"),
-            }),
-            Ok(None) => Some(Response::Reject {
-                code: 5,
-                text: String::from("No response"),
-            }),
-            Err(stop) => Some(Response::Reject {
-                code: stop.code / 100,
-                text: if is_ingress { stop.text } else { stop.to_string() },
-            }),
-        };
-        context.is_responded |= response.is_some();
-        if !is_waiting {
-            world.contexts.remove(&number);
-        }
-        match (response, origin) {
-            (None, _) => {}
-            (Some(response), Origin::Setup) => world.setup_answer = Some(response),
-            (Some(response), Origin::Call(call)) => {
-                world.calls[call].state = CallState::Done(Arc::new(reply(response, &self.scenario.labels)));
-            }
-            (Some(response), Origin::Callback(callback)) => send(world, callback, response),
-        }
-    }
-}
-
-/// Puts a response in flight, unless its callback has expired or is gone.
-fn send(world: &mut World, callback: u32, response: Response) {
-    let number = world.number();
-    if let Some(waiting) = world.callbacks.get(&callback)
-        && !waiting.is_expired
-    {
-        let in_flight = InFlight { number, response };
-        world.responses.insert(callback, in_flight);
+        world
+            .queues
+            .entry((caller, callee))
+            .or_default()
+            .push(request);
     }
 }
 
 fn stop(code: u32, text: &str) -> Stop {
     let text = String::from(text);
     Stop { code, text }
-}
-
-fn reply(response: Response, labels: &Labels) -> Reply {
-    match response {
-        Response::Reply(bytes) => {
-            let value = Value::decode_with(&bytes, labels).unwrap_or_else(Value::Failed);
-            Reply::Replied(value, bytes.to_vec())
-        }
-        Response::Reject { code, text } => Reply::Rejected { code, text },
-    }
 }

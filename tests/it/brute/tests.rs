@@ -112,8 +112,11 @@ fn explore(canisters: &[String], calls: usize, explore: &str, rest: &str) -> Fou
         let file = folder.path().join(format!("c{at}.wasm"));
         std::fs::write(file, wasm).expect("the folder can be written");
         let id = id(at);
-        writeln!(text, "[canister.c{at}]\nwasm = \"c{at}.wasm\"\nid = \"{id}\"")
-            .expect("a string takes everything");
+        writeln!(
+            text,
+            "[canister.c{at}]\nwasm = \"c{at}.wasm\"\nid = \"{id}\""
+        )
+        .expect("a string takes everything");
     }
     writeln!(
         text,
@@ -187,7 +190,8 @@ fn bounds_on_calls_keep_them_apart() {
 #[test]
 fn call_with_after_waits_for_the_answer() {
     let canisters = [node(&[1]), node(&[])];
-    let second = "[[call]]\nid = \"later\"\nto = \"c1\"\nmethod = \"go\"\nby = [\"alice\"]\nafter = \"go\"";
+    let second =
+        "[[call]]\nid = \"later\"\nto = \"c1\"\nmethod = \"go\"\nby = [\"alice\"]\nafter = \"go\"";
     let found = explore(&canisters, 2, "", second);
     assert_eq!(found.interleavings, 14);
 }
@@ -197,9 +201,21 @@ fn cleanup_of_a_trapped_callback_is_kept_and_the_call_fails() {
     let observe = "[observe.number]\nfrom = \"c0\"\nquery = \"number\"";
     let table = [
         ("(call $reply)", "", "number = 101 | go = null"),
-        ("(call $reply) unreachable", "", "number = 10001 | go rejected 5"),
-        ("(call $reply) (call $reply)", "", "number = 10001 | go rejected 5"),
-        ("(call $msg_reject (i32.const 0) (i32.const 2))", "", "number = 101 | go rejected 4"),
+        (
+            "(call $reply) unreachable",
+            "",
+            "number = 10001 | go rejected 5",
+        ),
+        (
+            "(call $reply) (call $reply)",
+            "",
+            "number = 10001 | go rejected 5",
+        ),
+        (
+            "(call $msg_reject (i32.const 0) (i32.const 2))",
+            "",
+            "number = 101 | go rejected 4",
+        ),
         ("", "", "number = 101 | go rejected 5"),
         ("unreachable", "", "number = 10001 | go rejected 5"),
         ("unreachable", "unreachable", "number = 1 | go rejected 5"),

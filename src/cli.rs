@@ -1,0 +1,109 @@
+//! Subcommands, one file each; exit codes; what they share.
+
+mod explore;
+mod progress;
+mod repro;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::{Parser, Subcommand};
+
+use canloom::engine::embedded::{Embedded, EmbeddedError};
+use canloom::scenario::Scenario;
+
+/// How a run ends; the numbers are a contract (design section 6).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// Held, complete within the bounds.
+    Held = 0,
+    /// An error of canloom, or of something outside.
+    Internal = 1,
+    /// Bad usage or bad input.
+    Input = 2,
+    /// Violated; `repro`: reproduced.
+    Violated = 3,
+    /// A replay could not follow its schedule.
+    Divergence = 4,
+    /// The budget ended first, or nothing was exercised.
+    Inconclusive = 5,
+    /// An open counterexample holds now, or names a step that no longer exists.
+    Stale = 6,
+}
+
+/// Finds await-point bugs in Internet Computer canisters by running their real wasm in every legal message order.
+#[derive(Debug, Parser)]
+#[command(version, after_help = EXIT_CODES)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 held, 1 internal error, 2 bad usage or input, 3 violated (repro: reproduced), 4 divergence,
+5 inconclusive, 6 corpus stale.
+
+Example: canloom explore corpus/vault-stale/scenario.toml";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Search every message order of a scenario within its bounds.
+    Explore(explore::Options),
+    /// Replay one counterexample.
+    Repro(repro::Options),
+}
+
+/// An error with the exit code it leads to. Its text fits after "error: ".
+#[derive(Debug)]
+pub struct Failure {
+    /// Exit code.
+    pub exit: Exit,
+    /// Text.
+    pub text: String,
+}
+
+impl Failure {
+    /// Bad input.
+    pub fn input(error: impl std::fmt::Display) -> Failure {
+        Failure { exit: Exit::Input, text: error.to_string() }
+    }
+
+    /// Something outside failed.
+    pub fn outside(error: impl std::fmt::Display) -> Failure {
+        Failure { exit: Exit::Internal, text: error.to_string() }
+    }
+}
+
+/// Parses the command line and runs it.
+pub fn run() -> ExitCode {
+    let arguments = Arguments::parse();
+    let result = match arguments.command {
+        Command::Explore(options) => explore::run(&options),
+        Command::Repro(options) => repro::run(&options),
+    };
+    let exit = result.unwrap_or_else(|failure| {
+        eprintln!("error: {}", failure.text);
+        failure.exit
+    });
+    ExitCode::from(exit as u8)
+}
+
+/// Loads a scenario and installs it.
+fn open(file: &std::path::Path) -> Result<Embedded, Failure> {
+    let scenario = Scenario::load(file).map_err(Failure::input)?;
+    Embedded::open(Arc::new(scenario)).map_err(|error| match error {
+        EmbeddedError::Machine(_) => Failure::outside(error),
+        _ => Failure::input(error),
+    })
+}
+
+/// Writes to standard output; a reader that has gone is no error.
+fn print(text: &str) -> Result<(), Failure> {
+    use std::io::Write as _;
+    match std::io::stdout().lock().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Failure::outside(format!("cannot write to standard output: {error}")))
+        }
+        _ => Ok(()),
+    }
+}

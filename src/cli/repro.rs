@@ -1,0 +1,57 @@
+//! `canloom repro`.
+
+use std::path::{Path, PathBuf};
+
+use canloom::counterexample::{Counterexample, CounterexampleError, ReplayError, replay};
+use canloom::report::text;
+
+use super::{Exit, Failure, open, print};
+
+/// Options of `canloom repro`.
+#[derive(Debug, clap::Args)]
+pub struct Options {
+    /// The counterexample file; its scenario lies beside it.
+    file: PathBuf,
+    /// Print only the result.
+    #[arg(long)]
+    quiet: bool,
+}
+
+/// Runs it.
+pub fn run(options: &Options) -> Result<Exit, Failure> {
+    let counterexample = Counterexample::read(&options.file).map_err(|error| match error {
+        CounterexampleError::Read { .. } | CounterexampleError::Format { .. } => Failure::input(error),
+    })?;
+    let folder = options.file.parent().unwrap_or(Path::new(""));
+    let mut engine = open(&folder.join(&counterexample.scenario))?;
+    let scenario = engine.scenario.clone();
+    let file = options.file.display();
+    for (canister, hash) in &counterexample.modules {
+        let known = scenario.canisters.iter().position(|other| other.name == *canister);
+        let Some(at) = known else {
+            return Err(Failure::input(format!("{file}: canister `{canister}` is not in {}", scenario.file.display())));
+        };
+        if engine.hashes[at] != *hash {
+            eprintln!("warning: {file}: the module of canister `{canister}` is another one than when this was found");
+        }
+    }
+    let name = &counterexample.invariant;
+    let invariant = scenario.invariants.iter().position(|invariant| invariant.name == *name);
+    let Some(invariant) = invariant else {
+        return Err(Failure::input(format!("{file}: invariant \"{name}\" is not in {}", scenario.file.display())));
+    };
+    let replayed = match replay(&mut engine, &counterexample.schedule, Some(invariant)) {
+        Ok(replayed) => replayed,
+        Err(error @ ReplayError::Divergence { .. }) => {
+            return Err(Failure { exit: Exit::Divergence, text: format!("{file}: {error}") });
+        }
+        Err(error @ ReplayError::Unsupported(_)) => return Err(Failure::input(error)),
+    };
+    let reproduced = replayed.violated.is_some();
+    if !options.quiet {
+        print(&text::counterexample(&scenario, invariant, &replayed))?;
+        print("\n")?;
+    }
+    print(if reproduced { "reproduced\n" } else { "not reproduced: the invariant holds on this schedule\n" })?;
+    Ok(if reproduced { Exit::Violated } else { Exit::Stale })
+}

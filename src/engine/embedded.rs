@@ -1,0 +1,389 @@
+//! The embedded engine: a scenario's canisters, installed and set up, with everything that can be asked of a world.
+//!
+//! In: a [`Scenario`]. Out: the first world, and for each world its observations and calls as invariants see them. Which
+//! steps are made is decided elsewhere.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use candid::Principal;
+
+use crate::kernel::guest::{Env, Guest};
+use crate::kernel::world::{CanisterState, NOT_STARTED};
+use crate::kernel::{CallSpec, Choice, FaultSpec, Input, Kernel, Limits, Response, START_BALANCE, Unsupported, World};
+use crate::scenario::{CallState, CallView, Fault, FaultKind, Reply, Scenario, Value, View};
+use crate::trace::Outcome;
+
+use super::wasm::WasmGuest;
+use super::wasm::module::{Method, Module, ModuleError, engine};
+
+/// Time at which every exploration starts: 2021-05-10 08:00 UTC, the genesis of the IC, in nanoseconds.
+pub const START_NS: u64 = 1_620_633_600_000_000_000;
+
+/// Deliveries that one setup call may take.
+const SETUP_MAX: usize = 10_000;
+
+/// Why a scenario cannot be run.
+#[derive(Debug, thiserror::Error)]
+pub enum EmbeddedError {
+    /// The wasm file cannot be read.
+    #[error("{file}: canister `{canister}`: cannot read {}: {source}; build the module first, or correct `wasm`", wasm.display())]
+    Read {
+        /// Scenario file.
+        file: String,
+        /// Canister in the scenario.
+        canister: String,
+        /// The module.
+        wasm: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The module cannot be loaded.
+    #[error("{file}: canister `{canister}`: {}: {source}", wasm.display())]
+    Module {
+        /// Scenario file.
+        file: String,
+        /// Canister in the scenario.
+        canister: String,
+        /// The module.
+        wasm: PathBuf,
+        /// What is wrong with it.
+        source: ModuleError,
+    },
+    /// The scenario asks for something that the canisters do not do.
+    #[error("{0}")]
+    Scenario(String),
+    /// Something the engine does not offer was met.
+    #[error("{0}")]
+    Unsupported(#[from] Unsupported),
+    /// wasmtime does not run on this machine.
+    #[error("the wasm engine cannot start on this machine: {0}")]
+    Machine(String),
+}
+
+/// A scenario, installed.
+pub struct Embedded {
+    /// The scenario.
+    pub scenario: Arc<Scenario>,
+    /// The kernel that holds its canisters.
+    pub kernel: Kernel,
+    start: World,
+    /// SHA-256 of each canister's module.
+    pub hashes: Vec<String>,
+    queries: Vec<(u16, u32)>,
+    actors: Vec<usize>,
+    values: BTreeMap<(usize, u32), Arc<Value>>,
+    replies: BTreeMap<u32, Arc<Reply>>,
+}
+
+impl Embedded {
+    /// Loads and installs the canisters, makes the setup calls and plans the exploration.
+    ///
+    /// # Errors
+    /// What cannot be read, loaded, installed or set up, with the canister and the file.
+    pub fn open(scenario: Arc<Scenario>) -> Result<Embedded, EmbeddedError> {
+        let file = scenario.file.display().to_string();
+        let engine = engine().map_err(|error| EmbeddedError::Machine(format!("{error:#}")))?;
+        let mut modules: BTreeMap<PathBuf, Arc<Module>> = BTreeMap::new();
+        let mut guests: Vec<(Principal, Box<dyn Guest>)> = Vec::new();
+        let mut memories = Vec::new();
+        let mut hashes = Vec::new();
+        for canister in &scenario.canisters {
+            let module = match modules.get(&canister.wasm) {
+                Some(module) => module.clone(),
+                None => {
+                    let module = Arc::new(load(&engine, &file, canister)?);
+                    modules.insert(canister.wasm.clone(), module.clone());
+                    module
+                }
+            };
+            hashes.push(module.hash.clone());
+            let named = |what: String| EmbeddedError::Scenario(format!("{file}: canister `{}`: {what}", canister.name));
+            let wasm = canister.wasm.display();
+            let mut guest = WasmGuest::new(module).map_err(|what| named(format!("{wasm} {what}")))?;
+            memories.push(install(&mut guest, canister).map_err(named)?);
+            guests.push((canister.id, Box::new(guest)));
+        }
+        check_methods(&scenario, &modules)?;
+        let mut kernel = Kernel::new(guests);
+        let states = memories.into_iter().map(|(memory, timer_ns)| {
+            let mut state = kernel.installed(memory);
+            kernel.set_timer(&mut state, timer_ns);
+            state
+        });
+        let states: Vec<CanisterState> = states.collect();
+        let states = set_up(&mut kernel, &scenario, states)?;
+        let queries = scenario.observations.iter();
+        let queries = queries.map(|o| (o.canister as u16, kernel.query(&o.method, &o.args))).collect();
+        let instances = scenario.instances();
+        kernel.plan(call_specs(&scenario), fault_specs(&scenario), limits(&scenario));
+        let start = kernel.start(states, START_NS);
+        Ok(Embedded {
+            start,
+            kernel,
+            hashes,
+            queries,
+            actors: instances.iter().map(|instance| instance.actor).collect(),
+            values: BTreeMap::new(),
+            replies: BTreeMap::new(),
+            scenario,
+        })
+    }
+
+    /// The world in which no call has started.
+    pub fn start(&self) -> &World {
+        &self.start
+    }
+
+    /// Values of the observations in a world, in file order.
+    ///
+    /// # Errors
+    /// If a query asks for something that the engine does not offer.
+    pub fn observe(&mut self, world: &World) -> Result<Vec<Arc<Value>>, Unsupported> {
+        let mut values = Vec::with_capacity(self.queries.len());
+        for at in 0..self.queries.len() {
+            let (canister, query) = self.queries[at];
+            let response = self.kernel.observe(world, canister, query)?;
+            if let Some(value) = self.values.get(&(at, response)) {
+                values.push(value.clone());
+                continue;
+            }
+            let value = Arc::new(self.decode(at, response));
+            self.values.insert((at, response), value.clone());
+            values.push(value);
+        }
+        Ok(values)
+    }
+
+    fn decode(&self, observation: usize, response: u32) -> Value {
+        let value = match self.kernel.response(response) {
+            Response::Reply(bytes) => Value::decode_with(bytes, &self.scenario.labels),
+            Response::Reject { text, .. } => Err(text.to_string()),
+        };
+        let path = &self.scenario.observations[observation].path;
+        let value = value.and_then(|value| path.as_ref().map_or_else(|| Ok(value.clone()), |path| value.at(path)));
+        value.unwrap_or_else(Value::Failed)
+    }
+
+    /// The calls of a world, as expressions see them.
+    pub fn calls(&mut self, world: &World) -> Vec<CallView> {
+        let mut views = Vec::with_capacity(world.calls.len());
+        for (at, &tree) in world.calls.iter().enumerate() {
+            let state = match (tree, self.kernel.answer(tree)) {
+                (NOT_STARTED, _) => CallState::NotStarted,
+                (_, None) => CallState::Open,
+                (_, Some(answer)) => CallState::Done(self.reply(answer)),
+            };
+            views.push(CallView { entry: self.kernel.calls()[at].entry, actor: self.actors[at], state });
+        }
+        views
+    }
+
+    fn reply(&mut self, response: u32) -> Arc<Reply> {
+        if let Some(reply) = self.replies.get(&response) {
+            return reply.clone();
+        }
+        let reply = Arc::new(match self.kernel.response(response) {
+            Response::Reply(bytes) => {
+                let value = Value::decode_with(bytes, &self.scenario.labels).unwrap_or_else(Value::Failed);
+                Reply::Replied(value, bytes.to_vec())
+            }
+            Response::Reject { code, text } => Reply::Rejected { code: u32::from(*code), text: text.to_string() },
+        });
+        self.replies.insert(response, reply.clone());
+        reply
+    }
+
+    /// Whether nothing is in flight and no call can be started any more: an execution is complete.
+    pub fn is_complete(&self, world: &World, choices: &[Choice]) -> bool {
+        let starts = choices.iter().any(|choice| choice.kind == crate::schedule::StepKind::Start);
+        !starts && self.kernel.is_quiescent(world)
+    }
+
+    /// What an expression sees of a world.
+    pub fn view<'a>(&self, world: &World, observations: &'a [Arc<Value>], calls: &'a [CallView]) -> View<'a> {
+        View {
+            observations,
+            calls,
+            quiet: self.kernel.is_quiescent(world),
+            faulted: world.faulted(),
+            now_s: (world.time_ns - START_NS) / 1_000_000_000,
+        }
+    }
+
+    /// The outcome of an execution that ends in this world.
+    pub fn outcome(&self, observations: &[Arc<Value>], calls: &[CallView]) -> Outcome {
+        Outcome::new(&self.scenario, observations, calls)
+    }
+
+    /// The same scenario without merging of interchangeable calls: for replays, whose names must stay as they are.
+    pub fn canister_name(&self, canister: u16) -> &str {
+        self.scenario.canisters.get(usize::from(canister)).map_or("?", |canister| &canister.name)
+    }
+}
+
+fn load(engine: &wasmtime::Engine, file: &str, canister: &crate::scenario::Canister) -> Result<Module, EmbeddedError> {
+    let (name, wasm) = (canister.name.clone(), canister.wasm.clone());
+    let bytes = std::fs::read(&wasm).map_err(|source| EmbeddedError::Read {
+        file: file.to_string(),
+        canister: name.clone(),
+        wasm: wasm.clone(),
+        source,
+    })?;
+    let file = file.to_string();
+    Module::load(engine, &bytes).map_err(|source| EmbeddedError::Module { file, canister: name, wasm, source })
+}
+
+type Installed = (crate::kernel::MemoryId, u64);
+
+fn install(guest: &mut WasmGuest, canister: &crate::scenario::Canister) -> Result<Installed, String> {
+    let env = Env {
+        own_id: canister.id,
+        time_ns: START_NS,
+        caller: canister.controllers.first().copied().unwrap_or(Principal::anonymous()),
+        answered: false,
+        available: 0,
+        refunded: 0,
+        deadline_ns: 0,
+        instructions: 0,
+        balance: START_BALANCE,
+        version: 0,
+        timer_ns: 0,
+        outstanding: &[],
+    };
+    let fresh = guest.fresh();
+    let installed = guest.execute(fresh, Input::Init { arg: &canister.init }, &env)?;
+    match installed.trap {
+        Some(trap) => Err(format!("installation failed: IC{:04}: {}; check `init`", trap.code, trap.text)),
+        None if installed.timer_ns.unwrap_or(0) != 0 => {
+            Err("sets a global timer at installation, and timers are not offered yet".to_string())
+        }
+        None => Ok((installed.memory, installed.timer_ns.unwrap_or(0))),
+    }
+}
+
+/// Calls and observations must name methods that exist.
+fn check_methods(scenario: &Scenario, modules: &BTreeMap<PathBuf, Arc<Module>>) -> Result<(), EmbeddedError> {
+    let file = scenario.file.display();
+    let method = |canister: usize, name: &str, line: Option<usize>, query: bool| {
+        let canister = &scenario.canisters[canister];
+        let module = &modules[&canister.wasm];
+        let place = line.map_or_else(|| file.to_string(), |line| format!("{file}:{line}"));
+        match module.methods.get(name) {
+            None => {
+                let known: Vec<&str> = module.methods.keys().map(String::as_str).collect();
+                let nearest = known.iter().max_by(|a, b| {
+                    let likeness = |other: &str| strsim::jaro_winkler(name, other);
+                    likeness(a).total_cmp(&likeness(b))
+                });
+                let hint = nearest.map_or_else(String::new, |nearest| format!(", did you mean `{nearest}`?"));
+                Err(EmbeddedError::Scenario(format!("{place}: canister `{}` has no method `{name}`{hint}", canister.name)))
+            }
+            Some(kind) if query && *kind != Method::Query => Err(EmbeddedError::Scenario(format!(
+                "{place}: `{name}` of canister `{}` is not a query method, and only queries can be observed",
+                canister.name
+            ))),
+            Some(_) => Ok(()),
+        }
+    };
+    for call in &scenario.calls {
+        method(call.canister, &call.method, Some(call.line), false)?;
+    }
+    for observation in &scenario.observations {
+        method(observation.canister, &observation.method, Some(observation.line), true)?;
+    }
+    for call in &scenario.setup {
+        method(call.canister, &call.method, None, false)?;
+    }
+    for fault in &scenario.faults {
+        method(fault.callee, &fault.method, Some(fault.line), false)?;
+    }
+    Ok(())
+}
+
+/// Makes the setup calls one after the other, each to its end, always with the first legal step.
+fn set_up(
+    kernel: &mut Kernel,
+    scenario: &Scenario,
+    mut states: Vec<CanisterState>,
+) -> Result<Vec<CanisterState>, EmbeddedError> {
+    let depth = scenario.bounds.depth;
+    for (at, call) in scenario.setup.iter().enumerate() {
+        let spec = CallSpec {
+            entry: 0,
+            canister: call.canister as u16,
+            method: call.method.clone(),
+            arg: call.args.clone(),
+            caller: call.by,
+            after: Vec::new(),
+        };
+        kernel.plan(vec![spec], Vec::new(), Limits { calls: 1, in_flight: 1, faults: 0, depth });
+        let mut world = kernel.start(states, START_NS);
+        let mut choices = Vec::new();
+        let mut left = SETUP_MAX;
+        loop {
+            kernel.choices(&world, &mut choices);
+            let Some(choice) = choices.first().filter(|_| left > 0) else { break };
+            world = kernel.apply(&world, choice)?.0;
+            left -= 1;
+        }
+        let failed = |what: String| {
+            let (file, method) = (scenario.file.display(), &call.method);
+            Err(EmbeddedError::Scenario(format!("{file}: setup call {} (`{method}`) {what}", at + 1)))
+        };
+        match kernel.answer(world.calls[0]).map(|answer| kernel.response(answer).clone()) {
+            Some(Response::Reply(_)) if kernel.is_quiescent(&world) => {}
+            Some(Response::Reject { code, text }) => return failed(format!("was rejected with code {code}: {text}")),
+            _ => return failed("does not come to its end".to_string()),
+        }
+        states = world.canisters;
+    }
+    Ok(states)
+}
+
+fn call_specs(scenario: &Scenario) -> Vec<CallSpec> {
+    let instances = scenario.instances();
+    let specs = instances.iter().map(|instance| {
+        let call = &scenario.calls[instance.entry];
+        // Answered before: every instance of the named entry by the same actor, or all of them if it has none.
+        let before = |same_actor: bool| -> Vec<usize> {
+            let named = |other: &&(usize, &crate::scenario::Instance)| {
+                Some(other.1.entry) == call.after && (!same_actor || other.1.actor == instance.actor)
+            };
+            instances.iter().enumerate().filter(|other| named(&other)).map(|(at, _)| at).collect()
+        };
+        let after = Some(before(true)).filter(|calls| !calls.is_empty()).unwrap_or_else(|| before(false));
+        CallSpec {
+            entry: instance.entry,
+            canister: call.canister as u16,
+            method: call.method.clone(),
+            arg: call.args.clone(),
+            caller: scenario.actors[instance.actor].id,
+            after,
+        }
+    });
+    specs.collect()
+}
+
+fn fault_specs(scenario: &Scenario) -> Vec<FaultSpec> {
+    let spec = |fault: &Fault| FaultSpec {
+        edge: (fault.caller as u16, fault.callee as u16, fault.method.clone()),
+        rejects: fault
+            .kinds
+            .iter()
+            .filter_map(|kind| match kind {
+                FaultKind::CleanReject { code } => Some(*code),
+                FaultKind::Unknown => None,
+            })
+            .collect(),
+        unknown: fault.kinds.contains(&FaultKind::Unknown),
+        budget: fault.budget.min(255) as u8,
+    };
+    scenario.faults.iter().map(spec).collect()
+}
+
+fn limits(scenario: &Scenario) -> Limits {
+    let bounds = scenario.bounds;
+    Limits { calls: bounds.calls, in_flight: bounds.in_flight, faults: bounds.faults, depth: bounds.depth }
+}

@@ -1,0 +1,347 @@
+//! The search over worlds: the only loop over executions.
+//!
+//! In: an installed scenario. Out: [`Explored`]: verdicts, exact counts, the simplest violation of each invariant.
+//!
+//! 1. Start from the world in which no call has started.
+//! 2. Take the next world in order of faults, then calls, then deliveries; so the first violation is the simplest.
+//! 3. Observe it and check every invariant. A violating world is expanded like any other.
+//! 4. Make each legal step; bring the result into canonical form; keep it if it is new.
+//! 5. When no world is left, count the paths from the first world to complete ones: these are the interleavings.
+//!
+//! Executions are shared by the kernel's memo; equal worlds are merged here. No reduction beyond merging is applied, so
+//! every reachable global state is visited and invariants across canisters are checked at every cut.
+
+mod count;
+mod graph;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use num_bigint::BigUint;
+
+use crate::engine::embedded::Embedded;
+use crate::kernel::{Choice, Permutation, Unsupported, World};
+use crate::scenario::{Expect, When};
+use crate::schedule::{Schedule, Step, StepKind};
+
+use graph::Graph;
+
+/// Worlds between two looks at the clock.
+const LOOK_EVERY: u64 = 64;
+
+/// Limits on effort, not on the search space.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Budget {
+    /// Stop after this time.
+    pub time: Option<Duration>,
+}
+
+/// How far a running search is.
+#[derive(Clone, Copy, Debug)]
+pub struct Progress {
+    /// Distinct worlds found.
+    pub worlds: u64,
+    /// Worlds that have been expanded.
+    pub expanded: u64,
+    /// Wasm executions.
+    pub executions: u64,
+    /// Violating worlds.
+    pub violations: u64,
+}
+
+/// The simplest violation of one invariant.
+#[derive(Clone, Debug)]
+pub struct Finding {
+    /// Position in the scenario.
+    pub invariant: usize,
+    /// Steps that lead there.
+    pub schedule: Schedule,
+    /// Calls started, deliveries made, faults spent on the way.
+    pub calls: u32,
+    /// Deliveries, starts included, faults not.
+    pub deliveries: u32,
+    /// Faults.
+    pub faults: u32,
+    /// Number of violating worlds.
+    pub worlds: u64,
+    /// Why the expression could not be evaluated, if it could not.
+    pub error: Option<String>,
+}
+
+/// Whether a search is complete, and if not, why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Completeness {
+    /// Every world within the bounds was visited.
+    Exhaustive,
+    /// Every world was visited except behind chains longer than the depth bound.
+    Depth,
+    /// The budget ended first.
+    Budget,
+}
+
+/// Result of a search.
+#[derive(Clone, Debug)]
+pub struct Explored {
+    /// How much of the bound was searched.
+    pub completeness: Completeness,
+    /// Interleavings that lead to complete executions, faults included; `None`: not counted, or unbounded.
+    pub interleavings: Option<BigUint>,
+    /// Those without faults.
+    pub interleavings_without_faults: Option<BigUint>,
+    /// Distinct worlds.
+    pub worlds: u64,
+    /// Executions of wasm.
+    pub executions: u64,
+    /// Steps made that executed a message, memoized ones included.
+    pub deliveries: u64,
+    /// Complete executions among the worlds.
+    pub complete: u64,
+    /// The simplest violation of each violated invariant, simplest first.
+    pub findings: Vec<Finding>,
+    /// For each `sometimes`, by position: whether it was seen.
+    pub sometimes: Vec<(usize, bool)>,
+    /// Distinct outcomes by (calls started, faults spent), at rest.
+    pub outcomes: BTreeMap<(u32, u32), BTreeSet<String>>,
+    /// Time spent.
+    pub elapsed: Duration,
+}
+
+impl Explored {
+    /// Invariants that should be violated, or seen, and were not.
+    pub fn missing<'a>(&'a self, expected: impl Iterator<Item = (usize, Expect, When)> + 'a) -> Vec<usize> {
+        let found = |at: usize| self.findings.iter().any(|finding| finding.invariant == at);
+        let unseen = |at: usize| self.sometimes.contains(&(at, false));
+        expected
+            .filter(|&(at, expect, when)| match when {
+                When::Sometimes => unseen(at),
+                _ => expect == Expect::Violated && !found(at),
+            })
+            .map(|(at, _, _)| at)
+            .collect()
+    }
+}
+
+/// Searches all worlds within the scenario's bounds.
+///
+/// # Errors
+/// If a canister asks for something that the engine does not offer.
+pub fn explore(
+    engine: &mut Embedded,
+    budget: &Budget,
+    progress: &mut dyn FnMut(&Progress),
+) -> Result<Explored, Unsupported> {
+    let mut search = Search::new(engine);
+    search.run(budget, progress)?;
+    search.finish()
+}
+
+struct Search<'a> {
+    engine: &'a mut Embedded,
+    graph: Graph,
+    found: Vec<Option<Found>>,
+    sometimes: Vec<Option<bool>>,
+    outcomes: BTreeMap<(u32, u32), BTreeSet<String>>,
+    violations: u64,
+    deliveries: u64,
+    complete: u64,
+    cut: bool,
+    out_of_budget: bool,
+    began: Instant,
+    executions_before: u64,
+}
+
+struct Found {
+    world: u32,
+    worlds: u64,
+    error: Option<String>,
+}
+
+impl<'a> Search<'a> {
+    fn new(engine: &'a mut Embedded) -> Search<'a> {
+        let invariants = &engine.scenario.invariants;
+        let sometimes = invariants.iter().map(|invariant| (invariant.when == When::Sometimes).then_some(false)).collect();
+        let executions_before = engine.kernel.counters().executions;
+        Search {
+            found: invariants.iter().map(|_| None).collect(),
+            sometimes,
+            graph: Graph::new(),
+            outcomes: BTreeMap::new(),
+            violations: 0,
+            deliveries: 0,
+            complete: 0,
+            cut: false,
+            out_of_budget: false,
+            began: Instant::now(),
+            executions_before,
+            engine,
+        }
+    }
+
+    fn run(&mut self, budget: &Budget, progress: &mut dyn FnMut(&Progress)) -> Result<(), Unsupported> {
+        let mut first = self.engine.start().clone();
+        self.engine.kernel.canonicalize(&mut first);
+        self.graph.add(&first, None, 0, 0, 0);
+        let mut choices: Vec<Choice> = Vec::new();
+        let mut expanded = 0;
+        while let Some(at) = self.graph.next() {
+            if expanded % LOOK_EVERY == 0 {
+                progress(&self.progress(expanded));
+                if budget.time.is_some_and(|time| self.began.elapsed() >= time) {
+                    self.out_of_budget = true;
+                    return Ok(());
+                }
+            }
+            expanded += 1;
+            let world = self.graph.world(at, self.engine.start());
+            self.engine.kernel.choices(&world, &mut choices);
+            self.check(at, &world, &choices)?;
+            self.expand(at, &world, &choices)?;
+        }
+        progress(&self.progress(expanded));
+        Ok(())
+    }
+
+    fn progress(&self, expanded: u64) -> Progress {
+        Progress {
+            worlds: self.graph.len() as u64,
+            expanded,
+            executions: self.engine.kernel.counters().executions - self.executions_before,
+            violations: self.violations,
+        }
+    }
+
+    fn check(&mut self, at: u32, world: &World, choices: &[Choice]) -> Result<(), Unsupported> {
+        let observations = self.engine.observe(world)?;
+        let calls = self.engine.calls(world);
+        let view = self.engine.view(world, &observations, &calls);
+        let complete = self.engine.is_complete(world, choices);
+        if complete {
+            self.complete += 1;
+            self.graph.set_complete(at);
+        }
+        self.cut |= self.engine.kernel.is_cut(world);
+        if view.quiet {
+            let started = world.started();
+            if started > 0 {
+                let outcome = self.engine.outcome(&observations, &calls).to_string();
+                self.outcomes.entry((started, world.faulted())).or_default().insert(outcome);
+            }
+        }
+        let scenario = self.engine.scenario.clone();
+        for (position, invariant) in scenario.invariants.iter().enumerate() {
+            let applies = match invariant.when {
+                When::Always => true,
+                When::Quiescent => view.quiet,
+                When::Final => complete,
+                When::Sometimes => {
+                    if self.sometimes[position] == Some(false) && invariant.expr.eval(&view) == Ok(true) {
+                        self.sometimes[position] = Some(true);
+                    }
+                    false
+                }
+            };
+            if !applies {
+                continue;
+            }
+            let error = match invariant.expr.eval(&view) {
+                Ok(true) => continue,
+                Ok(false) => None,
+                Err(error) => Some(error),
+            };
+            self.violations += 1;
+            match &mut self.found[position] {
+                Some(found) => found.worlds += 1,
+                none => *none = Some(Found { world: at, worlds: 1, error }),
+            }
+        }
+        Ok(())
+    }
+
+    fn expand(&mut self, at: u32, world: &World, choices: &[Choice]) -> Result<(), Unsupported> {
+        let depth = self.graph.depth(at) + 1;
+        for (ordinal, choice) in choices.iter().enumerate() {
+            let (mut next, delivery) = self.engine.kernel.apply(world, choice)?;
+            self.deliveries += u64::from(delivery.is_some());
+            self.engine.kernel.canonicalize(&mut next);
+            let parent = Some((at, ordinal as u16));
+            self.graph.add(&next, parent, depth, choice.multiplicity, next.faulted());
+        }
+        self.graph.expanded(at);
+        Ok(())
+    }
+
+    fn finish(mut self) -> Result<Explored, Unsupported> {
+        let executions = self.engine.kernel.counters().executions - self.executions_before;
+        let elapsed = self.began.elapsed();
+        let completeness = match (self.out_of_budget, self.cut) {
+            (true, _) => Completeness::Budget,
+            (false, true) => Completeness::Depth,
+            (false, false) => Completeness::Exhaustive,
+        };
+        let counted = completeness != Completeness::Budget;
+        let (mut all, mut without) = (None, None);
+        if counted {
+            all = count::paths(&self.graph, |_| true);
+            without = count::paths(&self.graph, |graph_world| self.graph.faulted(graph_world) == 0);
+        }
+        let mut order: Vec<(u32, usize)> = self
+            .found
+            .iter()
+            .enumerate()
+            .filter_map(|(at, found)| found.as_ref().map(|found| (found.world, at)))
+            .collect();
+        order.sort_by_key(|&(world, at)| (self.graph.rank(world), at));
+        let mut findings = Vec::new();
+        for (world, invariant) in order {
+            let schedule = self.schedule(world)?;
+            let found = self.found[invariant].take().expect("bug in canloom: this invariant was violated");
+            let count = |kind: fn(&Step) -> bool| schedule.steps.iter().filter(|step| kind(step)).count() as u32;
+            findings.push(Finding {
+                invariant,
+                calls: count(|step| step.kind == StepKind::Start),
+                deliveries: count(Step::is_delivery),
+                faults: count(|step| !step.is_delivery()),
+                worlds: found.worlds,
+                error: found.error,
+                schedule,
+            });
+        }
+        let sometimes = self.sometimes.iter().enumerate().filter_map(|(at, seen)| seen.map(|seen| (at, seen))).collect();
+        Ok(Explored {
+            completeness,
+            interleavings: all,
+            interleavings_without_faults: without,
+            worlds: self.graph.len() as u64,
+            executions,
+            deliveries: self.deliveries,
+            complete: self.complete,
+            findings,
+            sometimes,
+            outcomes: std::mem::take(&mut self.outcomes),
+            elapsed,
+        })
+    }
+
+    /// The steps from the first world to this one, with the names that the calls have outside the search.
+    fn schedule(&mut self, world: u32) -> Result<Schedule, Unsupported> {
+        let path = self.graph.path(world);
+        let mut world = self.engine.start().clone();
+        let calls = world.calls.len();
+        let first = self.engine.kernel.canonicalize(&mut world);
+        let mut moved = first.unwrap_or_else(|| Permutation::identity(calls));
+        let mut choices = Vec::new();
+        let mut steps = Vec::new();
+        for ordinal in path {
+            self.engine.kernel.choices(&world, &mut choices);
+            let choice = choices[usize::from(ordinal)];
+            let mut step = self.engine.kernel.name(&world, &choice);
+            step.call = moved.original(step.call);
+            steps.push(step);
+            world = self.engine.kernel.apply(&world, &choice)?.0;
+            if let Some(next) = self.engine.kernel.canonicalize(&mut world) {
+                moved = moved.then(&next);
+            }
+        }
+        Ok(Schedule { steps: self.engine.kernel.in_order_of_start(steps) })
+    }
+}

@@ -1,0 +1,38 @@
+//! Counts interleavings: paths from the first world to complete ones, without walking them.
+//!
+//! Steps always go on (every step that could repeat has a budget in the world), so the graph has no cycle and the number of
+//! paths from a world is the sum over its steps. Should there be a cycle, the count is unbounded and none is given.
+
+use num_bigint::BigUint;
+use num_traits::{One, Zero};
+
+use super::graph::Graph;
+
+/// Number of paths through worlds that `within` accepts. A complete world ends one path; optional steps after it are
+/// counted as paths of their own.
+pub fn paths(graph: &Graph, within: impl Fn(u32) -> bool) -> Option<BigUint> {
+    let mut counts: Vec<Option<BigUint>> = vec![None; graph.len()];
+    let mut open = vec![false; graph.len()];
+    let mut stack: Vec<(u32, usize)> = vec![(0, 0)];
+    open[0] = true;
+    while let Some((at, next)) = stack.pop() {
+        let steps = graph.steps(at);
+        let waiting = steps[next..].iter().position(|&(to, _)| within(to) && counts[to as usize].is_none());
+        if let Some(offset) = waiting {
+            let to = steps[next + offset].0;
+            if std::mem::replace(&mut open[to as usize], true) {
+                return None;
+            }
+            stack.push((at, next + offset));
+            stack.push((to, 0));
+            continue;
+        }
+        let mut count = if graph.is_complete(at) { BigUint::one() } else { BigUint::zero() };
+        for &(to, multiplicity) in steps.iter().filter(|&&(to, _)| within(to)) {
+            let below = counts[to as usize].as_ref().expect("bug in canloom: counted before");
+            count += below * multiplicity;
+        }
+        counts[at as usize] = Some(count);
+    }
+    counts[0].take()
+}

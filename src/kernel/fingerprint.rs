@@ -1,0 +1,67 @@
+//! A world's hash by content: the same in every run and on every machine, unlike the interned ids it is made of.
+
+use std::hash::{Hash, Hasher};
+
+use super::intern::content_hash;
+use super::tree::CallTree;
+use super::world::{NOT_STARTED, World};
+use super::{Kernel, Message};
+
+impl Kernel {
+    /// Hash of everything that the future of a world depends on.
+    pub fn fingerprint(&self, world: &World) -> u128 {
+        content_hash(&Content { kernel: self, world })
+    }
+}
+
+struct Content<'a> {
+    kernel: &'a Kernel,
+    world: &'a World,
+}
+
+impl Hash for Content<'_> {
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        let Content { kernel, world } = self;
+        let tables = &kernel.tables;
+        for (guest, state) in kernel.guests.iter().zip(&world.canisters) {
+            guest.fingerprint(state.memory).hash(hasher);
+            let system = tables.systems.value(state.system);
+            (system.balance, system.version, system.timer_ns).hash(hasher);
+            tables.blobs.value(system.certified).hash(hasher);
+        }
+        for &tree in &world.calls {
+            (tree == NOT_STARTED).hash(hasher);
+            if tree != NOT_STARTED {
+                self.tree(kernel.tree(tree), hasher);
+            }
+        }
+        for queued in &world.queue {
+            queued.hash(hasher);
+        }
+        (&world.faults, world.time_ns).hash(hasher);
+    }
+}
+
+impl Content<'_> {
+    fn tree<H: Hasher>(&self, tree: &CallTree, hasher: &mut H) {
+        let tables = &self.kernel.tables;
+        tree.answer.map(|answer| tables.responses.value(answer)).hash(hasher);
+        for context in &tree.contexts {
+            let caller = tables.principals.value(context.caller);
+            (&context.path, context.canister, caller, context.answered).hash(hasher);
+            (context.available, context.deadline_ns, context.instructions).hash(hasher);
+        }
+        for request in &tree.requests {
+            (&request.path, request.caller, request.callee, request.cycles).hash(hasher);
+            if let Some(Message::Call { method, arg }) = request.queued.map(|message| tables.messages.value(message)) {
+                (tables.names.value(*method), tables.blobs.value(*arg)).hash(hasher);
+            }
+            let Some(callback) = &request.callback else { continue };
+            (callback.context, callback.on_reply, callback.on_reject, callback.on_cleanup).hash(hasher);
+            (callback.sent, callback.deadline_ns, callback.expired).hash(hasher);
+            if let Some(answer) = &callback.response {
+                (tables.responses.value(answer.response), answer.refund).hash(hasher);
+            }
+        }
+    }
+}

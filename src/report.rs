@@ -1,0 +1,65 @@
+//! Reports: what was found, for people and for programs.
+
+pub mod json;
+pub mod text;
+
+use crate::explore::{Completeness, Explored};
+use crate::scenario::{Expect, Invariant, Scenario, When};
+
+/// What an exploration says of its scenario.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Every invariant held in every world, and all that should be seen was seen.
+    Held,
+    /// An invariant was violated, or what should be seen was not.
+    Violated,
+    /// Nothing was violated, and not everything was searched.
+    Inconclusive,
+}
+
+impl Verdict {
+    /// The verdict of a search.
+    pub fn of(scenario: &Scenario, explored: &Explored) -> Verdict {
+        let violated = explored.findings.iter().any(|finding| is_violation(&scenario.invariants[finding.invariant]));
+        let complete = explored.completeness == Completeness::Exhaustive;
+        if violated || (complete && !missing(scenario, explored).is_empty()) {
+            return Verdict::Violated;
+        }
+        if complete { Verdict::Held } else { Verdict::Inconclusive }
+    }
+
+    /// As it is printed.
+    pub fn word(self) -> &'static str {
+        match self {
+            Verdict::Held => "held",
+            Verdict::Violated => "violated",
+            Verdict::Inconclusive => "inconclusive",
+        }
+    }
+}
+
+/// Whether a finding on this invariant counts against the scenario.
+pub fn is_violation(invariant: &Invariant) -> bool {
+    invariant.expect == Expect::Holds
+}
+
+/// Invariants that should have been violated or seen.
+pub fn missing(scenario: &Scenario, explored: &Explored) -> Vec<usize> {
+    let expected = scenario.invariants.iter().enumerate();
+    explored.missing(expected.map(|(at, invariant)| (at, invariant.expect, invariant.when)))
+}
+
+/// Grade of a finding (design section 4): A without a fault, B with one that the IC itself produces.
+pub fn grade(faults: u32) -> &'static str {
+    if faults == 0 { "A" } else { "B" }
+}
+
+/// The word for a kind of invariant.
+pub fn when_word(when: When) -> &'static str {
+    match when {
+        When::Always => "always",
+        When::Quiescent => "quiescent",
+        When::Final => "final",
+        When::Sometimes => "sometimes",
+    }
+}

@@ -1,0 +1,103 @@
+//! The report of an exploration as JSON (design section 6).
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::explore::{Completeness, Explored};
+use crate::scenario::Scenario;
+
+use super::{Verdict, grade, is_violation};
+
+/// The document. Big numbers are strings, since they outgrow 64 bits.
+#[derive(Debug, Serialize)]
+pub struct Report {
+    /// Name of the scenario.
+    pub scenario: String,
+    /// `embedded`.
+    pub engine: &'static str,
+    /// `exhaustive`.
+    pub strategy: &'static str,
+    /// `held`, `violated`, `inconclusive`.
+    pub verdict: &'static str,
+    /// Whether every world within the bounds was visited.
+    pub exhaustive: bool,
+    /// Interleavings, faults included; `null` where they were not counted.
+    pub interleavings: Option<String>,
+    /// Those without faults.
+    pub interleavings_without_faults: Option<String>,
+    /// Distinct worlds.
+    pub worlds: u64,
+    /// Executions of wasm.
+    pub wasm_executions: u64,
+    /// Deliveries made, memoized ones included.
+    pub deliveries: u64,
+    /// Seconds.
+    pub elapsed_s: f64,
+    /// The simplest violation of each violated invariant, simplest first.
+    pub violations: Vec<Violation>,
+    /// For each `sometimes`: whether it was seen.
+    pub sometimes: BTreeMap<String, bool>,
+    /// Interleaving coverage; empty until it is offered.
+    pub coverage: BTreeMap<String, u64>,
+}
+
+/// One violated invariant.
+#[derive(Debug, Serialize)]
+pub struct Violation {
+    /// Its name.
+    pub invariant: String,
+    /// A to D.
+    pub grade: &'static str,
+    /// Weakest class of schedules that contains it; `null` until classes are offered.
+    pub class: Option<&'static str>,
+    /// Calls started.
+    pub calls: u32,
+    /// Deliveries made.
+    pub deliveries: u32,
+    /// Faults spent.
+    pub faults: u32,
+    /// Worlds in which it is violated.
+    pub worlds: u64,
+    /// Whether the scenario says `expect = "violated"`.
+    pub expected: bool,
+    /// The counterexample, where one was written.
+    pub file: Option<String>,
+}
+
+impl Report {
+    /// The report of a search; `files` holds the counterexample of each finding, in their order.
+    pub fn new(scenario: &Scenario, explored: &Explored, files: &[Option<String>]) -> Report {
+        let violations = explored.findings.iter().zip(files).map(|(finding, file)| {
+            let invariant = &scenario.invariants[finding.invariant];
+            Violation {
+                invariant: invariant.name.clone(),
+                grade: grade(finding.faults),
+                class: None,
+                calls: finding.calls,
+                deliveries: finding.deliveries,
+                faults: finding.faults,
+                worlds: finding.worlds,
+                expected: !is_violation(invariant),
+                file: file.clone(),
+            }
+        });
+        let name = |at: usize| scenario.invariants[at].name.clone();
+        Report {
+            scenario: scenario.name.clone(),
+            engine: "embedded",
+            strategy: "exhaustive",
+            verdict: Verdict::of(scenario, explored).word(),
+            exhaustive: explored.completeness == Completeness::Exhaustive,
+            interleavings: explored.interleavings.as_ref().map(ToString::to_string),
+            interleavings_without_faults: explored.interleavings_without_faults.as_ref().map(ToString::to_string),
+            worlds: explored.worlds,
+            wasm_executions: explored.executions,
+            deliveries: explored.deliveries,
+            elapsed_s: explored.elapsed.as_secs_f64(),
+            violations: violations.collect(),
+            sometimes: explored.sometimes.iter().map(|&(at, seen)| (name(at), seen)).collect(),
+            coverage: BTreeMap::new(),
+        }
+    }
+}

@@ -1,0 +1,266 @@
+//! Reports for the terminal: verdict, counts, and the counterexample step by step.
+//!
+//! In: results. Out: plain text without colour, the same for the same input apart from times and rates.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use num_bigint::BigUint;
+
+use crate::counterexample::Replayed;
+use crate::explore::{Completeness, Explored};
+use crate::scenario::{Invariant, Scenario, Value};
+use crate::schedule::StepKind;
+use crate::trace::{Event, Trace};
+
+use super::{Verdict, grade, is_violation, missing};
+
+/// Widest line of what a message says; longer ones are cut with dots.
+const WHAT_MAX: usize = 110;
+
+/// Verdict, counts, and one line for each finding.
+pub fn summary(scenario: &Scenario, explored: &Explored) -> String {
+    let mut out = String::new();
+    let verdict = Verdict::of(scenario, explored);
+    let _ = writeln!(out, "{}: {}", scenario.name, verdict.word());
+    let exhaustive = match explored.completeness {
+        Completeness::Exhaustive => "yes".to_string(),
+        Completeness::Depth => format!("no, cut at chains of {} messages", scenario.bounds.depth),
+        Completeness::Budget => "no, the budget ended first".to_string(),
+    };
+    let _ = writeln!(
+        out,
+        "{} interleavings, {} worlds, {} wasm executions, exhaustive: {exhaustive}",
+        explored.interleavings.as_ref().map_or("uncounted".to_string(), grouped_big),
+        grouped(explored.worlds),
+        grouped(explored.executions),
+    );
+    let bounds = scenario.bounds;
+    let without = explored.interleavings_without_faults.as_ref();
+    let _ = writeln!(
+        out,
+        "bounds: {} calls, {} in flight, {} faults{}; {} in {}",
+        bounds.calls,
+        bounds.in_flight,
+        bounds.faults,
+        without.map_or_else(String::new, |n| format!(" ({} interleavings without faults)", grouped_big(n))),
+        rate(explored.worlds, explored.elapsed),
+        seconds(explored.elapsed),
+    );
+    for finding in &explored.findings {
+        let invariant = &scenario.invariants[finding.invariant];
+        let expected = if is_violation(invariant) { "" } else { ", as expected" };
+        let _ = writeln!(
+            out,
+            "violated: \"{}\" in {} worlds{expected}; simplest: {}, {}, {} (grade {})",
+            invariant.name,
+            grouped(finding.worlds),
+            plural(finding.calls, "call"),
+            plural(finding.faults, "fault"),
+            counted(finding.deliveries, "delivery", "deliveries"),
+            grade(finding.faults),
+        );
+    }
+    for (at, seen) in &explored.sometimes {
+        let name = &scenario.invariants[*at].name;
+        let _ = writeln!(out, "{}: \"{name}\"", if *seen { "seen" } else { "never seen" });
+    }
+    for at in missing(scenario, explored) {
+        let Invariant { name, .. } = &scenario.invariants[at];
+        if !explored.sometimes.iter().any(|(other, _)| *other == at) {
+            let _ = writeln!(out, "not violated, though `expect = \"violated\"`: \"{name}\"");
+        }
+    }
+    out
+}
+
+/// A counterexample: numbered steps with what each did, the values after it, the violated expression and a diagram.
+pub fn counterexample(scenario: &Scenario, invariant: usize, replayed: &Replayed) -> String {
+    let mut out = String::new();
+    let trace = &replayed.trace;
+    let numbers = trace.events.len().to_string().len();
+    let names = trace.events.iter().map(|event| event.step.to_string().len()).max().unwrap_or(0);
+    let indent = " ".repeat(numbers + names + 4);
+    let invariant = &scenario.invariants[invariant];
+    let _ = writeln!(out, "counterexample to \"{}\"\n", invariant.name);
+    let _ = writeln!(out, "{indent}at the start: {}", values(trace, &trace.start, None));
+    let mut before = &trace.start;
+    for (at, event) in trace.events.iter().enumerate() {
+        let name = event.step.to_string();
+        let _ = writeln!(out, "{:>numbers$}  {name:<names$}  {}", at + 1, headline(event));
+        for line in details(event) {
+            let _ = writeln!(out, "{indent}{line}");
+        }
+        let _ = writeln!(out, "{indent}{}", values(trace, &event.observations, Some(before)));
+        before = &event.observations;
+    }
+    let _ = writeln!(out);
+    match &replayed.violated {
+        Some((_, Some(error))) => {
+            let _ = writeln!(out, "violated: {} cannot be evaluated: {error}", invariant.text);
+        }
+        Some((_, None)) => {
+            let shown: Vec<String> = replayed.values.iter().map(|(name, value)| format!("{name} = {value}")).collect();
+            let _ = writeln!(out, "violated: {}  with {}", invariant.text, shown.join(", "));
+        }
+        None => {
+            let _ = writeln!(out, "not violated: {}", invariant.text);
+        }
+    }
+    let _ = write!(out, "\n{}", diagram(scenario, trace));
+    out
+}
+
+fn headline(event: &Event) -> String {
+    let what = cut(&event.what);
+    match event.step.kind {
+        StepKind::Start => format!("{} calls {}.{what}", event.from, event.to),
+        StepKind::Request => format!("{} executes {what} from {}", event.to, event.from),
+        StepKind::Response => format!("{} gets {what} from {}", event.to, event.from),
+        StepKind::Reject(_) | StepKind::Expire => format!("{what}, {} -> {}", event.to, event.from),
+    }
+}
+
+fn details(event: &Event) -> Vec<String> {
+    let mut lines = Vec::new();
+    for sent in &event.sent {
+        let wait = if sent.bounded { "bounded wait" } else { "unbounded wait" };
+        lines.push(format!("sends {} {} ({wait})", sent.name, cut(&format!("{}({})", sent.to, sent.arg))));
+    }
+    if let Some(trap) = &event.trap {
+        lines.push(format!("traps and is undone: {}", cut(trap)));
+    }
+    match &event.cleanup {
+        Some(Ok(())) => lines.push("cleanup runs and is kept".to_string()),
+        Some(Err(error)) => lines.push(format!("cleanup traps, too: {}", cut(error))),
+        None => {}
+    }
+    if let Some((to, answer)) = &event.answer {
+        lines.push(format!("answers {to}: {}", cut(answer)));
+    }
+    if event.awaits {
+        lines.push("awaits: what it wrote is committed, any other message may run now".to_string());
+    }
+    lines.extend(event.log.iter().map(|line| format!("prints {}", cut(line))));
+    lines
+}
+
+/// The observations, changed ones marked with an arrow from the old value.
+fn values(trace: &Trace, now: &[Arc<Value>], before: Option<&Vec<Arc<Value>>>) -> String {
+    let pair = |(at, (name, value)): (usize, (&String, &Arc<Value>))| match before.map(|before| &before[at]) {
+        Some(old) if old != value => format!("{name} = {old} -> {value}"),
+        _ => format!("{name} = {value}"),
+    };
+    let pairs: Vec<String> = trace.names.iter().zip(now).enumerate().map(pair).collect();
+    if pairs.is_empty() { "(nothing observed)".to_string() } else { pairs.join("   ") }
+}
+
+/// A sequence diagram: a lane for each caller and canister, an arrow for each step.
+fn diagram(scenario: &Scenario, trace: &Trace) -> String {
+    let mut lanes: Vec<&str> = Vec::new();
+    let known = scenario.actors.iter().map(|actor| actor.name.as_str());
+    for name in known.chain(scenario.canisters.iter().map(|canister| canister.name.as_str())) {
+        let takes_part = |event: &Event| event.from == name || event.to == name;
+        if trace.events.iter().any(takes_part) && !lanes.contains(&name) {
+            lanes.push(name);
+        }
+    }
+    let width = lanes.iter().map(|lane| lane.chars().count()).max().unwrap_or(0).max(12) + 4;
+    let center = |lane: usize| lane * width + width / 2;
+    let total = width * lanes.len();
+    let mut out = String::new();
+    let mut header = vec![' '; total];
+    for (at, lane) in lanes.iter().enumerate() {
+        let start = center(at).saturating_sub(lane.chars().count() / 2);
+        for (offset, c) in lane.chars().enumerate() {
+            header[start + offset] = c;
+        }
+    }
+    let names = trace.events.iter().map(|event| event.step.to_string().len()).max().unwrap_or(0);
+    let push = |out: &mut String, name: &str, cells: Vec<char>| {
+        let line: String = cells.into_iter().collect();
+        let _ = writeln!(out, "{}", format!("{name:<names$}  {line}").trim_end());
+    };
+    push(&mut out, "", header);
+    for event in &trace.events {
+        let mut cells = vec![' '; total];
+        for at in 0..lanes.len() {
+            cells[center(at)] = '|';
+        }
+        let lane = |name: &str| lanes.iter().position(|lane| *lane == name);
+        if let (Some(from), Some(to)) = (lane(&event.from), lane(&event.to)) {
+            arrow(&mut cells, center(from), center(to), event);
+        }
+        push(&mut out, &event.step.to_string(), cells);
+    }
+    out
+}
+
+fn arrow(cells: &mut [char], from: usize, to: usize, event: &Event) {
+    let line = match event.step.kind {
+        StepKind::Response | StepKind::Reject(_) | StepKind::Expire => '.',
+        _ => '-',
+    };
+    if from == to {
+        cells[from] = '@';
+        return;
+    }
+    let (low, high) = (from.min(to), from.max(to));
+    cells[low + 1..high].fill(line);
+    if to > from {
+        cells[to - 1] = '>';
+    } else {
+        cells[to + 1] = '<';
+    }
+    let lost = matches!(event.step.kind, StepKind::Reject(_) | StepKind::Expire);
+    let mark = if lost || event.trap.is_some() { 'x' } else { return };
+    cells[(low + high) / 2] = mark;
+}
+
+fn cut(text: &str) -> String {
+    let line = text.replace('\n', " ");
+    match line.char_indices().nth(WHAT_MAX) {
+        Some((end, _)) => format!("{}...", &line[..end]),
+        None => line,
+    }
+}
+
+fn plural(n: u32, word: &str) -> String {
+    if n == 1 { format!("1 {word}") } else { format!("{n} {word}s") }
+}
+
+fn counted(n: u32, one: &str, many: &str) -> String {
+    format!("{n} {}", if n == 1 { one } else { many })
+}
+
+fn seconds(time: Duration) -> String {
+    let s = time.as_secs_f64();
+    if s < 1.0 { format!("{:.0} ms", s * 1000.0) } else { format!("{s:.2} s") }
+}
+
+fn rate(worlds: u64, time: Duration) -> String {
+    let rate = worlds as f64 / time.as_secs_f64().max(1e-9);
+    format!("{} worlds/s", grouped(rate as u64))
+}
+
+/// A number with commas between groups of three digits.
+pub fn grouped(n: u64) -> String {
+    grouped_digits(&n.to_string())
+}
+
+/// Likewise.
+pub fn grouped_big(n: &BigUint) -> String {
+    grouped_digits(&n.to_string())
+}
+
+fn grouped_digits(digits: &str) -> String {
+    let mut out = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at) % 3 == 0 {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}

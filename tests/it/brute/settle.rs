@@ -1,0 +1,83 @@
+//! When a call is answered, and with what (ic-semantics.md section 2.4).
+//!
+//! In: how an execution ended. Out: a response in flight, an answered call, or nothing yet.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use canloom::scenario::{CallState, Labels, Reply, Value};
+
+use super::message::{Answer, Stop};
+use super::relation::Relation;
+use super::world::{InFlight, Origin, Response, World};
+
+impl Relation<'_> {
+    /// Answers the caller if it is time, and closes the context if it is over (section 2.4).
+    pub fn settle(&self, world: &mut World, number: u32, result: Result<Option<Answer>, Stop>) {
+        let mut waiting = world.callbacks.values();
+        let is_waiting = waiting.any(|callback| callback.context == number);
+        let context = world
+            .contexts
+            .get_mut(&number)
+            .expect("the context is open");
+        let origin = context.origin;
+        let is_ingress = !matches!(origin, Origin::Callback(_));
+        let id = self.hosts[context.canister].id;
+        let response = match result {
+            _ if context.is_responded => None,
+            Ok(Some(Answer::Reply(bytes))) => Some(Response::Reply(Rc::new(bytes))),
+            Ok(Some(Answer::Reject(text))) => Some(Response::Reject { code: 4, text }),
+            _ if is_waiting => None,
+            Ok(None) if is_ingress => Some(Response::Reject {
+                code: 5,
+                text: format!("Canister {id} did not reply to the call"),
+            }),
+            Ok(None) => Some(Response::Reject {
+                code: 5,
+                text: String::from("No response"),
+            }),
+            Err(stop) => Some(Response::Reject {
+                code: stop.code / 100,
+                text: if is_ingress {
+                    stop.text
+                } else {
+                    stop.to_string()
+                },
+            }),
+        };
+        context.is_responded |= response.is_some();
+        if !is_waiting {
+            world.contexts.remove(&number);
+        }
+        match (response, origin) {
+            (None, _) => {}
+            (Some(response), Origin::Setup) => world.setup_answer = Some(response),
+            (Some(response), Origin::Call(call)) => {
+                world.calls[call].state =
+                    CallState::Done(Arc::new(reply(response, &self.scenario.labels)));
+            }
+            (Some(response), Origin::Callback(callback)) => send(world, callback, response),
+        }
+    }
+}
+
+/// Puts a response in flight, unless its callback has expired or is gone.
+pub fn send(world: &mut World, callback: u32, response: Response) {
+    let number = world.number();
+    if let Some(waiting) = world.callbacks.get(&callback)
+        && !waiting.is_expired
+    {
+        let in_flight = InFlight { number, response };
+        world.responses.insert(callback, in_flight);
+    }
+}
+
+fn reply(response: Response, labels: &Labels) -> Reply {
+    match response {
+        Response::Reply(bytes) => {
+            let value = Value::decode_with(&bytes, labels).unwrap_or_else(Value::Failed);
+            Reply::Replied(value, bytes.to_vec())
+        }
+        Response::Reject { code, text } => Reply::Rejected { code, text },
+    }
+}
