@@ -370,9 +370,27 @@ fn parenthesized(args: &str) -> String {
     if args.starts_with('(') { args.to_string() } else { format!("({args})") }
 }
 
+/// A Candid value in short, with the scenario's names in place of principals.
 fn shown(scenario: &Scenario, candid: &[u8]) -> String {
+    let mut text = shown_raw(scenario, candid);
+    let canisters = scenario.canisters.iter().map(|canister| (&canister.name, canister.id));
+    for (name, id) in canisters.chain(scenario.actors.iter().map(|actor| (&actor.name, actor.id))) {
+        let id = id.to_text();
+        if id.len() > 10 && text.contains(&id) {
+            text = text.replace(&id, name);
+        }
+    }
+    text
+}
+
+fn shown_raw(scenario: &Scenario, candid: &[u8]) -> String {
     match Value::decode_with(candid, &scenario.labels) {
         Ok(Value::Null) => String::new(),
+        // Fields that say nothing would hide those that do.
+        Ok(Value::Record(mut fields)) => {
+            fields.retain(|_, value| *value != Value::Null);
+            Value::Record(fields).to_string()
+        }
         Ok(value) => value.to_string(),
         Err(_) => format!("{} bytes", candid.len()),
     }

@@ -23,6 +23,9 @@ pub struct Options {
     /// Write the report as JSON to this file; `-` is standard output.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// Write the set of outcomes, by number of calls and faults, to this file; `-` is standard output.
+    #[arg(long, value_name = "FILE")]
+    outcomes: Option<PathBuf>,
     /// Folder for new counterexamples; by default the scenario's own. They are written as `*.cx.new`.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -49,7 +52,11 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
     if let Some(json) = &options.json {
         write_json(json, &Report::new(&scenario, &explored, &names))?;
     }
-    if options.json.as_deref() != Some(Path::new("-")) {
+    if let Some(file) = &options.outcomes {
+        write_to(file, &text::outcomes(&explored))?;
+    }
+    let dash = Some(Path::new("-"));
+    if options.json.as_deref() != dash && options.outcomes.as_deref() != dash {
         print(&report(options, &mut engine, &explored, &names)?)?;
     }
     Ok(match Verdict::of(&scenario, &explored) {
@@ -133,10 +140,14 @@ fn write_atomically(file: &Path, text: &str) -> std::io::Result<()> {
 fn write_json(file: &Path, report: &Report) -> Result<(), Failure> {
     let mut text = serde_json::to_string_pretty(report).map_err(Failure::outside)?;
     text.push('\n');
+    write_to(file, &text)
+}
+
+fn write_to(file: &Path, text: &str) -> Result<(), Failure> {
     if file == Path::new("-") {
-        return print(&text);
+        return print(text);
     }
-    write_atomically(file, &text).map_err(|error| Failure::outside(format!("cannot write {}: {error}", file.display())))
+    write_atomically(file, text).map_err(|error| Failure::outside(format!("cannot write {}: {error}", file.display())))
 }
 
 /// A time with its unit: 500ms, 60s, 5m, 2h.

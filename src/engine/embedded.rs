@@ -16,7 +16,7 @@ use crate::scenario::{CallState, CallView, Fault, FaultKind, Reply, Scenario, Va
 use crate::trace::Outcome;
 
 use super::wasm::WasmGuest;
-use super::wasm::module::{Method, Module, ModuleError, engine};
+use super::wasm::module::{Instrumentation, Method, Module, ModuleError, engine};
 
 /// Time at which every exploration starts: 2021-05-10 08:00 UTC, the genesis of the IC, in nanoseconds.
 pub const START_NS: u64 = 1_620_633_600_000_000_000;
@@ -232,7 +232,7 @@ fn load(engine: &wasmtime::Engine, file: &str, canister: &crate::scenario::Canis
         source,
     })?;
     let file = file.to_string();
-    Module::load(engine, &bytes).map_err(|source| EmbeddedError::Module { file, canister: name, wasm, source })
+    Module::load(engine, &bytes, Instrumentation::Full).map_err(|source| EmbeddedError::Module { file, canister: name, wasm, source })
 }
 
 type Installed = (crate::kernel::MemoryId, u64);

@@ -151,6 +151,21 @@ impl WasmGuest {
         Ok(execution)
     }
 
+    /// Calls an update method on a warm instance and keeps nothing of it: neither restores nor captures a state. For
+    /// benchmarks: what wasmtime itself takes for a message.
+    ///
+    /// # Errors
+    /// If the method cannot be called, or traps.
+    pub fn call_bare(&mut self, method: &str, arg: &[u8], env: &Env<'_>) -> Result<(), String> {
+        let (heap_pages, mut warm) = self.warm.pop_first().ok_or("no warm instance")?;
+        let stable = (0, pages::Root::STABLE);
+        warm.store.data_mut().reset(Mode::Update, &Input::Call { method, arg }, env, stable, UPDATE_LIMIT);
+        let name = format!("canister_update {method}");
+        let ended = warm.run(&Entry::Export(&name), UPDATE_LIMIT);
+        self.warm.insert(heap_pages, warm);
+        ended.map_err(|_| format!("`{method}` trapped"))
+    }
+
     fn refuse(&self, memory: MemoryId, code: u16, text: String) -> Execution {
         let trap = Some(Trap { code, text });
         Execution {

@@ -75,6 +75,20 @@ pub fn summary(scenario: &Scenario, explored: &Explored) -> String {
     out
 }
 
+/// The outcomes of a scenario: a section for each number of calls started and faults spent, then a line for each outcome,
+/// sorted. This is the text of `outcomes.txt` (design section 2).
+pub fn outcomes(explored: &Explored) -> String {
+    let mut out = String::new();
+    for (&(calls, faults), outcomes) in &explored.outcomes {
+        let blank = if out.is_empty() { "" } else { "\n" };
+        let _ = writeln!(out, "{blank}[{}, {}]", plural(calls, "call"), plural(faults, "fault"));
+        for outcome in outcomes {
+            let _ = writeln!(out, "{outcome}");
+        }
+    }
+    out
+}
+
 /// A counterexample: numbered steps with what each did, the values after it, the violated expression and a diagram.
 pub fn counterexample(scenario: &Scenario, invariant: usize, replayed: &Replayed) -> String {
     let mut out = String::new();
@@ -108,7 +122,7 @@ pub fn counterexample(scenario: &Scenario, invariant: usize, replayed: &Replayed
             let _ = writeln!(out, "not violated: {}", invariant.text);
         }
     }
-    let _ = write!(out, "\n{}", diagram(scenario, trace));
+    let _ = write!(out, "\n{}", diagram(trace));
     out
 }
 
@@ -157,12 +171,11 @@ fn values(trace: &Trace, now: &[Arc<Value>], before: Option<&Vec<Arc<Value>>>) -
 }
 
 /// A sequence diagram: a lane for each caller and canister, an arrow for each step.
-fn diagram(scenario: &Scenario, trace: &Trace) -> String {
+fn diagram(trace: &Trace) -> String {
+    // In order of appearance: who calls first stands left of whom it calls.
     let mut lanes: Vec<&str> = Vec::new();
-    let known = scenario.actors.iter().map(|actor| actor.name.as_str());
-    for name in known.chain(scenario.canisters.iter().map(|canister| canister.name.as_str())) {
-        let takes_part = |event: &Event| event.from == name || event.to == name;
-        if trace.events.iter().any(takes_part) && !lanes.contains(&name) {
+    for name in trace.events.iter().flat_map(|event| [event.from.as_str(), event.to.as_str()]) {
+        if !lanes.contains(&name) {
             lanes.push(name);
         }
     }

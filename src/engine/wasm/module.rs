@@ -11,6 +11,7 @@ use wasmtime::{Config, Engine, InstancePre, Linker};
 use super::host::Host;
 use super::ic0;
 use super::rewrite::{self, Rewritten};
+pub use super::rewrite::Instrumentation;
 use super::syscalls;
 
 /// Largest module that is loaded: 100 MiB, as the IC's.
@@ -79,7 +80,7 @@ impl Module {
     ///
     /// # Errors
     /// Says what the IC would object to, or what this engine cannot run.
-    pub fn load(engine: &Engine, wasm: &[u8]) -> Result<Module, ModuleError> {
+    pub fn load(engine: &Engine, wasm: &[u8], instrumentation: Instrumentation) -> Result<Module, ModuleError> {
         if wasm.starts_with(&[0x1f, 0x8b]) {
             let text = "the module is compressed with gzip, which is not offered yet: decompress it first (gunzip)";
             return Err(ModuleError::Unsupported(text.to_string()));
@@ -89,7 +90,7 @@ impl Module {
         }
         validate(wasm)?;
         let (methods, imports) = interface(wasm)?;
-        let shape = rewrite::rewrite(wasm).map_err(ModuleError::Unsupported)?;
+        let shape = rewrite::rewrite(wasm, instrumentation).map_err(ModuleError::Unsupported)?;
         if shape.memory64 {
             let text = "modules with a 64-bit memory are not offered yet";
             return Err(ModuleError::Unsupported(text.to_string()));

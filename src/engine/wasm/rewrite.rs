@@ -55,17 +55,26 @@ pub struct Rewritten {
     pub needs_fresh: bool,
 }
 
+/// What is added to the code of a module.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Instrumentation {
+    /// Metering and write tracking: what exploration needs.
+    Full,
+    /// Nothing, only exports: the yardstick of benchmarks.
+    None,
+}
+
 /// Rewrites a module that has been validated.
 ///
 /// # Errors
 /// A text for what cannot be rewritten.
-pub fn rewrite(wasm: &[u8]) -> Result<Rewritten, String> {
+pub fn rewrite(wasm: &[u8], instrumentation: Instrumentation) -> Result<Rewritten, String> {
     let shape = Shape::read(wasm).map_err(|error| error.to_string())?;
     if let Some(kind) = shape.unsupported {
         return Err(format!("{kind} are not supported"));
     }
     let mut module = wasm_encoder::Module::new();
-    let out = Emitter { shape: &shape };
+    let out = Emitter { shape: &shape, instrumentation };
     let text = |error: wasmparser::BinaryReaderError| error.to_string();
     let encode = |error: wasm_encoder::reencode::Error| error.to_string();
     // Sections in the order of the format; those that the original lacks are added in their place.
@@ -78,6 +87,9 @@ pub fn rewrite(wasm: &[u8]) -> Result<Rewritten, String> {
                 RoundtripReencoder.parse_type_section(&mut types, reader.clone()).map_err(encode)?;
                 let address = shape.address();
                 types.ty().function([address, address], []);
+                for results in &shape.many_results {
+                    types.ty().function([], results.iter().copied());
+                }
                 module.section(&types);
                 continue;
             }
@@ -157,6 +169,10 @@ struct Shape {
     types: u32,
     /// Number of parameters of each defined function, by position.
     params: Vec<u32>,
+    /// Results of each defined function, by position.
+    results: Vec<Vec<ValType>>,
+    /// Lists of two or more results that occur; block types for them are added behind the type of the marker.
+    many_results: Vec<Vec<ValType>>,
     functions: u32,
     has_memory: bool,
     memory64: bool,
@@ -172,12 +188,16 @@ impl Shape {
     fn read(wasm: &[u8]) -> Result<Shape, wasmparser::BinaryReaderError> {
         let mut shape = Shape::default();
         let mut type_params = Vec::new();
+        let mut type_results: Vec<Vec<ValType>> = Vec::new();
         let mut imported = 0;
         for payload in Parser::new(0).parse_all(wasm) {
             match payload? {
                 Payload::TypeSection(reader) => {
                     for ty in reader.into_iter_err_on_gc_types() {
-                        type_params.push(ty?.params().len() as u32);
+                        let ty = ty?;
+                        type_params.push(ty.params().len() as u32);
+                        let results = ty.results().iter().map(|&ty| RoundtripReencoder.val_type(ty).ok());
+                        type_results.push(results.collect::<Option<_>>().unwrap_or_default());
                     }
                     shape.types = type_params.len() as u32;
                 }
@@ -191,7 +211,13 @@ impl Shape {
                 }
                 Payload::FunctionSection(reader) => {
                     for ty in reader {
-                        shape.params.push(type_params.get(ty? as usize).copied().unwrap_or(0));
+                        let ty = ty? as usize;
+                        shape.params.push(type_params.get(ty).copied().unwrap_or(0));
+                        let results = type_results.get(ty).cloned().unwrap_or_default();
+                        if results.len() > 1 && !shape.many_results.contains(&results) {
+                            shape.many_results.push(results.clone());
+                        }
+                        shape.results.push(results);
                     }
                 }
                 Payload::TableSection(reader) => shape.tables = reader.count(),
@@ -235,6 +261,18 @@ impl Shape {
         Ok(shape)
     }
 
+    /// Type of a block that leaves what a defined function returns.
+    fn results(&self, function: usize) -> BlockType {
+        match self.results[function][..] {
+            [] => BlockType::Empty,
+            [one] => BlockType::Result(one),
+            ref many => {
+                let at = self.many_results.iter().position(|other| other == many);
+                BlockType::FunctionType(self.types + 1 + at.expect("bug in canloom: these results were seen") as u32)
+            }
+        }
+    }
+
     fn address(&self) -> ValType {
         if self.memory64 { ValType::I64 } else { ValType::I32 }
     }
@@ -242,13 +280,15 @@ impl Shape {
 
 struct Emitter<'a> {
     shape: &'a Shape,
+    instrumentation: Instrumentation,
 }
 
 impl Emitter<'_> {
     /// One byte for each page that the heap may ever have: 4 GiB with 32-bit addresses, at most 16 GiB with 64-bit ones.
     fn written_memory(&self) -> MemoryType {
         let heap_max = if self.shape.memory64 { 1u64 << 34 } else { 1 << 32 };
-        let pages = (heap_max >> PAGE_BITS) / 65_536;
+        // One page more: a mark may reach one byte beyond the last.
+        let pages = (heap_max >> PAGE_BITS) / 65_536 + 1;
         MemoryType {
             minimum: pages,
             maximum: Some(pages),
@@ -356,31 +396,64 @@ impl Emitter<'_> {
         }
         let operators: Vec<Operator<'_>> =
             body.get_operators_reader().map_err(error)?.into_iter().collect::<Result<_, _>>().map_err(error)?;
-        let scratch = Scratch::after(next, &operators, self.shape.address());
+        let instruments = self.instrumentation == Instrumentation::Full;
+        let left = next;
+        locals.push((1, ValType::I64));
+        let scratch = Scratch::after(next + 1, &operators, self.shape.address());
         locals.extend(scratch.locals());
         let mut function = Function::new(locals);
+        // The counter lives in a local; the global is brought up to date where others look at it. All ways out but
+        // `return` lead through the end of one block around the body.
+        if instruments {
+            self.reload(&mut function, left);
+            function.instruction(&Instruction::Block(self.shape.results(at)));
+        }
         let mut begins = Some(true);
         for (position, operator) in operators.iter().enumerate() {
-            if let Some(checked) = begins {
-                self.charge(&mut function, &operators[position..], checked);
+            if let Some(checked) = begins.filter(|_| instruments) {
+                self.charge(&mut function, &operators[position..], checked, left);
+            }
+            let is_call = matches!(operator, Operator::Call { .. } | Operator::CallIndirect { .. });
+            let leaves = matches!(
+                operator,
+                Operator::Return | Operator::ReturnCall { .. } | Operator::ReturnCallIndirect { .. }
+            );
+            if instruments && (is_call || leaves) {
+                self.flush(&mut function, left);
             }
             begins = match operator {
                 Operator::Loop { .. } => Some(true),
                 Operator::If { .. } | Operator::Else | Operator::End | Operator::BrIf { .. } => Some(false),
                 _ => None,
             };
-            self.track(&mut function, operator, &scratch);
+            if instruments {
+                self.track(&mut function, operator, &scratch);
+            }
             let instruction = RoundtripReencoder.instruction(operator.clone()).map_err(|error| error.to_string())?;
             function.instruction(&instruction);
-            if position + 1 == operators.len() {
-                break;
+            if instruments && is_call {
+                self.reload(&mut function, left);
             }
+        }
+        if instruments {
+            self.flush(&mut function, left);
+            function.instruction(&Instruction::End);
         }
         Ok(function)
     }
 
+    fn reload(&self, function: &mut Function, left: u32) {
+        function.instruction(&Instruction::GlobalGet(self.left()));
+        function.instruction(&Instruction::LocalSet(left));
+    }
+
+    fn flush(&self, function: &mut Function, left: u32) {
+        function.instruction(&Instruction::LocalGet(left));
+        function.instruction(&Instruction::GlobalSet(self.left()));
+    }
+
     /// Charges the run of instructions that begins here; where it can repeat, checks that any are left.
-    fn charge(&self, function: &mut Function, operators: &[Operator<'_>], checked: bool) {
+    fn charge(&self, function: &mut Function, operators: &[Operator<'_>], checked: bool, left: u32) {
         let mut cost = 0;
         for operator in operators {
             match operator {
@@ -395,16 +468,17 @@ impl Emitter<'_> {
             }
         }
         if cost > 0 {
-            function.instruction(&Instruction::GlobalGet(self.left()));
+            function.instruction(&Instruction::LocalGet(left));
             function.instruction(&Instruction::I64Const(cost));
             function.instruction(&Instruction::I64Sub);
-            function.instruction(&Instruction::GlobalSet(self.left()));
+            function.instruction(&Instruction::LocalSet(left));
         }
         if checked {
-            function.instruction(&Instruction::GlobalGet(self.left()));
+            function.instruction(&Instruction::LocalGet(left));
             function.instruction(&Instruction::I64Const(0));
             function.instruction(&Instruction::I64LtS);
             function.instruction(&Instruction::If(BlockType::Empty));
+            self.flush(function, left);
             function.instruction(&Instruction::Unreachable);
             function.instruction(&Instruction::End);
         }
@@ -417,18 +491,19 @@ impl Emitter<'_> {
             let value = scratch.value(value);
             function.instruction(&Instruction::LocalSet(value));
             function.instruction(&Instruction::LocalSet(scratch.address));
-            let mut ends = vec![memarg.offset];
-            if size > 1 {
-                ends.push(memarg.offset.wrapping_add(size - 1));
+            function.instruction(&Instruction::LocalGet(scratch.address));
+            if memarg.offset != 0 {
+                function.instruction(&ops.constant(memarg.offset as i64));
+                function.instruction(&ops.add());
             }
-            for offset in ends {
-                function.instruction(&Instruction::LocalGet(scratch.address));
-                if offset != 0 {
-                    function.instruction(&ops.constant(offset as i64));
-                    function.instruction(&ops.add());
-                }
-                function.instruction(&ops.constant(PAGE_BITS as i64));
-                function.instruction(&ops.shift());
+            function.instruction(&ops.constant(PAGE_BITS as i64));
+            function.instruction(&ops.shift());
+            // A store that may reach into the next page marks both: one store here costs less than finding out, and a
+            // page that is marked and has not changed is left out when the state is captured.
+            if size > 1 {
+                function.instruction(&Instruction::I32Const(0x0101));
+                function.instruction(&Instruction::I32Store16(MARK));
+            } else {
                 function.instruction(&Instruction::I32Const(1));
                 function.instruction(&Instruction::I32Store8(MARK));
             }

@@ -1,0 +1,32 @@
+CANLOOM := target/release/canloom
+
+.PHONY: help demo test lint build canisters bench clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: ## Find a bug in a vault, step by step, and show that its corrected twin holds
+	@printf '%s\n' 'Builds four sample canisters and canloom, then explores two scenarios.' 'The first run downloads about 250 MB, takes about ten minutes on two cores and 3 GB in target/; later runs take seconds.' ''
+	@$(MAKE) --no-print-directory build && mkdir -p target/demo && cp corpus/vault-stale/scenario.toml target/demo/
+	@$(CANLOOM) explore corpus/vault-stale/scenario.toml --out target/demo; test $$? = 3 && echo && $(CANLOOM) explore corpus/vault-sound/scenario.toml
+
+test: canisters ## Run all tests: canloom's, then those of the sample canisters' handlers
+	cargo test --release --locked
+	cd canisters && cargo test --locked
+
+lint: ## Check formatting, clippy and documentation; no warning is tolerated
+	cargo fmt --all --check && cd canisters && cargo fmt --all --check
+	cargo clippy --release --all-targets --locked -- -D warnings && cd canisters && cargo clippy --all-targets --locked -- -D warnings
+	RUSTDOCFLAGS='-D warnings' cargo doc --release --no-deps --locked
+
+build: canisters ## Build target/release/canloom
+	cargo build --release --locked --bin canloom
+
+canisters: ## Build the sample canisters into target/canisters
+	@canisters/build.sh
+
+bench: canisters ## Measure the search: worlds, executions, time and memory
+	cargo bench --locked --bench worlds
+
+clean: ## Delete everything that was built
+	rm -rf target

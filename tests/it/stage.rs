@@ -1,0 +1,97 @@
+//! A scenario of small canisters written as text, in a folder of its own, and what is asked of it.
+//!
+//! In: modules in WAT and the rest of a scenario in TOML. Out: the folder, the installed engine, its exploration.
+//! Canisters are named `c0`, `c1`, ... in the order given and have the ids that [`id`] says.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use candid::Principal;
+use canloom::engine::embedded::Embedded;
+use canloom::explore::{Budget, Completeness, Explored, explore};
+use canloom::scenario::Scenario;
+use tempfile::TempDir;
+
+/// A folder with modules and a scenario. It goes when this goes.
+pub struct Stage {
+    folder: TempDir,
+}
+
+impl Stage {
+    /// Writes the folder. `rest` is what the scenario has beside its head, its canisters and the actors alice and bob.
+    pub fn new(canisters: &[String], rest: &str) -> Stage {
+        let folder = tempfile::tempdir().expect("a folder can be made");
+        let mut text = "format = 1\nname = \"test\"\n[actor.alice]\n[actor.bob]\n".to_string();
+        for (at, wat) in canisters.iter().enumerate() {
+            let wasm = wat::parse_str(wat).unwrap_or_else(|error| panic!("c{at} is no module: {error}\n{wat}"));
+            std::fs::write(folder.path().join(format!("c{at}.wasm")), wasm).expect("the folder can be written");
+            let id = id(at);
+            writeln!(text, "[canister.c{at}]\nwasm = \"c{at}.wasm\"\nid = \"{id}\"").expect("a string takes everything");
+        }
+        text.push_str(rest);
+        std::fs::write(folder.path().join("scenario.toml"), text).expect("the folder can be written");
+        Stage { folder }
+    }
+
+    /// The folder.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// A file in the folder.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// The scenario.
+    pub fn scenario(&self) -> Scenario {
+        let file = self.file("scenario.toml");
+        Scenario::load(&file).unwrap_or_else(|error| panic!("{error}\n{}", std::fs::read_to_string(&file).unwrap()))
+    }
+
+    /// The scenario, installed.
+    pub fn open(&self) -> Embedded {
+        Embedded::open(Arc::new(self.scenario())).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// All of it, explored.
+    pub fn explore(&self) -> Explored {
+        explore_all(&mut self.open())
+    }
+}
+
+/// Explores without a budget; it must come to its end.
+pub fn explore_all(engine: &mut Embedded) -> Explored {
+    let explored = explore(engine, &Budget::default(), &mut |_| {}).expect("the engine offers what the canisters use");
+    assert_eq!(explored.completeness, Completeness::Exhaustive);
+    explored
+}
+
+/// Number of interleavings with and without faults, of a search that counted them.
+pub fn counts(explored: &Explored) -> (u64, u64) {
+    let number = |count: &Option<num_bigint::BigUint>| {
+        count.as_ref().and_then(num_traits::ToPrimitive::to_u64).expect("interleavings are counted")
+    };
+    (number(&explored.interleavings), number(&explored.interleavings_without_faults))
+}
+
+/// The id of the canister at this place.
+pub fn id(canister: usize) -> Principal {
+    Principal::from_slice(&[0, 0, 0, 0, 0, 0, 0, canister as u8, 1, 1])
+}
+
+/// A call of `method` of canister `to` by alice, as a table of the scenario; `more` are further lines of it.
+pub fn call(name: &str, to: usize, method: &str, more: &str) -> String {
+    format!("[[call]]\nid = \"{name}\"\nto = \"c{to}\"\nmethod = \"{method}\"\nby = [\"alice\"]\n{more}\n")
+}
+
+/// An observation of the query `name` of canister `from`, under the query's name.
+pub fn observe(from: usize, name: &str) -> String {
+    format!("[observe.{name}]\nfrom = \"c{from}\"\nquery = \"{name}\"\n")
+}
+
+/// A fault on the edge from c0 to method `method` of c1, as often as the bound allows.
+pub fn fault(method: &str, kinds: &str) -> String {
+    format!("[[fault]]\nedge = \"c0 -> c1.{method}\"\nkinds = [{kinds}]\nbudget = 1\n")
+}
