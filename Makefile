@@ -7,8 +7,8 @@ help: ## List the targets
 
 demo: ## Find a bug in a vault, step by step, and show that its corrected twin holds
 	@printf '%s\n' 'Builds four sample canisters and canloom, then explores two scenarios.' 'The first run downloads about 250 MB, takes about ten minutes on two cores and 3 GB in target/; later runs take seconds.' ''
-	@$(MAKE) --no-print-directory build && mkdir -p target/demo && cp corpus/vault-stale/scenario.toml target/demo/
-	@$(CANLOOM) explore corpus/vault-stale/scenario.toml --out target/demo; test $$? = 3 && echo && $(CANLOOM) explore corpus/vault-sound/scenario.toml
+	@$(MAKE) --no-print-directory build
+	@$(CANLOOM) explore corpus/vault-stale/scenario.toml; test $$? = 3 && echo && $(CANLOOM) explore corpus/vault-sound/scenario.toml
 
 test: canisters ## Run all tests: canloom's, then those of the sample canisters' handlers
 	cargo test --release --locked

@@ -34,14 +34,21 @@ fn main() {
     std::fs::create_dir_all(&folder).expect("target/bench can be made");
     let largest: usize = std::env::args().filter_map(|argument| argument.parse().ok()).next().unwrap_or(6);
     let mut rows = Vec::new();
-    println!("{:<24} {:>22} {:>9} {:>11} {:>9} {:>9} {:>10}", "withdrawals", "interleavings", "worlds", "executions", "queries", "seconds", "peak MB");
+    println!(
+        "{:<24} {:>22} {:>9} {:>11} {:>9} {:>9} {:>10}",
+        "withdrawals", "interleavings", "worlds", "executions", "queries", "seconds", "peak MB"
+    );
     for (calls, distinct) in (2..=4).map(|n| (n, true)).chain((5..=largest).map(|n| (n, false))) {
         let file = folder.join(format!("{calls}-{}.toml", if distinct { "distinct" } else { "equal" }));
         std::fs::write(&file, scenario(&canisters, calls, distinct)).expect("target/bench can be written");
         rows.extend(search(&file, calls, distinct));
     }
     let (new, bare, instructions) = cost(&canisters);
-    println!("\none icrc1_transfer, {} instructions: new execution {new:.2} us, bare call {bare:.2} us, ratio {:.2}", grouped(instructions), new / bare);
+    println!(
+        "\none icrc1_transfer, {} instructions: new execution {new:.2} us, bare call {bare:.2} us, ratio {:.2}",
+        grouped(instructions),
+        new / bare
+    );
     rows.push(Row { name: "new execution".into(), value: new, unit: "us" });
     rows.push(Row { name: "bare call".into(), value: bare, unit: "us" });
     write_json(&root.join("target/bench.json"), &rows);
@@ -103,7 +110,7 @@ fn cost(canisters: &Path) -> (f64, f64, u64) {
     let guest = |instrumentation| {
         let engine = engine().expect("wasmtime runs here");
         let module = Module::load(&engine, &wasm, instrumentation).expect("the ledger loads");
-        let mut guest = WasmGuest::new(Arc::new(module)).expect("the ledger starts");
+        let mut guest = WasmGuest::new(Arc::new(module), &[]).expect("the ledger starts");
         let fresh = guest.fresh();
         let installed = guest.execute(fresh, Input::Init { arg: &init }, &env).expect("init runs");
         assert!(installed.trap.is_none(), "{:?}", installed.trap);
@@ -204,10 +211,8 @@ fn peak_mb() -> Option<u64> {
 }
 
 fn write_json(file: &PathBuf, rows: &[Row]) {
-    let rows: Vec<serde_json::Value> = rows
-        .iter()
-        .map(|row| serde_json::json!({ "name": row.name, "value": row.value, "unit": row.unit }))
-        .collect();
+    let rows: Vec<serde_json::Value> =
+        rows.iter().map(|row| serde_json::json!({ "name": row.name, "value": row.value, "unit": row.unit })).collect();
     let commit = std::process::Command::new("git").args(["rev-parse", "--short", "HEAD"]).output();
     let commit = commit.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_string()).unwrap_or_default();
     let cores = std::thread::available_parallelism().map_or(0, usize::from);

@@ -421,11 +421,26 @@ mod tests {
     #[test]
     fn what_is_no_counterexample_is_refused_with_its_line() {
         for (from, to, line, text) in [
-            ("counterexample 1", "counterexample 2", 1, "unknown format version; this canloom reads `canloom counterexample 1`"),
+            (
+                "counterexample 1",
+                "counterexample 2",
+                1,
+                "unknown format version; this canloom reads `canloom counterexample 1`",
+            ),
             ("canloom c", "c", 1, "not a counterexample: the first line must be `canloom counterexample 1`"),
             ("scenario: scenario.toml\n", "", 1, "the header lacks `scenario`"),
-            ("scenario.toml", "../scenario.toml", 2, "the scenario must be a relative path without `..`, beside or below this file"),
-            ("scenario.toml", "/etc/passwd", 2, "the scenario must be a relative path without `..`, beside or below this file"),
+            (
+                "scenario.toml",
+                "../scenario.toml",
+                2,
+                "the scenario must be a relative path without `..`, beside or below this file",
+            ),
+            (
+                "scenario.toml",
+                "/etc/passwd",
+                2,
+                "the scenario must be a relative path without `..`, beside or below this file",
+            ),
             ("verdict: violated", "verdict: fine", 4, "unknown verdict `fine`, expected `violated`"),
             ("tool: ", "tools: ", 5, "unknown header key `tools`"),
         ] {

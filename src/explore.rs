@@ -159,7 +159,8 @@ struct Found {
 impl<'a> Search<'a> {
     fn new(engine: &'a mut Embedded) -> Search<'a> {
         let invariants = &engine.scenario.invariants;
-        let sometimes = invariants.iter().map(|invariant| (invariant.when == When::Sometimes).then_some(false)).collect();
+        let sometimes =
+            invariants.iter().map(|invariant| (invariant.when == When::Sometimes).then_some(false)).collect();
         let executions_before = engine.kernel.counters().executions;
         Search {
             found: invariants.iter().map(|_| None).collect(),
@@ -306,7 +307,8 @@ impl<'a> Search<'a> {
                 schedule,
             });
         }
-        let sometimes = self.sometimes.iter().enumerate().filter_map(|(at, seen)| seen.map(|seen| (at, seen))).collect();
+        let sometimes =
+            self.sometimes.iter().enumerate().filter_map(|(at, seen)| seen.map(|seen| (at, seen))).collect();
         Ok(Explored {
             completeness,
             interleavings: all,

@@ -72,6 +72,8 @@ pub enum Message {
     Cleanup {
         /// The function.
         function: Function,
+        /// Interned response that the callback was for.
+        response: u32,
     },
 }
 
@@ -202,7 +204,9 @@ impl Tables {
             Message::Callback { function, response } => {
                 Input::Callback { function: *function, response: self.responses.value(*response) }
             }
-            Message::Cleanup { function } => Input::Cleanup { function: *function },
+            Message::Cleanup { function, response } => {
+                Input::Cleanup { function: *function, response: self.responses.value(*response) }
+            }
         }
     }
 }
@@ -321,7 +325,9 @@ impl Kernel {
     /// Method and argument of an interned call message; `None` for callbacks.
     pub fn call_text(&self, message: u32) -> Option<(&str, &[u8])> {
         match self.tables.messages.value(message) {
-            Message::Call { method, arg } | Message::Query { method, arg } => Some((self.tables.names.value(*method), self.tables.blobs.value(*arg))),
+            Message::Call { method, arg } | Message::Query { method, arg } => {
+                Some((self.tables.names.value(*method), self.tables.blobs.value(*arg)))
+            }
             Message::Callback { .. } | Message::Cleanup { .. } => None,
         }
     }

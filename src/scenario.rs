@@ -102,21 +102,12 @@ impl Scenario {
     /// # Errors
     /// The first problem of the file, with its place and remedy.
     pub fn load(path: &Path) -> Result<Scenario, ScenarioError> {
-        let read = |source| ScenarioError::Read {
-            file: path.to_path_buf(),
-            source,
-        };
+        let read = |source| ScenarioError::Read { file: path.to_path_buf(), source };
         let mut text = Vec::new();
         // One byte more than allowed tells a file that is too large, whatever it says of its length.
-        File::open(path)
-            .map_err(read)?
-            .take(SIZE_MAX + 1)
-            .read_to_end(&mut text)
-            .map_err(read)?;
+        File::open(path).map_err(read)?.take(SIZE_MAX + 1).read_to_end(&mut text).map_err(read)?;
         if text.len() as u64 > SIZE_MAX {
-            return Err(ScenarioError::TooLarge {
-                file: path.to_path_buf(),
-            });
+            return Err(ScenarioError::TooLarge { file: path.to_path_buf() });
         }
         load::from_bytes(path, &text)
     }
@@ -124,16 +115,8 @@ impl Scenario {
     /// The call instances in file order: an entry with `max = 3` gives three, by its actors in turn.
     pub fn instances(&self) -> Vec<Instance> {
         let of_entry = |(entry, call): (usize, &CallEntry)| {
-            let actors: Vec<usize> = call
-                .by
-                .iter()
-                .copied()
-                .cycle()
-                .take(call.max as usize)
-                .collect();
-            actors
-                .into_iter()
-                .map(move |actor| Instance { entry, actor })
+            let actors: Vec<usize> = call.by.iter().copied().cycle().take(call.max as usize).collect();
+            actors.into_iter().map(move |actor| Instance { entry, actor })
         };
         self.calls.iter().enumerate().flat_map(of_entry).collect()
     }
@@ -141,21 +124,9 @@ impl Scenario {
     /// The names expressions of this scenario may use.
     pub fn names(&self) -> Names {
         Names {
-            canisters: self
-                .canisters
-                .iter()
-                .map(|canister| (canister.name.clone(), canister.id))
-                .collect(),
-            actors: self
-                .actors
-                .iter()
-                .map(|actor| (actor.name.clone(), actor.id))
-                .collect(),
-            observations: self
-                .observations
-                .iter()
-                .map(|observation| observation.name.clone())
-                .collect(),
+            canisters: self.canisters.iter().map(|canister| (canister.name.clone(), canister.id)).collect(),
+            actors: self.actors.iter().map(|actor| (actor.name.clone(), actor.id)).collect(),
+            observations: self.observations.iter().map(|observation| observation.name.clone()).collect(),
             calls: self.calls.iter().map(|call| call.id.clone()).collect(),
         }
     }

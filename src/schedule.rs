@@ -154,9 +154,8 @@ impl FromStr for Step {
                 return Err(fail("it is too long"));
             }
             let digits = part.find(|c: char| !c.is_ascii_digit()).unwrap_or(part.len());
-            let request = number(&part[..digits])
-                .filter(|n| *n > 0)
-                .ok_or_else(|| fail("requests are numbered from 1"))?;
+            let request =
+                number(&part[..digits]).filter(|n| *n > 0).ok_or_else(|| fail("requests are numbered from 1"))?;
             let mark = match &part[digits..] {
                 "" => 0,
                 "r" => CALLBACK,
@@ -186,7 +185,8 @@ impl FromStr for Step {
 
 /// A number without sign or leading zero, below 2^31.
 fn number(digits: &str) -> Option<u32> {
-    if digits.is_empty() || (digits.len() > 1 && digits.starts_with('0')) || !digits.bytes().all(|b| b.is_ascii_digit()) {
+    if digits.is_empty() || (digits.len() > 1 && digits.starts_with('0')) || !digits.bytes().all(|b| b.is_ascii_digit())
+    {
         return None;
     }
     digits.parse().ok().filter(|n| *n < CALLBACK)
@@ -232,7 +232,8 @@ mod tests {
 
     #[test]
     fn what_is_no_name_is_refused() {
-        for text in ["", "x", "-1", "01", "1.", "1.0", "1.1q", "1.1j2", "1.1x.2", "1..2", "9999999999", "1.1rr", "1.+1"] {
+        for text in ["", "x", "-1", "01", "1.", "1.0", "1.1q", "1.1j2", "1.1x.2", "1..2", "9999999999", "1.1rr", "1.+1"]
+        {
             assert!(text.parse::<Step>().is_err(), "{text}");
         }
     }

@@ -41,9 +41,7 @@ impl Outcome {
             })
             .collect();
         ended.sort();
-        Outcome {
-            text: format!("{} | {}", observed.join("; "), ended.join("; ")),
-        }
+        Outcome { text: format!("{} | {}", observed.join("; "), ended.join("; ")) }
     }
 }
 

@@ -101,7 +101,8 @@ impl Embedded {
             hashes.push(module.hash.clone());
             let named = |what: String| EmbeddedError::Scenario(format!("{file}: canister `{}`: {what}", canister.name));
             let wasm = canister.wasm.display();
-            let mut guest = WasmGuest::new(module).map_err(|what| named(format!("{wasm} {what}")))?;
+            let mut guest =
+                WasmGuest::new(module, &canister.controllers).map_err(|what| named(format!("{wasm} {what}")))?;
             memories.push(install(&mut guest, canister).map_err(named)?);
             guests.push((canister.id, Box::new(guest)));
         }
@@ -232,7 +233,12 @@ fn load(engine: &wasmtime::Engine, file: &str, canister: &crate::scenario::Canis
         source,
     })?;
     let file = file.to_string();
-    Module::load(engine, &bytes, Instrumentation::Full).map_err(|source| EmbeddedError::Module { file, canister: name, wasm, source })
+    Module::load(engine, &bytes, Instrumentation::Full).map_err(|source| EmbeddedError::Module {
+        file,
+        canister: name,
+        wasm,
+        source,
+    })
 }
 
 type Installed = (crate::kernel::MemoryId, u64);
@@ -278,7 +284,10 @@ fn check_methods(scenario: &Scenario, modules: &BTreeMap<PathBuf, Arc<Module>>) 
                     likeness(a).total_cmp(&likeness(b))
                 });
                 let hint = nearest.map_or_else(String::new, |nearest| format!(", did you mean `{nearest}`?"));
-                Err(EmbeddedError::Scenario(format!("{place}: canister `{}` has no method `{name}`{hint}", canister.name)))
+                Err(EmbeddedError::Scenario(format!(
+                    "{place}: canister `{}` has no method `{name}`{hint}",
+                    canister.name
+                )))
             }
             Some(kind) if query && *kind != Method::Query => Err(EmbeddedError::Scenario(format!(
                 "{place}: `{name}` of canister `{}` is not a query method, and only queries can be observed",

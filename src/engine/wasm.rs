@@ -44,6 +44,7 @@ pub struct WasmGuest {
     pages: Arc<Mutex<PageStore>>,
     fresh: MemoryId,
     warm: BTreeMap<u64, Warm>,
+    controllers: Arc<[candid::Principal]>,
 }
 
 impl WasmGuest {
@@ -51,13 +52,14 @@ impl WasmGuest {
     ///
     /// # Errors
     /// If the module cannot be instantiated (an active segment out of bounds) or its start function traps.
-    pub fn new(module: Arc<Module>) -> Result<WasmGuest, String> {
+    pub fn new(module: Arc<Module>, controllers: &[candid::Principal]) -> Result<WasmGuest, String> {
         let mut store = PageStore::new();
-        let warm = Warm::new(&module, None, &mut store).map_err(|error| format!("cannot be instantiated: {error:#}"))?;
+        let warm =
+            Warm::new(&module, None, &mut store).map_err(|error| format!("cannot be instantiated: {error:#}"))?;
         let fresh = warm.current();
         let heap_pages = warm.heap_pages();
         let pages = Arc::new(Mutex::new(store));
-        let mut guest = WasmGuest { module, pages, fresh, warm: BTreeMap::new() };
+        let mut guest = WasmGuest { module, pages, fresh, warm: BTreeMap::new(), controllers: controllers.into() };
         guest.keep(heap_pages, warm);
         Ok(guest)
     }
@@ -85,11 +87,18 @@ impl WasmGuest {
         if self.module.shape.needs_fresh {
             return;
         }
-        warm.store.data_mut().stable.attach(self.pages.clone());
+        self.attach(&mut warm);
         if self.warm.len() >= WARM_MAX {
             self.warm.pop_first();
         }
         self.warm.insert(heap_pages, warm);
+    }
+
+    /// Gives an instance what is the same for all executions.
+    fn attach(&self, warm: &mut Warm) {
+        let host = warm.store.data_mut();
+        host.stable.attach(self.pages.clone());
+        host.controllers = self.controllers.clone();
     }
 
     /// An instance whose heap has the size that a state needs.
@@ -102,7 +111,7 @@ impl WasmGuest {
         let mut warm = Warm::new(&self.module, Some(self.fresh), &mut store).map_err(text)?;
         warm.grow_to(heap_pages).map_err(text)?;
         drop(store);
-        warm.store.data_mut().stable.attach(self.pages.clone());
+        self.attach(&mut warm);
         Ok(warm)
     }
 
@@ -174,6 +183,7 @@ impl WasmGuest {
             response: None,
             requests: Vec::new(),
             accepted: 0,
+            burned: 0,
             timer_ns: None,
             certified: None,
             instructions: 0,
@@ -229,7 +239,7 @@ impl Guest for WasmGuest {
                 let mode = if is_reply { Mode::Reply } else { Mode::Reject };
                 self.run(memory, &Entry::Callback(*function), mode, UPDATE_LIMIT, &input, env)
             }
-            Input::Cleanup { function } => {
+            Input::Cleanup { function, .. } => {
                 self.run(memory, &Entry::Callback(*function), Mode::Cleanup, UPDATE_LIMIT, &input, env)
             }
         }

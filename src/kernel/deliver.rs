@@ -45,7 +45,8 @@ struct Run {
     path: Path,
     message: u32,
     refunded: Cycles,
-    on_cleanup: Option<Function>,
+    /// What to run if the callback traps, and the response it was for.
+    on_cleanup: Option<(Function, u32)>,
 }
 
 impl Kernel {
@@ -184,7 +185,7 @@ impl Kernel {
             path: request.path.response(),
             message,
             refunded,
-            on_cleanup: callback.on_cleanup,
+            on_cleanup: callback.on_cleanup.map(|function| (function, in_flight.response)),
         };
         self.run(world, run)
     }
@@ -262,9 +263,9 @@ impl Kernel {
         };
         let mut cleanup = None;
         if effects.trap.is_some()
-            && let Some(function) = run.on_cleanup
+            && let Some((function, response)) = run.on_cleanup
         {
-            let message = self.tables.messages.intern(Message::Cleanup { function });
+            let message = self.tables.messages.intern(Message::Cleanup { function, response });
             cleanup = Some(self.execute_in(world, &run, &context, message)?);
         }
         let committed = match &cleanup {
@@ -332,7 +333,12 @@ impl Kernel {
     fn outstanding(&self, world: &World, run: &Run, canister: u16) -> Vec<Principal> {
         let open = |tree: &CallTree| {
             let waits = |request: &&Request| request.caller == canister && request.callback.is_some();
-            tree.requests.iter().filter(waits).filter_map(|request| self.ids.get(usize::from(request.callee))).copied().collect::<Vec<Principal>>()
+            tree.requests
+                .iter()
+                .filter(waits)
+                .filter_map(|request| self.ids.get(usize::from(request.callee)))
+                .copied()
+                .collect::<Vec<Principal>>()
         };
         let mut all = open(&run.tree);
         for (call, &tree) in world.calls.iter().enumerate() {
@@ -348,7 +354,7 @@ impl Kernel {
         let counts_version = self.guests[usize::from(canister)].sees_version();
         let attached: Cycles = effects.sent.iter().map(|sent| sent.cycles).sum();
         self.change_system(world, canister, |system| {
-            system.balance = system.balance + effects.accepted - attached;
+            system.balance = system.balance + effects.accepted - attached - effects.burned;
             system.timer_ns = effects.timer_ns.unwrap_or(system.timer_ns);
             system.certified = effects.certified.unwrap_or(system.certified);
             system.version += u64::from(counts_version);

@@ -117,8 +117,7 @@ impl Kernel {
             let calls = world.calls.len();
             return Err(Refusal::Missing(format!("{step} belongs to call {call}, the scenario has {calls} calls")));
         };
-        let choice =
-            Choice { call: step.call, request: 0, kind: step.kind, fault: 0, multiplicity: 1 };
+        let choice = Choice { call: step.call, request: 0, kind: step.kind, fault: 0, multiplicity: 1 };
         if step.kind == StepKind::Start {
             if tree != NOT_STARTED {
                 return Err(Refusal::Rule(format!("call {call} has started already, a call starts once")));

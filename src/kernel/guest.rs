@@ -71,6 +71,8 @@ pub enum Input<'a> {
     Cleanup {
         /// The function registered by `call_on_cleanup`.
         function: Function,
+        /// The response that the callback was for: cleanup may ask for its reject code.
+        response: &'a Response,
     },
 }
 
@@ -204,6 +206,8 @@ pub struct Execution {
     pub requests: Vec<Outgoing>,
     /// Cycles it accepted.
     pub accepted: Cycles,
+    /// Cycles it burned.
+    pub burned: Cycles,
     /// New value of the global timer, where it set one (0: deactivated).
     pub timer_ns: Option<u64>,
     /// New certified data, where it set some.

@@ -25,6 +25,8 @@ pub struct Effects {
     pub sent: Vec<Sent>,
     /// Cycles it accepted.
     pub accepted: Cycles,
+    /// Cycles it burned.
+    pub burned: Cycles,
     /// New global timer.
     pub timer_ns: Option<u64>,
     /// New certified data, interned.
@@ -122,6 +124,7 @@ impl Kernel {
             response: execution.response.map(|response| self.tables.responses.intern(response)),
             sent,
             accepted: execution.accepted,
+            burned: execution.burned,
             timer_ns: execution.timer_ns,
             certified: execution.certified.map(|data| self.tables.blobs.intern(Arc::from(data))),
             instructions: execution.instructions,

@@ -2,11 +2,11 @@
 
 use crate::schedule::Path;
 
+use super::Kernel;
 use super::guest::{Response, Trap};
 use super::memo::Effects;
 use super::tree::{CallTree, InFlight};
 use super::world::World;
-use super::Kernel;
 
 /// Result of settling one delivery.
 pub(super) struct Settled {

@@ -103,9 +103,8 @@ impl World {
     /// Reads back what [`World::encode`] wrote for a world of this shape.
     pub fn decode(bytes: &[u8], canisters: usize, calls: usize, faults: usize) -> World {
         let mut reader = Reader(bytes);
-        let canisters = (0..canisters)
-            .map(|_| CanisterState { memory: MemoryId(reader.u32()), system: reader.u32() })
-            .collect();
+        let canisters =
+            (0..canisters).map(|_| CanisterState { memory: MemoryId(reader.u32()), system: reader.u32() }).collect();
         let calls = (0..calls).map(|_| reader.u32()).collect();
         let faults = reader.take(faults).to_vec();
         let time_ns = u64::from_le_bytes(reader.take(8).try_into().expect("eight bytes"));

@@ -83,10 +83,7 @@ pub(crate) fn observation_tables<'a>(
         check_identifier(name.value).map_err(|problem| name.error(problem))?;
         table.check_keys(&["from", "query", "args", "path"], &["update"])?;
         if cast.names.principal(name.value).is_ok() {
-            let text = format!(
-                "`{0}` is also an actor or a canister; rename `[observe.{0}]`",
-                name.value
-            );
+            let text = format!("`{0}` is also an actor or a canister; rename `[observe.{0}]`", name.value);
             return Err(name.error(text));
         }
         cast.names.observations.push(name.value.to_string());
@@ -95,25 +92,17 @@ pub(crate) fn observation_tables<'a>(
 }
 
 /// Finds `[[call]]` and makes their ids known.
-pub(crate) fn call_tables<'a>(
-    root: &Table<'a>,
-    cast: &mut Cast,
-) -> Result<Vec<Table<'a>>, ScenarioError> {
+pub(crate) fn call_tables<'a>(root: &Table<'a>, cast: &mut Cast) -> Result<Vec<Table<'a>>, ScenarioError> {
     let tables = root.array_of_tables("call", CALLS_MAX as usize)?;
     if tables.is_empty() {
-        return Err(
-            root.error("nothing to explore: add a `[[call]]` with `id`, `to`, `method` and `by`")
-        );
+        return Err(root.error("nothing to explore: add a `[[call]]` with `id`, `to`, `method` and `by`"));
     }
     for table in &tables {
         table.check_keys(CALL_KEYS, CALL_KEYS_LATER)?;
         let id = table.required_text("id", "\"withdraw\"")?;
         check_name(id.value).map_err(|problem| id.error(problem))?;
         if cast.names.call(id.value).is_ok() {
-            return Err(id.error(format!(
-                "there is another call `{}`; give one of them another `id`",
-                id.value
-            )));
+            return Err(id.error(format!("there is another call `{}`; give one of them another `id`", id.value)));
         }
         cast.names.calls.push(id.value.to_string());
     }
@@ -126,58 +115,28 @@ pub(crate) fn setup(root: &Table<'_>, cast: &Cast) -> Result<Vec<SetupCall>, Sce
         table.check_keys(&["to", "method", "by", "args"], &["capture"])?;
         let target = Target::read(&table, "to", "method", cast)?;
         let by = table.required_text("by", "\"alice\"")?;
-        let by = cast
-            .names
-            .principal(by.value)
-            .map_err(|problem| by.error(problem))?;
-        Ok(SetupCall {
-            canister: target.canister,
-            method: target.method,
-            by,
-            args: target.args,
-        })
+        let by = cast.names.principal(by.value).map_err(|problem| by.error(problem))?;
+        Ok(SetupCall { canister: target.canister, method: target.method, by, args: target.args })
     };
-    root.array_of_tables("setup", ITEMS_MAX)?
-        .into_iter()
-        .map(read)
-        .collect()
+    root.array_of_tables("setup", ITEMS_MAX)?.into_iter().map(read).collect()
 }
 
 /// Reads the tables found by [`observation_tables`].
-pub(crate) fn observations(
-    tables: &[(Text<'_>, Table<'_>)],
-    cast: &Cast,
-) -> Result<Vec<Observation>, ScenarioError> {
+pub(crate) fn observations(tables: &[(Text<'_>, Table<'_>)], cast: &Cast) -> Result<Vec<Observation>, ScenarioError> {
     let read = |(name, table): &(Text<'_>, Table<'_>)| {
         let target = Target::read(table, "from", "query", cast)?;
         if target.is_query == Some(false) {
-            let text = format!(
-                "`{}` is not a query; observing with an update is not offered yet",
-                target.method
-            );
+            let text = format!("`{}` is not a query; observing with an update is not offered yet", target.method);
             return Err(table.error_at_key("query", text));
         }
         let path = match table.text("path")? {
-            Some(text) => Some(
-                ValuePath::parse(text.value)
-                    .map_err(|(offset, problem)| text.error_at(offset, problem))?,
-            ),
+            Some(text) => {
+                Some(ValuePath::parse(text.value).map_err(|(offset, problem)| text.error_at(offset, problem))?)
+            }
             None => None,
         };
-        let Target {
-            canister,
-            method,
-            args,
-            ..
-        } = target;
-        Ok(Observation {
-            name: name.value.to_string(),
-            canister,
-            method,
-            args,
-            path,
-            line: table.line(),
-        })
+        let Target { canister, method, args, .. } = target;
+        Ok(Observation { name: name.value.to_string(), canister, method, args, path, line: table.line() })
     };
     tables.iter().map(read).collect()
 }
@@ -196,31 +155,11 @@ pub(crate) fn calls(tables: &[Table<'_>], cast: &Cast) -> Result<Vec<CallEntry>,
             return Err(table.error_at_key("max", text));
         }
         let after = match table.text("after")? {
-            Some(text) => Some(
-                cast.names
-                    .call(text.value)
-                    .map_err(|problem| text.error(problem))?,
-            ),
+            Some(text) => Some(cast.names.call(text.value).map_err(|problem| text.error(problem))?),
             None => None,
         };
-        let Target {
-            canister,
-            method,
-            args,
-            args_text,
-            ..
-        } = target;
-        calls.push(CallEntry {
-            id: id.clone(),
-            canister,
-            method,
-            by,
-            args,
-            args_text,
-            max,
-            after,
-            line: table.line(),
-        });
+        let Target { canister, method, args, args_text, .. } = target;
+        calls.push(CallEntry { id: id.clone(), canister, method, by, args, args_text, max, after, line: table.line() });
     }
     check_cycles(tables, &calls)?;
     Ok(calls)
@@ -228,22 +167,13 @@ pub(crate) fn calls(tables: &[Table<'_>], cast: &Cast) -> Result<Vec<CallEntry>,
 
 fn callers(table: &Table<'_>, cast: &Cast) -> Result<Vec<usize>, ScenarioError> {
     let example = "[\"alice\"]";
-    let texts = table
-        .texts("by", CALLS_MAX as usize)?
-        .ok_or_else(|| table.missing("by", example))?;
+    let texts = table.texts("by", CALLS_MAX as usize)?.ok_or_else(|| table.missing("by", example))?;
     if texts.is_empty() {
-        return Err(table.error_at_key(
-            "by",
-            format!("`by` is empty; name who calls, for example `by = {example}`"),
-        ));
+        return Err(table.error_at_key("by", format!("`by` is empty; name who calls, for example `by = {example}`")));
     }
     let actor = |text: &Text<'_>| {
         cast.names.actor(text.value).map_err(|problem| {
-            let remedy = if cast.names.actors.is_empty() {
-                "; add `[actor.alice]`"
-            } else {
-                ""
-            };
+            let remedy = if cast.names.actors.is_empty() { "; add `[actor.alice]`" } else { "" };
             text.error(format!("{problem}{remedy}"))
         })
     };
@@ -258,10 +188,7 @@ fn check_cycles(tables: &[Table<'_>], calls: &[CallEntry]) -> Result<(), Scenari
         while let Some(next) = at.filter(|_| path.len() <= calls.len()) {
             path.push(&calls[next].id);
             if next == start {
-                let text = format!(
-                    "`after` goes in a circle: {}; remove one of them",
-                    path.join(" after ")
-                );
+                let text = format!("`after` goes in a circle: {}; remove one of them", path.join(" after "));
                 return Err(table.error_at_key("after", text));
             }
             at = calls[next].after;
@@ -281,51 +208,24 @@ struct Target {
 }
 
 impl Target {
-    fn read(
-        table: &Table<'_>,
-        canister_key: &str,
-        method_key: &str,
-        cast: &Cast,
-    ) -> Result<Target, ScenarioError> {
-        let first = cast
-            .names
-            .canisters
-            .first()
-            .map_or("vault", |(name, _)| name.as_str());
+    fn read(table: &Table<'_>, canister_key: &str, method_key: &str, cast: &Cast) -> Result<Target, ScenarioError> {
+        let first = cast.names.canisters.first().map_or("vault", |(name, _)| name.as_str());
         let text = table.required_text(canister_key, &format!("\"{first}\""))?;
-        let canister = cast
-            .names
-            .canister(text.value)
-            .map_err(|problem| text.error(problem))?;
+        let canister = cast.names.canister(text.value).map_err(|problem| text.error(problem))?;
         let method = table.required_text(method_key, "\"get_balance\"")?;
         check_method(method.value).map_err(|problem| method.error(problem))?;
         let (signature, is_query) = match &cast.interfaces[canister] {
             Some(did) => {
-                let (signature, is_query) = did
-                    .method(method.value)
-                    .map_err(|problem| method.error(problem))?;
+                let (signature, is_query) = did.method(method.value).map_err(|problem| method.error(problem))?;
                 (Some(signature), Some(is_query))
             }
             None => (None, None),
         };
         let (args, args_text) = match table.text("args")? {
-            Some(text) => (
-                candid_text::encode(&text, &cast.names, signature)?,
-                text.value,
-            ),
-            None => (
-                candid_text::default_arguments(signature)
-                    .map_err(|problem| method.error(problem))?,
-                "()",
-            ),
+            Some(text) => (candid_text::encode(&text, &cast.names, signature)?, text.value),
+            None => (candid_text::default_arguments(signature).map_err(|problem| method.error(problem))?, "()"),
         };
-        Ok(Target {
-            canister,
-            method: method.value.to_string(),
-            args,
-            args_text: args_text.to_string(),
-            is_query,
-        })
+        Ok(Target { canister, method: method.value.to_string(), args, args_text: args_text.to_string(), is_query })
     }
 }
 

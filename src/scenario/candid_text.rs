@@ -39,8 +39,7 @@ pub(crate) fn encode(
     names: &Names,
     signature: Option<Signature<'_>>,
 ) -> Result<Vec<u8>, ScenarioError> {
-    encode_str(text.value, names, signature)
-        .map_err(|(offset, problem)| text.error_at(offset, problem))
+    encode_str(text.value, names, signature).map_err(|(offset, problem)| text.error_at(offset, problem))
 }
 
 /// The bytes of `()`.
@@ -51,21 +50,13 @@ pub(crate) fn no_arguments() -> Vec<u8> {
 /// The bytes of `()` for whatever takes them; all arguments must be optional.
 pub(crate) fn default_arguments(signature: Option<Signature<'_>>) -> Result<Vec<u8>, String> {
     match signature {
-        Some(signature) => typed(IDLArgs { args: Vec::new() }, &signature).map_err(|problem| {
-            format!(
-                "without `args` the call passes `()`: {}",
-                one_line(&problem)
-            )
-        }),
+        Some(signature) => typed(IDLArgs { args: Vec::new() }, &signature)
+            .map_err(|problem| format!("without `args` the call passes `()`: {}", one_line(&problem))),
         None => Ok(no_arguments()),
     }
 }
 
-fn encode_str(
-    text: &str,
-    names: &Names,
-    signature: Option<Signature<'_>>,
-) -> Result<Vec<u8>, Problem> {
+fn encode_str(text: &str, names: &Names, signature: Option<Signature<'_>>) -> Result<Vec<u8>, Problem> {
     let (replaced, map) = substitute(text, names)?;
     let blanked = blank_comments(&replaced);
     let back = |(offset, problem): Problem| (map.original(offset), problem);
@@ -75,11 +66,7 @@ fn encode_str(
         if blanked.trim_start().starts_with('(') {
             back((offset, format!("not Candid: {problem}")))
         } else {
-            (
-                0,
-                "not Candid: arguments stand in parentheses, as in `(5 : nat64)` or `()`"
-                    .to_string(),
-            )
+            (0, "not Candid: arguments stand in parentheses, as in `(5 : nat64)` or `()`".to_string())
         }
     })?;
     let encoded = match signature {
@@ -92,10 +79,7 @@ fn encode_str(
 fn typed(args: IDLArgs, signature: &Signature<'_>) -> Result<Vec<u8>, String> {
     let (given, wanted) = (args.args.len(), signature.types.len());
     if given > wanted {
-        return Err(format!(
-            "{} takes {wanted} arguments, not {given}",
-            signature.what
-        ));
+        return Err(format!("{} takes {wanted} arguments, not {given}", signature.what));
     }
     args.annotate_types(true, signature.env, signature.types)
         .and_then(|args| args.to_bytes_with_types(signature.env, signature.types))
@@ -112,15 +96,9 @@ fn substitute(text: &str, names: &Names) -> Result<(String, OffsetMap), Problem>
         map.push(out.len(), at, true);
         out.push_str(&text[at..start]);
         let Some(length) = text[start..].find('}') else {
-            return Err((
-                start,
-                "`${` without `}`; write `${name}` with the name of an actor or canister"
-                    .to_string(),
-            ));
+            return Err((start, "`${` without `}`; write `${name}` with the name of an actor or canister".to_string()));
         };
-        let id = names
-            .principal(&text[start + 2..start + length])
-            .map_err(|problem| (start, problem))?;
+        let id = names.principal(&text[start + 2..start + length]).map_err(|problem| (start, problem))?;
         map.push(out.len(), start, false);
         out.push_str(&id.to_text());
         at = start + length + 1;
@@ -131,10 +109,7 @@ fn substitute(text: &str, names: &Names) -> Result<(String, OffsetMap), Problem>
     map.push(out.len(), at, true);
     out.push_str(&text[at..]);
     if out.len() > LENGTH_MAX {
-        return Err((
-            0,
-            format!("this Candid text is longer than {} KiB", LENGTH_MAX / 1024),
-        ));
+        return Err((0, format!("this Candid text is longer than {} KiB", LENGTH_MAX / 1024)));
     }
     Ok((out, map))
 }
@@ -149,17 +124,11 @@ pub(crate) fn blank_comments(text: &str) -> String {
                 at = end_of_string(&out, at);
                 continue;
             }
-            (b'/', Some(b'/')) => text.as_bytes()[at..]
-                .iter()
-                .position(|b| *b == b'\n')
-                .map_or(out.len(), |i| at + i),
+            (b'/', Some(b'/')) => text.as_bytes()[at..].iter().position(|b| *b == b'\n').map_or(out.len(), |i| at + i),
             (b'/', Some(b'*')) => end_of_block_comment(&out, at),
             _ => at,
         };
-        out[at..end]
-            .iter_mut()
-            .filter(|byte| **byte != b'\n')
-            .for_each(|byte| *byte = b' ');
+        out[at..end].iter_mut().filter(|byte| **byte != b'\n').for_each(|byte| *byte = b' ');
         at = end.max(at + 1);
     }
     // Comments are blanked whole, so no character was cut.
@@ -211,18 +180,13 @@ pub(crate) fn check_size(text: &str) -> Result<(), Problem> {
             Token::Opt | Token::Vec => depth += 1,
             Token::RParen | Token::RBrace => depth = outer.pop().unwrap_or(0),
             Token::Semi | Token::Comma => depth = outer.last().map_or(0, |outside| outside + 1),
-            Token::Decimal(digits) | Token::Hex(digits) | Token::Float(digits)
-                if digits.len() > DIGITS_MAX =>
-            {
+            Token::Decimal(digits) | Token::Hex(digits) | Token::Float(digits) if digits.len() > DIGITS_MAX => {
                 return Err((start, format!("a number has at most {DIGITS_MAX} digits")));
             }
             _ => {}
         }
         if depth > DEPTH_MAX {
-            return Err((
-                start,
-                format!("Candid nests at most {DEPTH_MAX} levels deep"),
-            ));
+            return Err((start, format!("Candid nests at most {DEPTH_MAX} levels deep")));
         }
     }
     Ok(())
@@ -244,9 +208,7 @@ pub(crate) fn describe(error: &candid_parser::Error) -> Problem {
 
 fn lowercase_first(text: &str) -> String {
     let mut chars = text.chars();
-    chars.next().map_or(String::new(), |first| {
-        first.to_lowercase().chain(chars).collect()
-    })
+    chars.next().map_or(String::new(), |first| first.to_lowercase().chain(chars).collect())
 }
 
 /// Messages of the Candid library run over several lines and repeat the user's text.
@@ -260,11 +222,7 @@ fn one_line(text: &str) -> String {
 }
 
 fn shorten_controls(text: &str) -> String {
-    if text.chars().any(char::is_control) {
-        shorten(text)
-    } else {
-        text.to_string()
-    }
+    if text.chars().any(char::is_control) { shorten(text) } else { text.to_string() }
 }
 
 #[cfg(test)]
@@ -288,10 +246,7 @@ mod tests {
 
     #[test]
     fn names_become_principals() {
-        assert_eq!(
-            encoded(r#"(principal "${vault}")"#).unwrap(),
-            "lxzze-o7777-77777-aaaaa-cai"
-        );
+        assert_eq!(encoded(r#"(principal "${vault}")"#).unwrap(), "lxzze-o7777-77777-aaaaa-cai");
         assert_eq!(encoded(r#"("$5 {x}")"#).unwrap(), r#""$5 {x}""#);
         assert_eq!(encode_str("()", &names(), None).unwrap(), no_arguments());
     }
@@ -301,75 +256,39 @@ mod tests {
         let problem = |text: &str| encoded(text).unwrap_err();
         assert_eq!(
             problem(r#"(principal "${valt}")"#),
-            (
-                12,
-                "unknown actor or canister `valt`, did you mean `vault`?".into()
-            )
+            (12, "unknown actor or canister `valt`, did you mean `vault`?".into())
         );
         assert_eq!(
             problem(r#"("${vault")"#),
-            (
-                2,
-                "`${` without `}`; write `${name}` with the name of an actor or canister".into()
-            )
+            (2, "`${` without `}`; write `${name}` with the name of an actor or canister".into())
         );
-        assert_eq!(
-            problem(r#"("${vault}", 5 : nonat)"#),
-            (17, "not Candid: unbound type identifier nonat".into())
-        );
+        assert_eq!(problem(r#"("${vault}", 5 : nonat)"#), (17, "not Candid: unbound type identifier nonat".into()));
         assert_eq!(
             problem(r#"("${vault}", 5 6)"#),
-            (
-                15,
-                "not Candid: unexpected token, expects one of \")\", \",\", \":\"".into()
-            )
+            (15, "not Candid: unexpected token, expects one of \")\", \",\", \":\"".into())
         );
         assert_eq!(
             problem("5 : nat"),
-            (
-                0,
-                "not Candid: arguments stand in parentheses, as in `(5 : nat64)` or `()`".into()
-            )
+            (0, "not Candid: arguments stand in parentheses, as in `(5 : nat64)` or `()`".into())
         );
         assert_eq!(problem("(-1 : nat8)").0, 1);
-        assert_eq!(
-            problem("(/* open"),
-            (1, "not Candid: unclosed comment".into())
-        );
+        assert_eq!(problem("(/* open"), (1, "not Candid: unclosed comment".into()));
     }
 
     #[test]
     fn comments_are_no_problem_however_many() {
-        assert_eq!(
-            encoded(&format!("({} 5)", "// é\n".repeat(20_000))).unwrap(),
-            "5"
-        );
+        assert_eq!(encoded(&format!("({} 5)", "// é\n".repeat(20_000))).unwrap(), "5");
         assert_eq!(encoded("(/* a /* b */ \" */ 5, \"// x\")").unwrap(), "5");
     }
 
     #[test]
     fn hostile_texts_are_refused() {
         let problem = |text: String| encoded(&text).unwrap_err().1;
-        assert_eq!(
-            problem(format!("({}5)", "opt ".repeat(10_000))),
-            "Candid nests at most 64 levels deep"
-        );
-        assert_eq!(
-            problem("(".repeat(10_000)),
-            "Candid nests at most 64 levels deep"
-        );
-        assert_eq!(
-            problem(format!("({})", "9".repeat(1001))),
-            "a number has at most 1000 digits"
-        );
-        assert_eq!(
-            problem(format!("(\"{}\")", "9".repeat(300_000))),
-            "this Candid text is longer than 256 KiB"
-        );
-        assert_eq!(
-            problem(format!("({})", "\"${alice}\",".repeat(9_000))),
-            "this Candid text is longer than 256 KiB"
-        );
+        assert_eq!(problem(format!("({}5)", "opt ".repeat(10_000))), "Candid nests at most 64 levels deep");
+        assert_eq!(problem("(".repeat(10_000)), "Candid nests at most 64 levels deep");
+        assert_eq!(problem(format!("({})", "9".repeat(1001))), "a number has at most 1000 digits");
+        assert_eq!(problem(format!("(\"{}\")", "9".repeat(300_000))), "this Candid text is longer than 256 KiB");
+        assert_eq!(problem(format!("({})", "\"${alice}\",".repeat(9_000))), "this Candid text is longer than 256 KiB");
         assert!(encoded(&format!("({})", "opt 5, ".repeat(100))).is_ok());
     }
 

@@ -58,7 +58,9 @@ pub(crate) fn read(root: &Table<'_>) -> Result<Cast, ScenarioError> {
     let canisters = root.named_tables("canister", MEMBERS_MAX)?;
     let actors = root.named_tables("actor", MEMBERS_MAX)?;
     if canisters.is_empty() {
-        return Err(root.error("a scenario needs a canister, for example `[canister.vault]` with `wasm = \"vault.wasm\"`"));
+        return Err(
+            root.error("a scenario needs a canister, for example `[canister.vault]` with `wasm = \"vault.wasm\"`")
+        );
     }
     let mut names = Names::default();
     read_canister_ids(&canisters, &mut names)?;
@@ -74,14 +76,7 @@ pub(crate) fn read(root: &Table<'_>) -> Result<Cast, ScenarioError> {
     }
     let mut cast = Cast {
         canisters: Vec::new(),
-        actors: names
-            .actors
-            .iter()
-            .map(|(name, id)| Actor {
-                name: name.clone(),
-                id: *id,
-            })
-            .collect(),
+        actors: names.actors.iter().map(|(name, id)| Actor { name: name.clone(), id: *id }).collect(),
         interfaces: Vec::new(),
         names,
     };
@@ -93,10 +88,7 @@ pub(crate) fn read(root: &Table<'_>) -> Result<Cast, ScenarioError> {
     Ok(cast)
 }
 
-fn read_canister_ids(
-    canisters: &[(Text<'_>, Table<'_>)],
-    names: &mut Names,
-) -> Result<(), ScenarioError> {
+fn read_canister_ids(canisters: &[(Text<'_>, Table<'_>)], names: &mut Names) -> Result<(), ScenarioError> {
     let mut automatic = 0;
     for (name, table) in canisters {
         check_name(name.value).map_err(|problem| name.error(problem))?;
@@ -122,25 +114,15 @@ fn read_canister_ids(
 }
 
 fn canister_id(text: &Text<'_>) -> Result<Principal, ScenarioError> {
-    let id = Principal::from_text(text.value).map_err(|error| {
-        text.error(format!(
-            "`{}` is not a canister id: {error}",
-            shorten(text.value)
-        ))
-    })?;
+    let id = Principal::from_text(text.value)
+        .map_err(|error| text.error(format!("`{}` is not a canister id: {error}", shorten(text.value))))?;
     if id == Principal::management_canister() || id == Principal::anonymous() {
-        return Err(text.error(format!(
-            "`{id}` cannot be the id of a canister; remove `id` for an automatic one"
-        )));
+        return Err(text.error(format!("`{id}` cannot be the id of a canister; remove `id` for an automatic one")));
     }
     Ok(id)
 }
 
-fn actor_id(
-    name: &str,
-    principal: Option<Text<'_>>,
-    names: &Names,
-) -> Result<Principal, ScenarioError> {
+fn actor_id(name: &str, principal: Option<Text<'_>>, names: &Names) -> Result<Principal, ScenarioError> {
     let Some(text) = principal else {
         return Ok(automatic_actor_id(name));
     };
@@ -150,28 +132,17 @@ fn actor_id(
         other => named_or_written(
             &text,
             names,
-            &format!(
-                "`{}` is neither \"auto\", \"anonymous\", a canister nor a principal",
-                shorten(other)
-            ),
+            &format!("`{}` is neither \"auto\", \"anonymous\", a canister nor a principal", shorten(other)),
         ),
     }
 }
 
-fn named_or_written(
-    text: &Text<'_>,
-    names: &Names,
-    problem: &str,
-) -> Result<Principal, ScenarioError> {
+fn named_or_written(text: &Text<'_>, names: &Names, problem: &str) -> Result<Principal, ScenarioError> {
     if let Ok(id) = names.principal(text.value) {
         return Ok(id);
     }
     Principal::from_text(text.value).map_err(|_| {
-        let known = names
-            .actors
-            .iter()
-            .chain(&names.canisters)
-            .map(|(name, _)| name.as_str());
+        let known = names.actors.iter().chain(&names.canisters).map(|(name, _)| name.as_str());
         text.error(format!("{problem}{}", hint(text.value, known)))
     })
 }
@@ -181,49 +152,29 @@ fn read_canister(
     table: &Table<'_>,
     names: &Names,
 ) -> Result<(Canister, Option<Interface>), ScenarioError> {
-    let id = names
-        .principal(name.value)
-        .map_err(|problem| name.error(problem))?;
+    let id = names.principal(name.value).map_err(|problem| name.error(problem))?;
     let wasm = table.required_text("wasm", &format!("\"{}.wasm\"", name.value))?;
     if wasm.value.trim().is_empty() {
         return Err(wasm.error("`wasm` is empty; write the path of the canister's module"));
     }
     let interface = match table.text("did")? {
-        Some(did) => {
-            Some(Interface::read(&beside(table, did.value)).map_err(|problem| did.error(problem))?)
-        }
+        Some(did) => Some(Interface::read(&beside(table, did.value)).map_err(|problem| did.error(problem))?),
         None => None,
     };
     let init = match table.text("init")? {
-        Some(init) => {
-            candid_text::encode(&init, names, interface.as_ref().and_then(Interface::init))?
-        }
+        Some(init) => candid_text::encode(&init, names, interface.as_ref().and_then(Interface::init))?,
         None => candid_text::no_arguments(),
     };
     let mut controllers = Vec::new();
     for controller in table.texts("controllers", MEMBERS_MAX)?.unwrap_or_default() {
-        let problem = format!(
-            "`{}` is neither an actor, a canister nor a principal",
-            shorten(controller.value)
-        );
+        let problem = format!("`{}` is neither an actor, a canister nor a principal", shorten(controller.value));
         controllers.push(named_or_written(&controller, names, &problem)?);
     }
-    let canister = Canister {
-        name: name.value.to_string(),
-        id,
-        wasm: beside(table, wasm.value),
-        init,
-        controllers,
-    };
+    let canister = Canister { name: name.value.to_string(), id, wasm: beside(table, wasm.value), init, controllers };
     Ok((canister, interface))
 }
 
 /// A path of the file, relative to the folder of the scenario.
 fn beside(table: &Table<'_>, path: &str) -> PathBuf {
-    table
-        .source
-        .file
-        .parent()
-        .unwrap_or(Path::new(""))
-        .join(path)
+    table.source.file.parent().unwrap_or(Path::new("")).join(path)
 }

@@ -40,10 +40,7 @@ impl Text<'_> {
 
     /// An error at byte `offset` of the unescaped text.
     pub(crate) fn error_at(&self, offset: usize, text: impl Into<String>) -> ScenarioError {
-        self.source.error(
-            self.source.byte_in_string(self.literal.clone(), offset),
-            text,
-        )
+        self.source.error(self.source.byte_in_string(self.literal.clone(), offset), text)
     }
 }
 
@@ -57,12 +54,7 @@ pub(crate) fn parse<'a>(source: Source<'a>) -> Result<Spanned<DeTable<'a>>> {
 
 impl<'a> Table<'a> {
     pub(crate) fn root(source: Source<'a>, document: &'a Spanned<DeTable<'a>>) -> Table<'a> {
-        Table {
-            source,
-            what: "a scenario".to_string(),
-            start: 0,
-            entries: document.get_ref(),
-        }
+        Table { source, what: "a scenario".to_string(), start: 0, entries: document.get_ref() }
     }
 
     /// An error about the table as a whole.
@@ -72,10 +64,7 @@ impl<'a> Table<'a> {
 
     /// An error at a key of the table, or at the table if the key is absent.
     pub(crate) fn error_at_key(&self, key: &str, text: impl Into<String>) -> ScenarioError {
-        let start = self
-            .entries
-            .get_key_value(key)
-            .map_or(self.start, |(key, _)| key.span().start);
+        let start = self.entries.get_key_value(key).map_or(self.start, |(key, _)| key.span().start);
         self.source.error(start, text)
     }
 
@@ -116,10 +105,7 @@ impl<'a> Table<'a> {
 
     /// What is said of a key that must be there.
     pub(crate) fn missing(&self, key: &str, example: &str) -> ScenarioError {
-        self.error(format!(
-            "{} needs `{key}`, for example `{key} = {example}`",
-            self.what
-        ))
+        self.error(format!("{} needs `{key}`, for example `{key} = {example}`", self.what))
     }
 
     /// A list of texts, if the key is there; one text counts as a list of one.
@@ -131,13 +117,9 @@ impl<'a> Table<'a> {
             return Ok(Some(vec![self.as_text(key, value)?]));
         };
         if items.len() > items_max {
-            return Err(self.error_at_key(
-                key,
-                format!(
-                    "`{key}` has {} items, at most {items_max} are possible",
-                    items.len()
-                ),
-            ));
+            return Err(
+                self.error_at_key(key, format!("`{key}` has {} items, at most {items_max} are possible", items.len()))
+            );
         }
         let texts = items.iter().map(|item| self.as_text(key, item));
         texts.collect::<Result<_>>().map(Some)
@@ -152,9 +134,7 @@ impl<'a> Table<'a> {
             return Err(self.wrong_type(key, "an integer", value));
         };
         let number = i128::from_str_radix(integer.as_str(), integer.radix()).ok();
-        let number = number
-            .and_then(|number| u32::try_from(number).ok())
-            .filter(|number| range.contains(number));
+        let number = number.and_then(|number| u32::try_from(number).ok()).filter(|number| range.contains(number));
         number.map(Some).ok_or_else(|| {
             let text = format!(
                 "`{key}` is {}, must be between {} and {}",
@@ -171,16 +151,11 @@ impl<'a> Table<'a> {
         let Some((name, value)) = self.entries.get_key_value(key) else {
             return Ok(None);
         };
-        self.as_table(format!("[{key}]"), name.span().start, value)
-            .map(Some)
+        self.as_table(format!("[{key}]"), name.span().start, value).map(Some)
     }
 
     /// The named tables under `key`, as `[canister.vault]`, in file order.
-    pub(crate) fn named_tables(
-        &self,
-        key: &str,
-        tables_max: usize,
-    ) -> Result<Vec<(Text<'a>, Table<'a>)>> {
+    pub(crate) fn named_tables(&self, key: &str, tables_max: usize) -> Result<Vec<(Text<'a>, Table<'a>)>> {
         let Some((_, value)) = self.entries.get_key_value(key) else {
             return Ok(Vec::new());
         };
@@ -190,25 +165,13 @@ impl<'a> Table<'a> {
         if entries.len() > tables_max {
             return Err(self.error_at_key(
                 key,
-                format!(
-                    "{} tables `[{key}.*]`, at most {tables_max} are possible",
-                    entries.len()
-                ),
+                format!("{} tables `[{key}.*]`, at most {tables_max} are possible", entries.len()),
             ));
         }
-        let group = Table {
-            source: self.source,
-            what: key.to_string(),
-            start: self.start,
-            entries,
-        };
+        let group = Table { source: self.source, what: key.to_string(), start: self.start, entries };
         let mut tables = Vec::new();
         for (name, value) in group.in_file_order() {
-            let text = Text {
-                value: name.get_ref(),
-                source: self.source,
-                literal: name.span(),
-            };
+            let text = Text { value: name.get_ref(), source: self.source, literal: name.span() };
             let what = format!("[{key}.{}]", shorten(text.value));
             tables.push((text, self.as_table(what, name.span().start, value)?));
         }
@@ -224,47 +187,22 @@ impl<'a> Table<'a> {
             return Err(self.wrong_type(key, &format!("`[[{key}]]` with two brackets"), value));
         };
         if items.len() > tables_max {
-            return Err(self.error_at_key(
-                key,
-                format!(
-                    "{} tables `[[{key}]]`, at most {tables_max} are possible",
-                    items.len()
-                ),
-            ));
+            return Err(self
+                .error_at_key(key, format!("{} tables `[[{key}]]`, at most {tables_max} are possible", items.len())));
         }
-        items
-            .iter()
-            .map(|item| self.as_table(format!("[[{key}]]"), item.span().start, item))
-            .collect()
+        items.iter().map(|item| self.as_table(format!("[[{key}]]"), item.span().start, item)).collect()
     }
 
-    fn as_table(
-        &self,
-        what: String,
-        start: usize,
-        value: &'a Spanned<DeValue<'a>>,
-    ) -> Result<Table<'a>> {
+    fn as_table(&self, what: String, start: usize, value: &'a Spanned<DeValue<'a>>) -> Result<Table<'a>> {
         match value.get_ref() {
-            DeValue::Table(entries) => Ok(Table {
-                source: self.source,
-                what,
-                start,
-                entries,
-            }),
-            other => Err(self.source.error(
-                value.span().start,
-                format!("{what} must be a table, not {}", kind(other)),
-            )),
+            DeValue::Table(entries) => Ok(Table { source: self.source, what, start, entries }),
+            other => Err(self.source.error(value.span().start, format!("{what} must be a table, not {}", kind(other)))),
         }
     }
 
     fn as_text(&self, key: &str, value: &'a Spanned<DeValue<'a>>) -> Result<Text<'a>> {
         match value.get_ref() {
-            DeValue::String(text) => Ok(Text {
-                value: text,
-                source: self.source,
-                literal: value.span(),
-            }),
+            DeValue::String(text) => Ok(Text { value: text, source: self.source, literal: value.span() }),
             _ => Err(self.wrong_type(key, "a text in quotes", value)),
         }
     }
@@ -274,12 +212,7 @@ impl<'a> Table<'a> {
         self.source.error(value.span().start, text)
     }
 
-    fn in_file_order(
-        &self,
-    ) -> Vec<(
-        &'a Spanned<toml::de::DeString<'a>>,
-        &'a Spanned<DeValue<'a>>,
-    )> {
+    fn in_file_order(&self) -> Vec<(&'a Spanned<toml::de::DeString<'a>>, &'a Spanned<DeValue<'a>>)> {
         let mut entries: Vec<_> = self.entries.iter().collect();
         entries.sort_by_key(|(key, _)| key.span().start);
         entries

@@ -50,16 +50,8 @@ pub struct ExprError {
 impl ExprError {
     fn new(source: &str, offset: usize, text: impl Into<String>) -> ExprError {
         let offset = offset.min(source.len());
-        let column = source
-            .char_indices()
-            .take_while(|(at, _)| *at < offset)
-            .count()
-            + 1;
-        ExprError {
-            offset,
-            column,
-            text: text.into(),
-        }
+        let column = source.char_indices().take_while(|(at, _)| *at < offset).count() + 1;
+        ExprError { offset, column, text: text.into() }
     }
 }
 
@@ -134,10 +126,7 @@ impl Expr {
     /// What the expression reads, with the values, for a report; what cannot be evaluated is [`Value::Failed`].
     pub fn values(&self, view: &View<'_>) -> Vec<(String, Value)> {
         let value = |node| eval::value(node, view).unwrap_or_else(Value::Failed);
-        self.shown
-            .iter()
-            .map(|(name, node)| (name.clone(), value(node)))
-            .collect()
+        self.shown.iter().map(|(name, node)| (name.clone(), value(node))).collect()
     }
 
     /// Names of fields that the expression follows.

@@ -67,10 +67,7 @@ pub enum FaultKind {
 
 /// Reads `[[fault]]`.
 pub(crate) fn read(root: &Table<'_>, cast: &Cast) -> Result<Vec<Fault>, ScenarioError> {
-    root.array_of_tables("fault", ITEMS_MAX)?
-        .iter()
-        .map(|table| fault(table, cast))
-        .collect()
+    root.array_of_tables("fault", ITEMS_MAX)?.iter().map(|table| fault(table, cast)).collect()
 }
 
 fn fault(table: &Table<'_>, cast: &Cast) -> Result<Fault, ScenarioError> {
@@ -78,9 +75,7 @@ fn fault(table: &Table<'_>, cast: &Cast) -> Result<Fault, ScenarioError> {
     let edge = table.required_text("edge", "\"vault -> ledger.icrc1_transfer\"")?;
     let (caller, callee, method) = read_edge(&edge, cast)?;
     let example = "[\"clean_reject\"]";
-    let texts = table
-        .texts("kinds", ITEMS_MAX)?
-        .ok_or_else(|| table.missing("kinds", example))?;
+    let texts = table.texts("kinds", ITEMS_MAX)?.ok_or_else(|| table.missing("kinds", example))?;
     let mut kinds = Vec::new();
     for text in &texts {
         let kind = kind(text)?;
@@ -89,49 +84,27 @@ fn fault(table: &Table<'_>, cast: &Cast) -> Result<Fault, ScenarioError> {
         }
     }
     if kinds.is_empty() {
-        return Err(table.error_at_key(
-            "kinds",
-            format!("`kinds` is empty; for example `kinds = {example}`"),
-        ));
+        return Err(table.error_at_key("kinds", format!("`kinds` is empty; for example `kinds = {example}`")));
     }
     let budget = table.integer("budget", 1..=FAULTS_MAX)?.unwrap_or(1);
-    Ok(Fault {
-        caller,
-        callee,
-        method,
-        kinds,
-        budget,
-        line: table.line(),
-    })
+    Ok(Fault { caller, callee, method, kinds, budget, line: table.line() })
 }
 
 /// `caller -> callee.method`; canister names have no dot, so the first dot ends the callee.
 fn read_edge(edge: &Text<'_>, cast: &Cast) -> Result<(usize, usize, String), ScenarioError> {
-    let parts = edge
-        .value
-        .split_once("->")
-        .and_then(|(caller, rest)| Some((caller, rest.split_once('.')?)));
+    let parts = edge.value.split_once("->").and_then(|(caller, rest)| Some((caller, rest.split_once('.')?)));
     let Some((caller, (callee, method))) = parts else {
-        let text = format!(
-            "`{}` is not an edge; write `caller -> callee.method`",
-            shorten(edge.value)
-        );
+        let text = format!("`{}` is not an edge; write `caller -> callee.method`", shorten(edge.value));
         return Err(edge.error(text));
     };
     let canister = |part: &str, from: usize| {
         let place = from + part.len() - part.trim_start().len();
-        cast.names
-            .canister(part.trim())
-            .map_err(|problem| edge.error_at(place, problem))
+        cast.names.canister(part.trim()).map_err(|problem| edge.error_at(place, problem))
     };
     let method = method.trim();
     check_method(method).map_err(|problem| edge.error(problem))?;
     let callee = (callee, caller.len() + 2);
-    Ok((
-        canister(caller, 0)?,
-        canister(callee.0, callee.1)?,
-        method.to_string(),
-    ))
+    Ok((canister(caller, 0)?, canister(callee.0, callee.1)?, method.to_string()))
 }
 
 fn kind(text: &Text<'_>) -> Result<FaultKind, ScenarioError> {
@@ -139,18 +112,8 @@ fn kind(text: &Text<'_>) -> Result<FaultKind, ScenarioError> {
         return Ok(*kind);
     }
     if KINDS_LATER.contains(&text.value) {
-        return Err(text.error(format!(
-            "the fault `{}` is not offered yet; remove it",
-            text.value
-        )));
+        return Err(text.error(format!("the fault `{}` is not offered yet; remove it", text.value)));
     }
-    let known = KINDS
-        .iter()
-        .map(|(name, _)| *name)
-        .chain(KINDS_LATER.iter().copied());
-    Err(text.error(format!(
-        "unknown fault `{}`{}",
-        shorten(text.value),
-        hint(text.value, known)
-    )))
+    let known = KINDS.iter().map(|(name, _)| *name).chain(KINDS_LATER.iter().copied());
+    Err(text.error(format!("unknown fault `{}`{}", shorten(text.value), hint(text.value, known))))
 }

@@ -35,20 +35,13 @@ impl Interface {
     /// Reads and checks a `.did` file.
     pub(crate) fn read(path: &Path) -> Result<Interface, String> {
         let name = path.display();
-        let size = std::fs::metadata(path)
-            .map_err(|error| format!("cannot read {name}: {error}"))?
-            .len();
+        let size = std::fs::metadata(path).map_err(|error| format!("cannot read {name}: {error}"))?.len();
         if size > SIZE_MAX {
             return Err(format!("{name} is larger than {} KiB", SIZE_MAX / 1024));
         }
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| format!("cannot read {name}: {error}"))?;
+        let text = std::fs::read_to_string(path).map_err(|error| format!("cannot read {name}: {error}"))?;
         Interface::parse(&text).map_err(|(offset, problem)| {
-            let (line, column) = Source {
-                file: path,
-                text: &text,
-            }
-            .position(offset);
+            let (line, column) = Source { file: path, text: &text }.position(offset);
             format!("{name}:{line}:{column}: {problem}")
         })
     }
@@ -61,25 +54,16 @@ impl Interface {
             return Err((0, format!("more than {TYPES_MAX} type definitions")));
         }
         if program.decs.iter().any(|dec| !matches!(dec, Dec::TypD(_))) {
-            return Err((
-                0,
-                "imports are not offered yet; put the types into one file".to_string(),
-            ));
+            return Err((0, "imports are not offered yet; put the types into one file".to_string()));
         }
         let mut env = TypeEnv::new();
-        let service =
-            candid_parser::check_prog(&mut env, &program).map_err(|error| describe(&error))?;
+        let service = candid_parser::check_prog(&mut env, &program).map_err(|error| describe(&error))?;
         let service = service.ok_or_else(|| (0, "the file describes no service".to_string()))?;
         let init = match service.as_ref() {
             TypeInner::Class(types, _) => Some(types.clone()),
             _ => None,
         };
-        Ok(Interface {
-            env,
-            init,
-            service,
-            labels: words(&text),
-        })
+        Ok(Interface { env, init, service, labels: words(&text) })
     }
 
     /// Every name of the file.
@@ -90,33 +74,18 @@ impl Interface {
     /// Types of the init arguments; none if the file leaves them open.
     pub(crate) fn init(&self) -> Option<Signature<'_>> {
         let types = self.init.as_deref()?;
-        Some(Signature {
-            env: &self.env,
-            types,
-            what: "init".to_string(),
-        })
+        Some(Signature { env: &self.env, types, what: "init".to_string() })
     }
 
     /// Types of a method's arguments, and whether it is a query.
     pub(crate) fn method(&self, name: &str) -> Result<(Signature<'_>, bool), String> {
-        let methods = self
-            .env
-            .as_service(&self.service)
-            .map_err(|error| error.to_string())?;
+        let methods = self.env.as_service(&self.service).map_err(|error| error.to_string())?;
         let Some((_, ty)) = methods.iter().find(|(method, _)| method == name) else {
             let known = methods.iter().map(|(method, _)| method.as_str());
-            return Err(format!(
-                "the canister's `did` has no method `{}`{}",
-                shorten(name),
-                hint(name, known)
-            ));
+            return Err(format!("the canister's `did` has no method `{}`{}", shorten(name), hint(name, known)));
         };
         let function = self.env.as_func(ty).map_err(|error| error.to_string())?;
-        let signature = Signature {
-            env: &self.env,
-            types: &function.args,
-            what: format!("method `{name}`"),
-        };
+        let signature = Signature { env: &self.env, types: &function.args, what: format!("method `{name}`") };
         Ok((signature, function.is_query()))
     }
 }
@@ -151,35 +120,17 @@ mod tests {
     #[test]
     fn what_is_not_an_interface_is_refused() {
         let problem = |text: &str| Interface::parse(text).unwrap_err();
-        assert_eq!(
-            problem("service : { get : (nope) -> () }").1,
-            "Unbound type identifier nope"
-        );
-        assert_eq!(
-            problem("type A = B; type B = A; service : {}").1,
-            "A has cyclic type definition"
-        );
+        assert_eq!(problem("service : { get : (nope) -> () }").1, "Unbound type identifier nope");
+        assert_eq!(problem("type A = B; type B = A; service : {}").1, "A has cyclic type definition");
         assert_eq!(problem("service : {\n get }").0, 17);
         assert_eq!(problem("type A = nat;").1, "the file describes no service");
         assert_eq!(
             problem("import \"a.did\"; service : {}").1,
             "imports are not offered yet; put the types into one file"
         );
-        let chain: String = (0..3000)
-            .map(|i| format!("type A{i} = A{};", i + 1))
-            .collect();
-        assert_eq!(
-            problem(&format!("{chain} service : {{}}")).1,
-            "more than 2000 type definitions"
-        );
-        assert_eq!(
-            problem(&format!("type A = {} nat;", "vec ".repeat(5000))).1,
-            "Candid nests at most 64 levels deep"
-        );
-        assert!(
-            Interface::read(Path::new("/no/such.did"))
-                .unwrap_err()
-                .starts_with("cannot read /no/such.did: ")
-        );
+        let chain: String = (0..3000).map(|i| format!("type A{i} = A{};", i + 1)).collect();
+        assert_eq!(problem(&format!("{chain} service : {{}}")).1, "more than 2000 type definitions");
+        assert_eq!(problem(&format!("type A = {} nat;", "vec ".repeat(5000))).1, "Candid nests at most 64 levels deep");
+        assert!(Interface::read(Path::new("/no/such.did")).unwrap_err().starts_with("cannot read /no/such.did: "));
     }
 }

@@ -9,12 +9,8 @@ use super::suggest::{hint, shorten};
 /// Most `[[invariant]]`.
 const ITEMS_MAX: usize = 256;
 
-const WHEN: &[(&str, When)] = &[
-    ("always", When::Always),
-    ("quiescent", When::Quiescent),
-    ("final", When::Final),
-    ("sometimes", When::Sometimes),
-];
+const WHEN: &[(&str, When)] =
+    &[("always", When::Always), ("quiescent", When::Quiescent), ("final", When::Final), ("sometimes", When::Sometimes)];
 const EXPECT: &[(&str, Expect)] = &[("holds", Expect::Holds), ("violated", Expect::Violated)];
 
 /// A property of observations and calls.
@@ -80,28 +76,18 @@ pub(crate) fn read(root: &Table<'_>, names: &Names) -> Result<Vec<Invariant>, Sc
 fn invariant(table: &Table<'_>, name: &str, names: &Names) -> Result<Invariant, ScenarioError> {
     let when = table.required_text("when", "\"quiescent\"")?;
     if when.value == "step" {
-        return Err(when.error("`when = \"step\"` is not offered yet; use \"always\", \"quiescent\", \"final\" or \"sometimes\""));
+        return Err(when
+            .error("`when = \"step\"` is not offered yet; use \"always\", \"quiescent\", \"final\" or \"sometimes\""));
     }
     let when = choose("`when`", &when, WHEN)?;
     let expect_text = table.text("expect")?;
-    let expect = expect_text
-        .as_ref()
-        .map_or(Ok(Expect::Holds), |text| choose("`expect`", text, EXPECT))?;
+    let expect = expect_text.as_ref().map_or(Ok(Expect::Holds), |text| choose("`expect`", text, EXPECT))?;
     if let (When::Sometimes, Expect::Violated, Some(text)) = (when, expect, expect_text) {
-        return Err(text
-            .error("what is never seen is `when = \"always\"` with `not (...)`; remove `expect`"));
+        return Err(text.error("what is never seen is `when = \"always\"` with `not (...)`; remove `expect`"));
     }
     let text = table.required_text("expr", "\"book == real\"")?;
-    let expr =
-        Expr::parse(text.value, names).map_err(|error| text.error_at(error.offset, error.text))?;
-    Ok(Invariant {
-        name: name.to_string(),
-        when,
-        expr,
-        text: text.value.to_string(),
-        expect,
-        line: table.line(),
-    })
+    let expr = Expr::parse(text.value, names).map_err(|error| text.error_at(error.offset, error.text))?;
+    Ok(Invariant { name: name.to_string(), when, expr, text: text.value.to_string(), expect, line: table.line() })
 }
 
 fn choose<T: Copy>(key: &str, text: &Text<'_>, choices: &[(&str, T)]) -> Result<T, ScenarioError> {

@@ -25,29 +25,11 @@ const DEPTH_MAX: u32 = 10_000;
 /// Deliveries on one path if the file does not say.
 const DEPTH: u32 = 200;
 
-const KEYS: &[&str] = &[
-    "format",
-    "name",
-    "about",
-    "explore",
-    "actor",
-    "canister",
-    "setup",
-    "observe",
-    "call",
-    "fault",
-    "invariant",
-];
+const KEYS: &[&str] =
+    &["format", "name", "about", "explore", "actor", "canister", "setup", "observe", "call", "fault", "invariant"];
 const KEYS_LATER: &[&str] = &["check", "ghost", "time", "symmetric"];
 const EXPLORE_KEYS: &[&str] = &["strategy", "calls", "in_flight", "faults", "depth"];
-const EXPLORE_KEYS_LATER: &[&str] = &[
-    "switches",
-    "seed",
-    "runs",
-    "mode",
-    "preemptions",
-    "symmetric",
-];
+const EXPLORE_KEYS_LATER: &[&str] = &["switches", "seed", "runs", "mode", "preemptions", "symmetric"];
 const STRATEGIES_LATER: &[&str] = &["random", "pos", "pct"];
 
 /// The scenario in the bytes of a file.
@@ -79,21 +61,10 @@ pub(super) fn from_bytes(file: &Path, bytes: &[u8]) -> Result<Scenario, Scenario
     let bounds = bounds(&root, &calls, !faults.is_empty())?;
 
     let mut labels = Labels::common();
-    let paths = observations
-        .iter()
-        .filter_map(|observation| observation.path.as_ref());
-    paths
-        .flat_map(|path| path.names())
-        .for_each(|name| labels.add(name));
-    invariants
-        .iter()
-        .flat_map(|invariant| invariant.expr.fields())
-        .for_each(|name| labels.add(name));
-    cast.interfaces
-        .iter()
-        .flatten()
-        .flat_map(|did| did.labels())
-        .for_each(|name| labels.add(name));
+    let paths = observations.iter().filter_map(|observation| observation.path.as_ref());
+    paths.flat_map(|path| path.names()).for_each(|name| labels.add(name));
+    invariants.iter().flat_map(|invariant| invariant.expr.fields()).for_each(|name| labels.add(name));
+    cast.interfaces.iter().flatten().flat_map(|did| did.labels()).for_each(|name| labels.add(name));
 
     Ok(Scenario {
         name: name.value.to_string(),
@@ -116,60 +87,37 @@ fn check_format(root: &Table<'_>) -> Result<(), ScenarioError> {
     match root.integer("format", 0..=u32::MAX)? {
         Some(FORMAT) => Ok(()),
         Some(other) => {
-            let text = format!(
-                "format {other} is not known; this version of canloom reads `format = {FORMAT}`"
-            );
+            let text = format!("format {other} is not known; this version of canloom reads `format = {FORMAT}`");
             Err(root.error_at_key("format", text))
         }
         None => Err(root.missing("format", "1")),
     }
 }
 
-fn bounds(
-    root: &Table<'_>,
-    calls: &[CallEntry],
-    has_faults: bool,
-) -> Result<Bounds, ScenarioError> {
+fn bounds(root: &Table<'_>, calls: &[CallEntry], has_faults: bool) -> Result<Bounds, ScenarioError> {
     let instances: u32 = calls.iter().map(|call| call.max).sum();
     let faults = u32::from(has_faults);
     let Some(explore) = root.table("explore")? else {
-        return Ok(Bounds {
-            calls: instances,
-            in_flight: instances,
-            faults,
-            depth: DEPTH,
-        });
+        return Ok(Bounds { calls: instances, in_flight: instances, faults, depth: DEPTH });
     };
     explore.check_keys(EXPLORE_KEYS, EXPLORE_KEYS_LATER)?;
     if let Some(strategy) = explore.text("strategy")? {
         match strategy.value {
             "exhaustive" => {}
             later if STRATEGIES_LATER.contains(&later) => {
-                let text = format!(
-                    "the strategy `{later}` is not offered yet; write `strategy = \"exhaustive\"`"
-                );
+                let text = format!("the strategy `{later}` is not offered yet; write `strategy = \"exhaustive\"`");
                 return Err(strategy.error(text));
             }
             other => {
-                let text = format!(
-                    "unknown strategy `{}`{}",
-                    shorten(other),
-                    hint(other, ["exhaustive"])
-                );
+                let text = format!("unknown strategy `{}`{}", shorten(other), hint(other, ["exhaustive"]));
                 return Err(strategy.error(text));
             }
         }
     }
-    let calls = explore
-        .integer("calls", 1..=CALLS_MAX)?
-        .unwrap_or(instances)
-        .min(instances);
+    let calls = explore.integer("calls", 1..=CALLS_MAX)?.unwrap_or(instances).min(instances);
     Ok(Bounds {
         calls,
-        in_flight: explore
-            .integer("in_flight", 1..=CALLS_MAX)?
-            .unwrap_or(calls)
-            .min(calls),
+        in_flight: explore.integer("in_flight", 1..=CALLS_MAX)?.unwrap_or(calls).min(calls),
         faults: explore.integer("faults", 0..=FAULTS_MAX)?.unwrap_or(faults),
         depth: explore.integer("depth", 1..=DEPTH_MAX)?.unwrap_or(DEPTH),
     })

@@ -22,19 +22,11 @@ pub struct Names {
 
 impl Names {
     pub(crate) fn canister(&self, name: &str) -> Result<usize, String> {
-        find(
-            "canister",
-            name,
-            self.canisters.iter().map(|(name, _)| name.as_str()),
-        )
+        find("canister", name, self.canisters.iter().map(|(name, _)| name.as_str()))
     }
 
     pub(crate) fn actor(&self, name: &str) -> Result<usize, String> {
-        find(
-            "actor",
-            name,
-            self.actors.iter().map(|(name, _)| name.as_str()),
-        )
+        find("actor", name, self.actors.iter().map(|(name, _)| name.as_str()))
     }
 
     pub(crate) fn call(&self, id: &str) -> Result<usize, String> {
@@ -44,23 +36,12 @@ impl Names {
     /// The principal of an actor or a canister; no name stands for both.
     pub(crate) fn principal(&self, name: &str) -> Result<Principal, String> {
         let all = || self.actors.iter().chain(&self.canisters);
-        let index = find(
-            "actor or canister",
-            name,
-            all().map(|(name, _)| name.as_str()),
-        )?;
-        all()
-            .nth(index)
-            .map(|(_, id)| *id)
-            .ok_or_else(|| format!("bug in canloom: no principal {index}"))
+        let index = find("actor or canister", name, all().map(|(name, _)| name.as_str()))?;
+        all().nth(index).map(|(_, id)| *id).ok_or_else(|| format!("bug in canloom: no principal {index}"))
     }
 }
 
-fn find<'a>(
-    what: &str,
-    name: &str,
-    known: impl Iterator<Item = &'a str> + Clone,
-) -> Result<usize, String> {
+fn find<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a str> + Clone) -> Result<usize, String> {
     let position = known.clone().position(|candidate| candidate == name);
     position.ok_or_else(|| format!("unknown {what} `{}`{}", shorten(name), hint(name, known)))
 }
@@ -109,33 +90,21 @@ const NAME_MAX: usize = 64;
 /// Refuses what is not a name: letters, digits, `_` and `-`, starting with a letter or `_`, at most 64 long.
 pub(crate) fn check_name(name: &str) -> Result<(), String> {
     let mut chars = name.chars();
-    let starts = chars
-        .next()
-        .is_some_and(|c| c.is_ascii_alphabetic() || c == '_');
-    if starts
-        && name.len() <= NAME_MAX
-        && chars.all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
-    {
+    let starts = chars.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_');
+    if starts && name.len() <= NAME_MAX && chars.all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-') {
         return Ok(());
     }
-    Err(format!(
-        "`{}` is not a name; use up to {NAME_MAX} letters, digits, `_` and `-`, a letter first",
-        shorten(name)
-    ))
+    Err(format!("`{}` is not a name; use up to {NAME_MAX} letters, digits, `_` and `-`, a letter first", shorten(name)))
 }
 
 /// [`check_name`] for names that stand by themselves in expressions.
 pub(crate) fn check_identifier(name: &str) -> Result<(), String> {
     check_name(name)?;
     if name.contains('-') {
-        return Err(format!(
-            "`{name}` would be a subtraction in an expression; use `_` instead of `-`"
-        ));
+        return Err(format!("`{name}` would be a subtraction in an expression; use `_` instead of `-`"));
     }
     if name.starts_with("__") || RESERVED.contains(&name) {
-        return Err(format!(
-            "`{name}` has another meaning in expressions; choose another name"
-        ));
+        return Err(format!("`{name}` has another meaning in expressions; choose another name"));
     }
     Ok(())
 }
@@ -160,14 +129,8 @@ mod tests {
 
     #[test]
     fn automatic_canister_ids_are_those_of_pocket_ic() {
-        assert_eq!(
-            automatic_canister_id(0).to_text(),
-            "lxzze-o7777-77777-aaaaa-cai"
-        );
-        assert_eq!(
-            automatic_canister_id(1).to_text(),
-            "lqy7q-dh777-77777-aaaaq-cai"
-        );
+        assert_eq!(automatic_canister_id(0).to_text(), "lxzze-o7777-77777-aaaaa-cai");
+        assert_eq!(automatic_canister_id(1).to_text(), "lqy7q-dh777-77777-aaaaq-cai");
     }
 
     #[test]
@@ -186,18 +149,9 @@ mod tests {
             actors: vec![("alice".into(), automatic_actor_id("alice"))],
             ..Names::default()
         };
-        assert_eq!(
-            names.canister("valt").unwrap_err(),
-            "unknown canister `valt`, did you mean `vault`?"
-        );
-        assert_eq!(
-            names.actor("bob").unwrap_err(),
-            "unknown actor `bob`; there is `alice`"
-        );
-        assert_eq!(
-            names.principal("vualt").unwrap_err(),
-            "unknown actor or canister `vualt`, did you mean `vault`?"
-        );
+        assert_eq!(names.canister("valt").unwrap_err(), "unknown canister `valt`, did you mean `vault`?");
+        assert_eq!(names.actor("bob").unwrap_err(), "unknown actor `bob`; there is `alice`");
+        assert_eq!(names.principal("vualt").unwrap_err(), "unknown actor or canister `vualt`, did you mean `vault`?");
         assert_eq!(names.principal("vault").unwrap(), automatic_canister_id(0));
         assert_eq!(names.call("foo").unwrap_err(), "unknown call `foo`");
     }

@@ -21,10 +21,7 @@ pub(crate) struct Step {
 
 impl Step {
     pub(crate) fn new(name: &str) -> Step {
-        Step {
-            name: name.to_string(),
-            hash: candid::idl_hash(name).to_string(),
-        }
+        Step { name: name.to_string(), hash: candid::idl_hash(name).to_string() }
     }
 
     pub(crate) fn name(&self) -> &str {
@@ -34,28 +31,18 @@ impl Step {
     /// What this step leads to, starting at `value`.
     pub(crate) fn follow<'v>(&self, value: &'v Value) -> Result<&'v Value, String> {
         match value {
-            Value::Record(fields) => {
-                match fields.get(&self.name).or_else(|| fields.get(&self.hash)) {
-                    Some(value) => Ok(value),
-                    None => Err(format!("no field `{}` in {value}", self.name)),
-                }
-            }
-            Value::Variant(label, payload) if *label == self.name || *label == self.hash => {
-                Ok(payload)
-            }
+            Value::Record(fields) => match fields.get(&self.name).or_else(|| fields.get(&self.hash)) {
+                Some(value) => Ok(value),
+                None => Err(format!("no field `{}` in {value}", self.name)),
+            },
+            Value::Variant(label, payload) if *label == self.name || *label == self.hash => Ok(payload),
             Value::Variant(..) => Err(format!("the variant is {value}, not `{}`", self.name)),
             Value::List(items) => match self.name.parse::<usize>() {
-                Ok(i) => items
-                    .get(i)
-                    .ok_or_else(|| format!("no item {i} in a list of {}", items.len())),
+                Ok(i) => items.get(i).ok_or_else(|| format!("no item {i} in a list of {}", items.len())),
                 Err(_) => Err(format!("no field `{}` in a list", self.name)),
             },
             Value::Failed(reason) => Err(reason.clone()),
-            other => Err(format!(
-                "no field `{}` in {} ({other})",
-                self.name,
-                other.kind()
-            )),
+            other => Err(format!("no field `{}` in {} ({other})", self.name, other.kind())),
         }
     }
 }
@@ -69,10 +56,7 @@ impl ValuePath {
         let Some(rest) = text.strip_prefix('.') else {
             return Err((
                 0,
-                format!(
-                    "a path starts with a dot, as in `.{}`",
-                    if text.is_empty() { "Ok" } else { text }
-                ),
+                format!("a path starts with a dot, as in `.{}`", if text.is_empty() { "Ok" } else { text }),
             ));
         };
         let mut steps = Vec::new();
@@ -82,9 +66,7 @@ impl ValuePath {
             if name.is_empty() || !name.chars().all(is_name) {
                 return Err((
                     offset,
-                    format!(
-                        "`{name}` is not a name; write a path such as `.total_assets`, `.Ok` or `.0`"
-                    ),
+                    format!("`{name}` is not a name; write a path such as `.total_assets`, `.Ok` or `.0`"),
                 ));
             }
             if steps.len() == STEPS_MAX {
@@ -101,9 +83,7 @@ impl ValuePath {
     /// # Errors
     /// As [`Value::at`].
     pub fn follow<'v>(&self, value: &'v Value) -> Result<&'v Value, String> {
-        self.0
-            .iter()
-            .try_fold(value, |value, step| step.follow(value))
+        self.0.iter().try_fold(value, |value, step| step.follow(value))
     }
 
     /// The names of the steps, in order.
@@ -117,13 +97,8 @@ mod tests {
     use super::*;
 
     fn at(text: &str, path: &str) -> Result<String, String> {
-        let bytes = candid_parser::parse_idl_args(text)
-            .unwrap()
-            .to_bytes()
-            .unwrap();
-        Value::decode(&bytes)?
-            .at(&ValuePath::parse(path).map_err(|(_, text)| text)?)
-            .map(|value| value.to_string())
+        let bytes = candid_parser::parse_idl_args(text).unwrap().to_bytes().unwrap();
+        Value::decode(&bytes)?.at(&ValuePath::parse(path).map_err(|(_, text)| text)?).map(|value| value.to_string())
     }
 
     #[test]
@@ -135,55 +110,22 @@ mod tests {
 
     #[test]
     fn a_path_that_leads_nowhere_says_what_was_there() {
-        assert_eq!(
-            at("(record { 1; 2 })", ".a").unwrap_err(),
-            "no field `a` in (1, 2)"
-        );
-        assert_eq!(
-            at("(variant { Err = 3 })", ".Ok").unwrap_err(),
-            "the variant is Err(3), not `Ok`"
-        );
-        assert_eq!(
-            at("(vec { 1 })", ".3").unwrap_err(),
-            "no item 3 in a list of 1"
-        );
-        assert_eq!(
-            at("(vec { 1 })", ".a").unwrap_err(),
-            "no field `a` in a list"
-        );
-        assert_eq!(
-            at("(5)", ".a").unwrap_err(),
-            "no field `a` in an integer (5)"
-        );
+        assert_eq!(at("(record { 1; 2 })", ".a").unwrap_err(), "no field `a` in (1, 2)");
+        assert_eq!(at("(variant { Err = 3 })", ".Ok").unwrap_err(), "the variant is Err(3), not `Ok`");
+        assert_eq!(at("(vec { 1 })", ".3").unwrap_err(), "no item 3 in a list of 1");
+        assert_eq!(at("(vec { 1 })", ".a").unwrap_err(), "no field `a` in a list");
+        assert_eq!(at("(5)", ".a").unwrap_err(), "no field `a` in an integer (5)");
         let failed = Value::Failed("trapped".into());
-        assert_eq!(
-            failed.at(&ValuePath::parse(".a").unwrap()).unwrap_err(),
-            "trapped"
-        );
+        assert_eq!(failed.at(&ValuePath::parse(".a").unwrap()).unwrap_err(), "trapped");
     }
 
     #[test]
     fn what_is_not_a_path_is_refused_at_its_place() {
         let write = "is not a name; write a path such as `.total_assets`, `.Ok` or `.0`";
-        assert_eq!(
-            ValuePath::parse("Ok").unwrap_err(),
-            (0, "a path starts with a dot, as in `.Ok`".into())
-        );
-        assert_eq!(
-            ValuePath::parse("").unwrap_err(),
-            (0, "a path starts with a dot, as in `.Ok`".into())
-        );
-        assert_eq!(
-            ValuePath::parse(".a..b").unwrap_err(),
-            (3, format!("`` {write}"))
-        );
-        assert_eq!(
-            ValuePath::parse(".a[0]").unwrap_err(),
-            (1, format!("`a[0]` {write}"))
-        );
-        assert_eq!(
-            ValuePath::parse(&".a".repeat(33)).unwrap_err(),
-            (65, "a path has at most 32 steps".into())
-        );
+        assert_eq!(ValuePath::parse("Ok").unwrap_err(), (0, "a path starts with a dot, as in `.Ok`".into()));
+        assert_eq!(ValuePath::parse("").unwrap_err(), (0, "a path starts with a dot, as in `.Ok`".into()));
+        assert_eq!(ValuePath::parse(".a..b").unwrap_err(), (3, format!("`` {write}")));
+        assert_eq!(ValuePath::parse(".a[0]").unwrap_err(), (1, format!("`a[0]` {write}")));
+        assert_eq!(ValuePath::parse(&".a".repeat(33)).unwrap_err(), (65, "a path has at most 32 steps".into()));
     }
 }

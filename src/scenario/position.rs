@@ -17,20 +17,12 @@ impl Source<'_> {
     pub(crate) fn position(&self, byte: usize) -> (usize, usize) {
         let before = &self.text[..floor_boundary(self.text, byte)];
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-        (
-            before.matches('\n').count() + 1,
-            before[line_start..].chars().count() + 1,
-        )
+        (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
     }
 
     pub(crate) fn error(&self, byte: usize, text: impl Into<String>) -> ScenarioError {
         let (line, column) = self.position(byte);
-        ScenarioError::Invalid {
-            file: self.file.to_path_buf(),
-            line,
-            column,
-            text: text.into(),
-        }
+        ScenarioError::Invalid { file: self.file.to_path_buf(), line, column, text: text.into() }
     }
 
     /// The byte of the file at which byte `decoded` of a string starts, `literal` being the string with its quotes.
@@ -41,28 +33,17 @@ impl Source<'_> {
 }
 
 fn floor_boundary(text: &str, byte: usize) -> usize {
-    (0..=byte.min(text.len()))
-        .rev()
-        .find(|&i| text.is_char_boundary(i))
-        .unwrap_or(0)
+    (0..=byte.min(text.len())).rev().find(|&i| text.is_char_boundary(i)).unwrap_or(0)
 }
 
 /// Offset in a TOML string literal, quotes included, of byte `decoded` of the string it stands for.
 fn raw_offset(raw: &str, decoded: usize) -> usize {
     let quote = &raw[..raw.len().min(1)];
     let triple = quote.repeat(3);
-    let mut at = if raw.starts_with(&triple) && raw.len() >= 6 {
-        3
-    } else {
-        quote.len()
-    };
+    let mut at = if raw.starts_with(&triple) && raw.len() >= 6 { 3 } else { quote.len() };
     if at == 3 {
         // A newline right after the opening quotes is not part of the string.
-        at += if raw[at..].starts_with("\r\n") {
-            2
-        } else {
-            usize::from(raw[at..].starts_with('\n'))
-        };
+        at += if raw[at..].starts_with("\r\n") { 2 } else { usize::from(raw[at..].starts_with('\n')) };
     }
     let escapes = quote == "\"";
     let mut remaining = decoded;
@@ -70,11 +51,7 @@ fn raw_offset(raw: &str, decoded: usize) -> usize {
         let Some(c) = raw[at..].chars().next() else {
             break;
         };
-        let (width, bytes) = if escapes && c == '\\' {
-            escape(&raw[at..])
-        } else {
-            (c.len_utf8(), c.len_utf8())
-        };
+        let (width, bytes) = if escapes && c == '\\' { escape(&raw[at..]) } else { (c.len_utf8(), c.len_utf8()) };
         at += width;
         remaining = remaining.saturating_sub(bytes);
     }
@@ -84,13 +61,8 @@ fn raw_offset(raw: &str, decoded: usize) -> usize {
 /// Width of the escape that `raw` starts with, and the number of bytes it stands for.
 fn escape(raw: &str) -> (usize, usize) {
     let hex = |digits: usize| {
-        let code = raw
-            .get(2..2 + digits)
-            .and_then(|hex| u32::from_str_radix(hex, 16).ok());
-        (
-            2 + digits,
-            code.and_then(char::from_u32).map_or(1, char::len_utf8),
-        )
+        let code = raw.get(2..2 + digits).and_then(|hex| u32::from_str_radix(hex, 16).ok());
+        (2 + digits, code.and_then(char::from_u32).map_or(1, char::len_utf8))
     };
     let (width, bytes) = match raw.as_bytes().get(1) {
         Some(b'x') => hex(2),
@@ -132,10 +104,7 @@ mod tests {
 
     #[test]
     fn columns_count_characters_from_one() {
-        let source = Source {
-            file: Path::new("s.toml"),
-            text: "a\nñé = 1\n",
-        };
+        let source = Source { file: Path::new("s.toml"), text: "a\nñé = 1\n" };
         assert_eq!(source.position(0), (1, 1));
         assert_eq!(source.position(2), (2, 1));
         assert_eq!(source.position(6), (2, 3));

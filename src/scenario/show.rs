@@ -24,15 +24,8 @@ impl fmt::Display for Value {
             Value::Principal(id) => write!(f, "{id}"),
             Value::Blob(bytes) => {
                 f.write_str("0x")?;
-                bytes
-                    .iter()
-                    .take(SHOWN_BYTES)
-                    .try_for_each(|byte| write!(f, "{byte:02x}"))?;
-                if bytes.len() > SHOWN_BYTES {
-                    write!(f, "... ({} bytes)", bytes.len())
-                } else {
-                    Ok(())
-                }
+                bytes.iter().take(SHOWN_BYTES).try_for_each(|byte| write!(f, "{byte:02x}"))?;
+                if bytes.len() > SHOWN_BYTES { write!(f, "... ({} bytes)", bytes.len()) } else { Ok(()) }
             }
             Value::List(items) => {
                 f.write_str("[")?;
@@ -50,22 +43,16 @@ impl fmt::Display for Value {
 }
 
 fn record(f: &mut fmt::Formatter<'_>, fields: &BTreeMap<String, Value>) -> fmt::Result {
-    let tuple: Option<Vec<&Value>> = (0..fields.len())
-        .map(|i| fields.get(&i.to_string()))
-        .collect();
+    let tuple: Option<Vec<&Value>> = (0..fields.len()).map(|i| fields.get(&i.to_string())).collect();
     match tuple {
         Some(items) if !items.is_empty() => {
             f.write_str("(")?;
-            separated(f, items.len(), items.into_iter(), |f, item| {
-                write!(f, "{item}")
-            })?;
+            separated(f, items.len(), items.into_iter(), |f, item| write!(f, "{item}"))?;
             f.write_str(")")
         }
         _ => {
             f.write_str("{")?;
-            separated(f, fields.len(), fields.iter(), |f, (name, value)| {
-                write!(f, "{name} = {value}")
-            })?;
+            separated(f, fields.len(), fields.iter(), |f, (name, value)| write!(f, "{name} = {value}"))?;
             f.write_str("}")
         }
     }
@@ -83,11 +70,7 @@ fn separated<T>(
         }
         show(f, item)?;
     }
-    if len > SHOWN_ITEMS {
-        write!(f, ", ... ({len} in all)")
-    } else {
-        Ok(())
-    }
+    if len > SHOWN_ITEMS { write!(f, ", ... ({len} in all)") } else { Ok(()) }
 }
 
 #[cfg(test)]
@@ -102,35 +85,17 @@ mod tests {
     #[test]
     fn a_value_prints_short_and_human() {
         let text = r#"(record { owner = principal "aaaaa-aa"; subaccount = null; amount = opt (5 : nat) })"#;
-        assert_eq!(
-            of(text).to_string(),
-            "{amount = 5, owner = aaaaa-aa, subaccount = null}"
-        );
+        assert_eq!(of(text).to_string(), "{amount = 5, owner = aaaaa-aa, subaccount = null}");
         assert_eq!(of(r#"(variant { Ok = 5 : nat64 })"#).to_string(), "Ok(5)");
         assert_eq!(of(r#"(variant { Err })"#).to_string(), "Err");
-        assert_eq!(
-            of(r#"(record { "a"; 2; true })"#).to_string(),
-            r#"("a", 2, true)"#
-        );
-        assert_eq!(
-            of(r#"(record { somewhere = 2 })"#).to_string(),
-            "{1874520179 = 2}"
-        );
+        assert_eq!(of(r#"(record { "a"; 2; true })"#).to_string(), r#"("a", 2, true)"#);
+        assert_eq!(of(r#"(record { somewhere = 2 })"#).to_string(), "{1874520179 = 2}");
         assert_eq!(of(r#"(blob "\01\ff")"#).to_string(), "0x01ff");
         assert_eq!(of("(vec { 1; 2 })").to_string(), "[1, 2]");
         assert_eq!(of("(1.5)").to_string(), "1.5");
         assert_eq!(of("()"), Value::Null);
-        assert_eq!(
-            Value::Failed("trapped".into()).to_string(),
-            "failed: trapped"
-        );
-        assert_eq!(
-            Value::List(vec![Value::Null; 20])
-                .to_string()
-                .matches("null")
-                .count(),
-            16
-        );
+        assert_eq!(Value::Failed("trapped".into()).to_string(), "failed: trapped");
+        assert_eq!(Value::List(vec![Value::Null; 20]).to_string().matches("null").count(), 16);
         assert!(Value::Text("é".repeat(200)).to_string().ends_with("é\"..."));
     }
 }

@@ -9,12 +9,7 @@ pub(crate) fn hint<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> 
         Some(near) => format!(", did you mean `{near}`?"),
         None if known.is_empty() => String::new(),
         None => {
-            let shown = known
-                .iter()
-                .take(SHOWN)
-                .map(|name| format!("`{name}`"))
-                .collect::<Vec<_>>()
-                .join(", ");
+            let shown = known.iter().take(SHOWN).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
             let more = if known.len() > SHOWN { ", ..." } else { "" };
             format!("; there is {shown}{more}")
         }
@@ -33,12 +28,7 @@ fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
     known
         .iter()
         .filter(|candidate| candidate.len() <= LENGTH_MAX)
-        .map(|candidate| {
-            (
-                strsim::damerau_levenshtein(&name.to_lowercase(), &candidate.to_lowercase()),
-                *candidate,
-            )
-        })
+        .map(|candidate| (strsim::damerau_levenshtein(&name.to_lowercase(), &candidate.to_lowercase()), *candidate))
         .filter(|(distance, candidate)| *distance <= (name.len().max(candidate.len()) / 3).max(1))
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
@@ -59,10 +49,7 @@ mod tests {
 
     #[test]
     fn the_nearest_name_is_suggested() {
-        assert_eq!(
-            hint("invariants", ["call", "invariant"]),
-            ", did you mean `invariant`?"
-        );
+        assert_eq!(hint("invariants", ["call", "invariant"]), ", did you mean `invariant`?");
         assert_eq!(hint("Alcie", ["alice", "bob"]), ", did you mean `alice`?");
     }
 

@@ -109,19 +109,13 @@ impl Labels {
 
     /// Makes `name` known, unless another name already has its hash.
     pub fn add(&mut self, name: &str) {
-        self.0
-            .entry(candid::idl_hash(name))
-            .or_insert_with(|| name.to_string());
+        self.0.entry(candid::idl_hash(name)).or_insert_with(|| name.to_string());
     }
 
     fn name(&self, label: &Label) -> String {
         match label {
             Label::Named(name) => name.clone(),
-            Label::Id(hash) | Label::Unnamed(hash) => self
-                .0
-                .get(hash)
-                .cloned()
-                .unwrap_or_else(|| hash.to_string()),
+            Label::Id(hash) | Label::Unnamed(hash) => self.0.get(hash).cloned().unwrap_or_else(|| hash.to_string()),
         }
     }
 }
@@ -155,16 +149,9 @@ impl Value {
         let args = IDLArgs::from_bytes_with_config(reply, &config).map_err(|error| {
             let text = root_cause(&error);
             // Where the decoder gives up depends on the stack it finds, so its text must not.
-            if text.contains("ecursion") {
-                too_deep()
-            } else {
-                format!("not a Candid reply: {text}")
-            }
+            if text.contains("ecursion") { too_deep() } else { format!("not a Candid reply: {text}") }
         })?;
-        let mut converter = Converter {
-            labels,
-            values_left: VALUES_MAX,
-        };
+        let mut converter = Converter { labels, values_left: VALUES_MAX };
         let first = args.args.into_iter().next();
         first.map_or(Ok(Value::Null), |value| converter.convert(value, DEPTH_MAX))
     }
@@ -229,11 +216,7 @@ impl Converter<'_> {
             IDLValue::Null | IDLValue::None | IDLValue::Reserved => Value::Null,
             IDLValue::Bool(b) => Value::Bool(b),
             IDLValue::Text(text) => Value::Text(text),
-            IDLValue::Number(digits) => integer(
-                digits
-                    .parse()
-                    .map_err(|_| format!("`{digits}` is not an integer"))?,
-            )?,
+            IDLValue::Number(digits) => integer(digits.parse().map_err(|_| format!("`{digits}` is not an integer"))?)?,
             IDLValue::Int(n) => integer(n.0)?,
             IDLValue::Nat(n) => integer(n.0.into())?,
             IDLValue::Nat8(n) => Value::Int(n.into()),
@@ -253,12 +236,7 @@ impl Converter<'_> {
             IDLValue::Vec(items) => self.list(items, deeper)?,
             IDLValue::Record(fields) => {
                 let fields = fields.into_iter();
-                let fields = fields.map(|field| {
-                    Ok((
-                        self.labels.name(&field.id),
-                        self.convert(field.val, deeper)?,
-                    ))
-                });
+                let fields = fields.map(|field| Ok((self.labels.name(&field.id), self.convert(field.val, deeper)?)));
                 Value::Record(fields.collect::<Result<_, String>>()?)
             }
             IDLValue::Variant(variant) => {
@@ -271,11 +249,7 @@ impl Converter<'_> {
     /// A non-empty list of `nat8` is a blob, however the decoder delivers it.
     fn list(&mut self, items: Vec<IDLValue>, depth: usize) -> Result<Value, String> {
         let byte = |item: &IDLValue| {
-            if let IDLValue::Nat8(n) = item {
-                Some(*n)
-            } else {
-                None
-            }
+            if let IDLValue::Nat8(n) = item { Some(*n) } else { None }
         };
         match items.iter().map(byte).collect::<Option<Vec<u8>>>() {
             Some(bytes) if !bytes.is_empty() => Ok(Value::Blob(bytes)),
@@ -290,9 +264,7 @@ impl Converter<'_> {
 fn integer(number: BigInt) -> Result<Value, String> {
     if number.bits() > INTEGER_BITS_MAX {
         let bits = number.bits();
-        return Err(format!(
-            "the reply has an integer of {bits} bits, more than {INTEGER_BITS_MAX}"
-        ));
+        return Err(format!("the reply has an integer of {bits} bits, more than {INTEGER_BITS_MAX}"));
     }
     Ok(Value::Int(number))
 }
@@ -309,9 +281,7 @@ mod tests {
 
     #[test]
     fn integers_of_every_width_are_one_kind_and_exact() {
-        for ty in [
-            "nat", "int", "nat8", "nat16", "nat32", "nat64", "int8", "int16", "int32", "int64",
-        ] {
+        for ty in ["nat", "int", "nat8", "nat16", "nat32", "nat64", "int8", "int16", "int32", "int64"] {
             assert_eq!(of(&format!("(7 : {ty})")), Value::Int(7.into()));
         }
         assert_eq!(
@@ -325,58 +295,30 @@ mod tests {
     fn names_of_the_scenario_replace_hashes() {
         let mut labels = Labels::common();
         labels.add("somewhere");
-        let bytes = candid_parser::parse_idl_args("(record { somewhere = 2 })")
-            .unwrap()
-            .to_bytes()
-            .unwrap();
-        assert_eq!(
-            Value::decode_with(&bytes, &labels).unwrap().to_string(),
-            "{somewhere = 2}"
-        );
+        let bytes = candid_parser::parse_idl_args("(record { somewhere = 2 })").unwrap().to_bytes().unwrap();
+        assert_eq!(Value::decode_with(&bytes, &labels).unwrap().to_string(), "{somewhere = 2}");
     }
 
     #[test]
     fn what_is_not_candid_is_refused_with_a_reason() {
-        assert!(
-            Value::decode(b"hello")
-                .unwrap_err()
-                .starts_with("not a Candid reply: ")
-        );
+        assert!(Value::decode(b"hello").unwrap_err().starts_with("not a Candid reply: "));
         // type 0 = vec null, a list of 2^32 nulls in 14 bytes.
         assert_eq!(
             Value::decode(b"DIDL\0\x01\x75\0").unwrap_err(),
             "not a Candid reply: Cannot read TypeInner :: Int32 value"
         );
-        let bomb = [
-            b"DIDL".as_slice(),
-            &[1, 0x6d, 0x7f, 1, 0, 0x80, 0x80, 0x80, 0x80, 0x10],
-        ]
-        .concat();
-        assert!(
-            Value::decode(&bomb)
-                .unwrap_err()
-                .starts_with("not a Candid reply: ")
-        );
+        let bomb = [b"DIDL".as_slice(), &[1, 0x6d, 0x7f, 1, 0, 0x80, 0x80, 0x80, 0x80, 0x10]].concat();
+        assert!(Value::decode(&bomb).unwrap_err().starts_with("not a Candid reply: "));
         // type 0 = opt 0, nested 150 and 100000 levels deep.
         for depth in [150, 100_000] {
-            let deep = [
-                b"DIDL".as_slice(),
-                &[1, 0x6e, 0, 1, 0],
-                &vec![1; depth],
-                &[0],
-            ]
-            .concat();
-            assert_eq!(
-                Value::decode(&deep).unwrap_err(),
-                "the reply is nested deeper than 100 levels"
-            );
+            let deep = [b"DIDL".as_slice(), &[1, 0x6e, 0, 1, 0], &vec![1; depth], &[0]].concat();
+            assert_eq!(Value::decode(&deep).unwrap_err(), "the reply is nested deeper than 100 levels");
         }
     }
 
     #[test]
     fn integers_too_large_to_compute_with_are_refused() {
-        let reply =
-            |bytes: usize| [b"DIDL\0\x01\x7d".as_slice(), &vec![0xff; bytes], &[1]].concat();
+        let reply = |bytes: usize| [b"DIDL\0\x01\x7d".as_slice(), &vec![0xff; bytes], &[1]].concat();
         assert!(Value::decode(&reply(500)).is_ok());
         let text = "the reply has an integer of 7001 bits, more than 4096";
         assert_eq!(Value::decode(&reply(1000)).unwrap_err(), text);
@@ -390,10 +332,7 @@ mod tests {
         assert!(Value::decode(&reply) == Ok(Value::Blob(bytes)));
         let many = vec![true; 300_000];
         let text = "the reply has more than 250000 values";
-        assert_eq!(
-            Value::decode(&candid::encode_one(many).unwrap()).unwrap_err(),
-            text
-        );
+        assert_eq!(Value::decode(&candid::encode_one(many).unwrap()).unwrap_err(), text);
     }
 
     proptest! {

@@ -27,7 +27,8 @@ impl Stage {
             let wasm = wat::parse_str(wat).unwrap_or_else(|error| panic!("c{at} is no module: {error}\n{wat}"));
             std::fs::write(folder.path().join(format!("c{at}.wasm")), wasm).expect("the folder can be written");
             let id = id(at);
-            writeln!(text, "[canister.c{at}]\nwasm = \"c{at}.wasm\"\nid = \"{id}\"").expect("a string takes everything");
+            writeln!(text, "[canister.c{at}]\nwasm = \"c{at}.wasm\"\nid = \"{id}\"")
+                .expect("a string takes everything");
         }
         text.push_str(rest);
         std::fs::write(folder.path().join("scenario.toml"), text).expect("the folder can be written");

@@ -65,6 +65,8 @@ pub struct Host {
     pub response: Option<Response>,
     /// Cycles accepted in this execution.
     pub accepted: Cycles,
+    /// Cycles burned in this execution.
+    pub burned: Cycles,
     /// A call under construction.
     pub call: Option<Outgoing>,
     /// Calls performed.
@@ -81,6 +83,8 @@ pub struct Host {
     pub unsupported: Option<String>,
     /// Stable memory.
     pub stable: Stable,
+    /// Who controls the canister.
+    pub controllers: Arc<[Principal]>,
     /// The instance's own parts, once it is there.
     pub parts: Parts,
     around: Surroundings,
@@ -98,6 +102,7 @@ impl Host {
             reply: Vec::new(),
             response: None,
             accepted: 0,
+            burned: 0,
             call: None,
             requests: Vec::new(),
             timer_ns: None,
@@ -106,6 +111,7 @@ impl Host {
             trap: None,
             unsupported: None,
             stable: Stable::default(),
+            controllers: Arc::from([]),
             parts: Parts::default(),
             around: Surroundings {
                 own_id: nobody,
@@ -133,7 +139,8 @@ impl Host {
         self.arg = match input {
             Input::Init { arg } | Input::Call { arg, .. } | Input::Query { arg, .. } => Arc::from(*arg),
             Input::Callback { response: Response::Reply(bytes), .. } => bytes.clone(),
-            Input::Callback { response: Response::Reject { code, text }, .. } => {
+            Input::Callback { response: Response::Reject { code, text }, .. }
+            | Input::Cleanup { response: Response::Reject { code, text }, .. } => {
                 self.reject = Some((*code, text.clone()));
                 Arc::from([])
             }
@@ -142,6 +149,7 @@ impl Host {
         self.reply.clear();
         self.response = None;
         self.accepted = 0;
+        self.burned = 0;
         self.call = None;
         self.requests.clear();
         self.timer_ns = None;
@@ -176,6 +184,7 @@ impl Host {
             response: self.response.take().filter(|_| returned),
             requests: if returned { requests } else { Vec::new() },
             accepted: if returned { self.accepted } else { 0 },
+            burned: if returned { self.burned } else { 0 },
             timer_ns: self.timer_ns.filter(|_| returned),
             certified: self.certified.take().filter(|_| returned),
             trap,
@@ -249,7 +258,7 @@ impl Host {
         self.note(Read::Balance(self.around.balance));
         let performed: Cycles = self.requests.iter().map(|request| request.cycles).sum();
         let building = self.call.as_ref().map_or(0, |call| call.cycles);
-        (self.around.balance + self.accepted).saturating_sub(performed + building)
+        (self.around.balance + self.accepted).saturating_sub(performed + building + self.burned)
     }
 
     /// `ic0.canister_version`.

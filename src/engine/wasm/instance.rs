@@ -33,6 +33,7 @@ pub struct Warm {
     table: Option<Table>,
     globals: Vec<Global>,
     exports: HashMap<String, TypedFunc<(), ()>>,
+    memory64: bool,
     /// The state that memory and globals hold; pages marked as written differ from it.
     current: MemoryId,
 }
@@ -52,7 +53,8 @@ impl Warm {
         let globals = module.shape.globals.iter();
         let globals = globals.filter_map(|&at| instance.get_global(&mut store, &global_export(at))).collect();
         let exports = HashMap::new();
-        let mut warm = Warm { store, instance, parts, table, globals, exports, current: MemoryId(0) };
+        let memory64 = module.shape.memory64;
+        let mut warm = Warm { store, instance, parts, table, globals, exports, memory64, current: MemoryId(0) };
         warm.current = current.unwrap_or_else(|| warm.capture_all(pages));
         Ok(warm)
     }
@@ -124,15 +126,20 @@ impl Warm {
             code: 513,
             text: format!("Canister requested to invoke a non-existent Wasm function {} from table 0", function.index),
         };
-        let violation = |what: &str| Stop::Trap(Trap { code: 504, text: format!("Canister violated contract: {what}") });
+        let violation =
+            |what: &str| Stop::Trap(Trap { code: 504, text: format!("Canister violated contract: {what}") });
         let entry = self.table.and_then(|table| table.get(&mut self.store, function.index));
         match entry {
             None => Err(Stop::Trap(missing())),
             Some(Ref::Func(Some(callback))) => {
-                let callback = callback
-                    .typed::<u32, ()>(&self.store)
-                    .map_err(|_| violation("function invocation does not match its signature"))?;
-                callback.call(&mut self.store, function.env as u32).map_err(Stop::Wasm)
+                let mismatch = |_| violation("function invocation does not match its signature");
+                if self.memory64 {
+                    let callback = callback.typed::<u64, ()>(&self.store).map_err(mismatch)?;
+                    callback.call(&mut self.store, function.env).map_err(Stop::Wasm)
+                } else {
+                    let callback = callback.typed::<u32, ()>(&self.store).map_err(mismatch)?;
+                    callback.call(&mut self.store, function.env as u32).map_err(Stop::Wasm)
+                }
             }
             Some(_) => Err(violation("unexpected null function reference")),
         }

@@ -10,8 +10,8 @@ use wasmtime::{Config, Engine, InstancePre, Linker};
 
 use super::host::Host;
 use super::ic0;
-use super::rewrite::{self, Rewritten};
 pub use super::rewrite::Instrumentation;
+use super::rewrite::{self, Rewritten};
 use super::syscalls;
 
 /// Largest module that is loaded: 100 MiB, as the IC's.
@@ -91,14 +91,11 @@ impl Module {
         validate(wasm)?;
         let (methods, imports) = interface(wasm)?;
         let shape = rewrite::rewrite(wasm, instrumentation).map_err(ModuleError::Unsupported)?;
-        if shape.memory64 {
-            let text = "modules with a 64-bit memory are not offered yet";
-            return Err(ModuleError::Unsupported(text.to_string()));
-        }
         let compiled = wasmtime::Module::new(engine, &shape.wasm)
             .map_err(|error| ModuleError::Unsupported(format!("the module does not compile: {error:#}")))?;
         let mut linker = Linker::new(engine);
-        let linked = syscalls::link::<u32>(&mut linker);
+        let linked =
+            if shape.memory64 { syscalls::link::<u64>(&mut linker) } else { syscalls::link::<u32>(&mut linker) };
         linked.map_err(|error| ModuleError::Unsupported(format!("the system API cannot be linked: {error:#}")))?;
         let pre = linker.instantiate_pre(&compiled).map_err(|error| ModuleError::Import(format!("{error:#}")))?;
         let hash = Sha256::digest(wasm).iter().map(|byte| format!("{byte:02x}")).collect();

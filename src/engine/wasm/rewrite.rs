@@ -459,8 +459,12 @@ impl Emitter<'_> {
             match operator {
                 Operator::Else | Operator::End | Operator::Loop { .. } => break,
                 Operator::Block { .. } | Operator::Nop => {}
-                Operator::If { .. } | Operator::BrIf { .. } | Operator::Br { .. } | Operator::BrTable { .. }
-                | Operator::Return | Operator::Unreachable => {
+                Operator::If { .. }
+                | Operator::BrIf { .. }
+                | Operator::Br { .. }
+                | Operator::BrTable { .. }
+                | Operator::Return
+                | Operator::Unreachable => {
                     cost += 1;
                     break;
                 }

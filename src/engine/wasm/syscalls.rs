@@ -48,6 +48,9 @@ const NAME_MAX: u64 = 20_000;
 /// Cost of making a call, in cycles: prices are not modelled (semantics 5).
 const COST_CALL: Cycles = 0;
 
+/// Id of the subnet that all canisters live on: any fixed one will do.
+const SUBNET: [u8; 29] = *b"canloom's one and only subnet";
+
 /// Stops the execution with an IC error.
 fn trap<T>(host: &mut Host, code: u16, text: String) -> Result<T> {
     host.trap = Some(Trap { code, text });
@@ -263,8 +266,15 @@ fn accept(host: &mut Host, most: Cycles) -> Cycles {
 
 fn link_call<I: Address>(linker: &mut Linker<Host>) -> Result<()> {
     define!(linker, "call_new", |caller,
-        callee: I, callee_size: I, name: I, name_size: I,
-        reply: I, reply_env: I, reject: I, reject_env: I| -> () {
+                                 callee: I,
+                                 callee_size: I,
+                                 name: I,
+                                 name_size: I,
+                                 reply: I,
+                                 reply_env: I,
+                                 reject: I,
+                                 reject_env: I|
+     -> () {
         if callee_size.wide() > 29 {
             return violation(caller.data_mut(), "Canister provided invalid principal id");
         }
@@ -401,7 +411,10 @@ fn stable_read(caller: &mut Caller<'_, Host>, dst: u64, offset: u64, size: u64) 
     }
     let memory = memory(caller)?;
     if dst.checked_add(size).is_none_or(|end| end > memory.data_size(&*caller) as u64) {
-        return violation(caller.data_mut(), &format!("ic0_stable_read: heap out of bounds (address {dst}, size {size})"));
+        return violation(
+            caller.data_mut(),
+            &format!("ic0_stable_read: heap out of bounds (address {dst}, size {size})"),
+        );
     }
     let mut bytes = vec![0; size as usize];
     caller.data().stable.read(offset, &mut bytes);
@@ -418,7 +431,9 @@ fn stable_write(caller: &mut Caller<'_, Host>, offset: u64, src: u64, size: u64)
 }
 
 fn link_canister<I: Address>(linker: &mut Linker<Host>) -> Result<()> {
-    define!(linker, "canister_self_size", |caller| -> I { Ok(I::narrow(caller.data().own_id().as_slice().len() as u64)) });
+    define!(linker, "canister_self_size", |caller| -> I {
+        Ok(I::narrow(caller.data().own_id().as_slice().len() as u64))
+    });
     define!(linker, "canister_self_copy", |caller, dst: I, offset: I, size: I| -> () {
         let id = caller.data().own_id();
         copy_out(&mut caller, id.as_slice(), dst.wide(), offset.wide(), size.wide(), "canister_self_copy")
@@ -467,7 +482,7 @@ fn link_canister<I: Address>(linker: &mut Linker<Host>) -> Result<()> {
     define!(linker, "cost_call", |caller, _name_size: u64, _payload_size: u64, dst: I| -> () {
         save(&mut caller, dst.wide(), &COST_CALL.to_le_bytes(), "cost_call")
     });
-    define!(linker, "env_var_count", |caller| -> I { Ok(I::narrow(0)) });
+    link_environment::<I>(linker)?;
     define!(linker, "debug_print", |caller, src: I, size: I| -> () {
         // Never traps (semantics 1.2): a range outside prints a substitute.
         let memory = memory(&mut caller)?;
@@ -487,6 +502,63 @@ fn link_canister<I: Address>(linker: &mut Linker<Host>) -> Result<()> {
             String::from_utf8_lossy(&bytes[..bytes.len().min(32 * 1024)]).into_owned()
         });
         trap(caller.data_mut(), 503, format!("Canister called `ic0.trap` with message: '{text}'"))
+    });
+    Ok(())
+}
+
+/// What a canister may ask of its subnet and its settings: fixed here, since no step changes it.
+fn link_environment<I: Address>(linker: &mut Linker<Host>) -> Result<()> {
+    define!(linker, "subnet_self_size", |caller| -> I { Ok(I::narrow(SUBNET.len() as u64)) });
+    define!(linker, "subnet_self_copy", |caller, dst: I, offset: I, size: I| -> () {
+        copy_out(&mut caller, &SUBNET, dst.wide(), offset.wide(), size.wide(), "subnet_self_copy")
+    });
+    define!(linker, "subnet_self_node_count", |caller| -> u32 { Ok(13) });
+    define!(linker, "is_controller", |caller, src: I, size: I| -> u32 {
+        if size.wide() > 29 {
+            return violation(caller.data_mut(), "ic0_is_controller: invalid principal");
+        }
+        let id = Principal::from_slice(&load(&mut caller, src.wide(), size.wide(), "is_controller")?);
+        Ok(u32::from(caller.data().controllers.contains(&id)))
+    });
+    define!(linker, "cycles_burn128", |caller, hi: u64, lo: u64, dst: I| -> () {
+        let host = caller.data_mut();
+        let burned = host.balance().min(high(hi) | Cycles::from(lo));
+        host.burned += burned;
+        save(&mut caller, dst.wide(), &burned.to_le_bytes(), "cycles_burn128")
+    });
+    define!(linker, "mint_cycles128", |caller, _hi: u64, _lo: u64, _dst: I| -> () {
+        violation(caller.data_mut(), "ic0.mint_cycles cannot be executed on non Cycles Minting Canister")
+    });
+    define!(linker, "data_certificate_size", |caller| -> I {
+        violation(caller.data_mut(), "ic0_data_certificate_size: no data certificate is present")
+    });
+    define!(linker, "data_certificate_copy", |caller, _dst: I, _offset: I, _size: I| -> () {
+        violation(caller.data_mut(), "ic0_data_certificate_copy: no data certificate is present")
+    });
+    define!(linker, "cost_create_canister", |caller, dst: I| -> () {
+        save(&mut caller, dst.wide(), &COST_CALL.to_le_bytes(), "cost_create_canister")
+    });
+    define!(linker, "cost_http_request", |caller, _request: u64, _response: u64, dst: I| -> () {
+        save(&mut caller, dst.wide(), &COST_CALL.to_le_bytes(), "cost_http_request")
+    });
+    define!(linker, "env_var_count", |caller| -> I { Ok(I::narrow(0)) });
+    define!(linker, "env_var_name_size", |caller, index: I| -> I {
+        violation(caller.data_mut(), &format!("ic0_env_var_name_size: no variable {}", index.wide()))
+    });
+    define!(linker, "env_var_name_copy", |caller, index: I, _dst: I, _offset: I, _size: I| -> () {
+        violation(caller.data_mut(), &format!("ic0_env_var_name_copy: no variable {}", index.wide()))
+    });
+    define!(linker, "env_var_name_exists", |caller, src: I, size: I| -> u32 {
+        load(&mut caller, src.wide(), size.wide(), "env_var_name_exists")?;
+        Ok(0)
+    });
+    define!(linker, "env_var_value_size", |caller, src: I, size: I| -> I {
+        load(&mut caller, src.wide(), size.wide(), "env_var_value_size")?;
+        violation(caller.data_mut(), "ic0_env_var_value_size: no such variable")
+    });
+    define!(linker, "env_var_value_copy", |caller, src: I, size: I, _dst: I, _offset: I, _size: I| -> () {
+        load(&mut caller, src.wide(), size.wide(), "env_var_value_copy")?;
+        violation(caller.data_mut(), "ic0_env_var_value_copy: no such variable")
     });
     Ok(())
 }

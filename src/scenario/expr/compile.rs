@@ -53,28 +53,13 @@ pub(super) fn compile(
     info: &SourceInfo,
 ) -> Result<Expr, ExprError> {
     let (item, shown, fields) = (Item::None, Vec::new(), Vec::new());
-    let mut compiler = Compiler {
-        text,
-        names,
-        rewritten,
-        info,
-        item,
-        shown,
-        fields,
-    };
+    let mut compiler = Compiler { text, names, rewritten, info, item, shown, fields };
     let (root, ty) = compiler.node(tree)?;
     if !ty.fits(Type::Bool) {
-        let problem = format!(
-            "an invariant must be true or false, this is {}; compare it with something",
-            ty.name()
-        );
+        let problem = format!("an invariant must be true or false, this is {}; compare it with something", ty.name());
         return Err(ExprError::new(text, 0, problem));
     }
-    Ok(Expr {
-        root,
-        shown: compiler.shown,
-        fields: compiler.fields,
-    })
+    Ok(Expr { root, shown: compiler.shown, fields: compiler.fields })
 }
 
 /// What `it` means at the place being compiled.
@@ -99,10 +84,7 @@ pub(super) struct Compiler<'a> {
 impl Compiler<'_> {
     /// The user's offset of a node; of an operation, that of its operator.
     pub(super) fn offset(&self, id: u64) -> usize {
-        let start = self
-            .info
-            .offset_for(id)
-            .map_or(0, |(start, _)| start as usize);
+        let start = self.info.offset_for(id).map_or(0, |(start, _)| start as usize);
         self.rewritten.map.original(start)
     }
 
@@ -129,14 +111,10 @@ impl Compiler<'_> {
                 Ok((path, Type::Any))
             }
             ast::Expr::Call(call) => self.call(tree.id, call),
-            ast::Expr::Comprehension(_) => self.error(
-                tree.id,
-                "there are no loops; use `count(list)` and `sum(list, expression of it)`",
-            ),
-            ast::Expr::List(_) => self.error(
-                tree.id,
-                "a list stands only after `in`, as in `x in [1, 2]`",
-            ),
+            ast::Expr::Comprehension(_) => {
+                self.error(tree.id, "there are no loops; use `count(list)` and `sum(list, expression of it)`")
+            }
+            ast::Expr::List(_) => self.error(tree.id, "a list stands only after `in`, as in `x in [1, 2]`"),
             _ => self.error(tree.id, "maps and messages are not part of the language"),
         }
     }
@@ -144,72 +122,45 @@ impl Compiler<'_> {
     fn literal(&self, id: u64, literal: &LiteralValue) -> Result<Typed, ExprError> {
         Ok(match literal {
             LiteralValue::Boolean(b) => (Node::Constant(Value::Bool(*b.inner())), Type::Bool),
-            LiteralValue::Double(x) => (
-                Node::Constant(Value::Float(x.inner().to_bits())),
-                Type::Float,
-            ),
+            LiteralValue::Double(x) => (Node::Constant(Value::Float(x.inner().to_bits())), Type::Float),
             LiteralValue::Null => (Node::Constant(Value::Null), Type::Null),
-            LiteralValue::String(text) => (
-                Node::Constant(Value::Text(text.inner().to_string())),
-                Type::Text,
-            ),
+            LiteralValue::String(text) => (Node::Constant(Value::Text(text.inner().to_string())), Type::Text),
             _ => return self.error(id, "this kind of literal is not part of the language"),
         })
     }
 
     /// A part that must have, or may turn out to have, the wanted type.
-    pub(super) fn typed(
-        &mut self,
-        tree: &IdedExpr,
-        wanted: Type,
-        what: &str,
-    ) -> Result<Node, ExprError> {
+    pub(super) fn typed(&mut self, tree: &IdedExpr, wanted: Type, what: &str) -> Result<Node, ExprError> {
         let (node, ty) = self.node(tree)?;
         if ty.fits(wanted) {
             return Ok(node);
         }
-        self.error(
-            tree.id,
-            format!("{what} needs {}, this is {}", wanted.name(), ty.name()),
-        )
+        self.error(tree.id, format!("{what} needs {}, this is {}", wanted.name(), ty.name()))
     }
 
     fn call(&mut self, id: u64, call: &CallExpr) -> Result<Typed, ExprError> {
         if call.target.is_some() {
             let name = &call.func_name;
-            return self.error(id, format!("`x.{name}(...)` is not part of the language; there are `count(list)` and `sum(list, e)`"));
+            return self.error(
+                id,
+                format!("`x.{name}(...)` is not part of the language; there are `count(list)` and `sum(list, e)`"),
+            );
         }
         let boxed = |node| Box::new(node);
         match (call.func_name.as_str(), call.args.as_slice()) {
-            (operators::LOGICAL_NOT, [a]) => Ok((
-                Node::Not(boxed(self.typed(a, Type::Bool, "`not`")?)),
-                Type::Bool,
-            )),
-            (operators::NEGATE, [a]) => Ok((
-                Node::Negate(boxed(self.typed(a, Type::Int, "`-`")?)),
-                Type::Int,
-            )),
+            (operators::LOGICAL_NOT, [a]) => Ok((Node::Not(boxed(self.typed(a, Type::Bool, "`not`")?)), Type::Bool)),
+            (operators::NEGATE, [a]) => Ok((Node::Negate(boxed(self.typed(a, Type::Int, "`-`")?)), Type::Int)),
             (operators::LOGICAL_AND, [a, b]) => {
-                let (a, b) = (
-                    self.typed(a, Type::Bool, "`and`")?,
-                    self.typed(b, Type::Bool, "`and`")?,
-                );
+                let (a, b) = (self.typed(a, Type::Bool, "`and`")?, self.typed(b, Type::Bool, "`and`")?);
                 Ok((Node::And(boxed(a), boxed(b)), Type::Bool))
             }
             (operators::LOGICAL_OR, [a, b]) => {
-                let (a, b) = (
-                    self.typed(a, Type::Bool, "`or` or `=>`")?,
-                    self.typed(b, Type::Bool, "`or` or `=>`")?,
-                );
+                let (a, b) = (self.typed(a, Type::Bool, "`or` or `=>`")?, self.typed(b, Type::Bool, "`or` or `=>`")?);
                 Ok((Node::Or(boxed(a), boxed(b)), Type::Bool))
             }
-            (operators::CONDITIONAL, [condition, yes, no]) => {
-                self.conditional(id, condition, yes, no)
-            }
+            (operators::CONDITIONAL, [condition, yes, no]) => self.conditional(id, condition, yes, no),
             (operators::IN, [item, list]) => self.membership(id, item, list),
-            (name, [a, b]) if comparison(name).is_some() || arithmetic(name).is_some() => {
-                self.binary(id, name, a, b)
-            }
+            (name, [a, b]) if comparison(name).is_some() || arithmetic(name).is_some() => self.binary(id, name, a, b),
             ("count", [list]) => {
                 let node = Node::Count(self.list(list)?);
                 self.show_as(self.source(id), &node);
@@ -217,23 +168,14 @@ impl Compiler<'_> {
             }
             ("sum", [list, term]) => self.sum(id, list, term),
             ("count", _) => self.error(id, "`count` takes one list, as in `count(done(\"foo\"))`"),
-            ("sum", _) => self.error(
-                id,
-                "`sum` takes a list and an expression, as in `sum(ok(\"foo\"), it.reply)`",
-            ),
+            ("sum", _) => self.error(id, "`sum` takes a list and an expression, as in `sum(ok(\"foo\"), it.reply)`"),
             ("before", _) => self.error(id, "`before` is not offered yet"),
-            (name, _) if CALL_LISTS.iter().any(|(list, _)| *list == name) => self.error(
-                id,
-                format!("`{name}(...)` is a list of calls; write `count({name}(...))`"),
-            ),
+            (name, _) if CALL_LISTS.iter().any(|(list, _)| *list == name) => {
+                self.error(id, format!("`{name}(...)` is a list of calls; write `count({name}(...))`"))
+            }
             (name, _) => {
-                let known = ["count", "sum"]
-                    .into_iter()
-                    .chain(CALL_LISTS.iter().map(|(list, _)| *list));
-                self.error(
-                    id,
-                    format!("unknown function `{name}`{}", hint(name, known)),
-                )
+                let known = ["count", "sum"].into_iter().chain(CALL_LISTS.iter().map(|(list, _)| *list));
+                self.error(id, format!("unknown function `{name}`{}", hint(name, known)))
             }
         }
     }
@@ -248,53 +190,26 @@ impl Compiler<'_> {
         let condition = self.typed(condition, Type::Bool, "`? :`")?;
         let ((yes, a), (no, b)) = (self.node(yes)?, self.node(no)?);
         if !a.fits(b) {
-            return self.error(
-                id,
-                format!("the two sides of `:` differ: {} and {}", a.name(), b.name()),
-            );
+            return self.error(id, format!("the two sides of `:` differ: {} and {}", a.name(), b.name()));
         }
-        Ok((
-            Node::If(Box::new([condition, yes, no])),
-            if a == Type::Any { b } else { a },
-        ))
+        Ok((Node::If(Box::new([condition, yes, no])), if a == Type::Any { b } else { a }))
     }
 
-    fn membership(
-        &mut self,
-        id: u64,
-        item: &IdedExpr,
-        list: &IdedExpr,
-    ) -> Result<Typed, ExprError> {
+    fn membership(&mut self, id: u64, item: &IdedExpr, list: &IdedExpr) -> Result<Typed, ExprError> {
         let ast::Expr::List(list) = &list.expr else {
             return self.error(id, "after `in` stands a list, as in `x in [1, 2]`");
         };
         let (item, ty) = self.node(item)?;
-        let choices = list
-            .elements
-            .iter()
-            .map(|choice| self.typed(choice, ty, "`in`"))
-            .collect::<Result<_, _>>()?;
+        let choices = list.elements.iter().map(|choice| self.typed(choice, ty, "`in`")).collect::<Result<_, _>>()?;
         Ok((Node::In(Box::new(item), choices), Type::Bool))
     }
 
-    fn binary(
-        &mut self,
-        id: u64,
-        name: &str,
-        left: &IdedExpr,
-        right: &IdedExpr,
-    ) -> Result<Typed, ExprError> {
+    fn binary(&mut self, id: u64, name: &str, left: &IdedExpr, right: &IdedExpr) -> Result<Typed, ExprError> {
         let symbol = name.trim_matches('_');
         if let Some(operation) = arithmetic(name) {
             let what = format!("`{symbol}`");
-            let (a, b) = (
-                self.typed(left, Type::Int, &what)?,
-                self.typed(right, Type::Int, &what)?,
-            );
-            return Ok((
-                Node::Arithmetic(operation, Box::new(a), Box::new(b)),
-                Type::Int,
-            ));
+            let (a, b) = (self.typed(left, Type::Int, &what)?, self.typed(right, Type::Int, &what)?);
+            return Ok((Node::Arithmetic(operation, Box::new(a), Box::new(b)), Type::Int));
         }
         let comparison = comparison(name).unwrap_or(Comparison::Equal);
         let ((a, left), (b, right)) = (self.node(left)?, self.node(right)?);
@@ -303,29 +218,15 @@ impl Compiler<'_> {
         let null = equality && (left == Type::Null || right == Type::Null);
         let ordered = has_order(left) && has_order(right);
         if !(null || left.fits(right) && (equality || ordered)) {
-            return self.error(
-                id,
-                format!(
-                    "`{symbol}` cannot compare {} with {}",
-                    left.name(),
-                    right.name()
-                ),
-            );
+            return self.error(id, format!("`{symbol}` cannot compare {} with {}", left.name(), right.name()));
         }
-        Ok((
-            Node::Compare(comparison, Box::new(a), Box::new(b)),
-            Type::Bool,
-        ))
+        Ok((Node::Compare(comparison, Box::new(a), Box::new(b)), Type::Bool))
     }
 
     fn sum(&mut self, id: u64, list: &IdedExpr, term: &IdedExpr) -> Result<Typed, ExprError> {
         let list = self.list(list)?;
         let outer = self.item;
-        self.item = if matches!(list, List::Calls(_)) {
-            Item::Call
-        } else {
-            Item::Value
-        };
+        self.item = if matches!(list, List::Calls(_)) { Item::Call } else { Item::Value };
         let term = self.typed(term, Type::Int, "`sum`");
         self.item = outer;
         let node = Node::Sum(list, Box::new(term?));

@@ -30,31 +30,16 @@ struct Scope<'a> {
 
 /// Whether the expression holds.
 pub(super) fn truth(node: &Node, view: &View<'_>) -> Result<bool, String> {
-    boolean(
-        node,
-        &Scope {
-            view,
-            item: Item::Nothing,
-        },
-        "an invariant",
-    )
+    boolean(node, &Scope { view, item: Item::Nothing }, "an invariant")
 }
 
 /// The value of a part of an expression, copied.
 pub(super) fn value(node: &Node, view: &View<'_>) -> Result<Value, String> {
-    Ok(
-        match part(
-            node,
-            &Scope {
-                view,
-                item: Item::Nothing,
-            },
-        )? {
-            Part::Bool(b) => Value::Bool(b),
-            Part::Number(n) => Value::Int(n.into_big()),
-            Part::Value(value) => value.clone(),
-        },
-    )
+    Ok(match part(node, &Scope { view, item: Item::Nothing })? {
+        Part::Bool(b) => Value::Bool(b),
+        Part::Number(n) => Value::Int(n.into_big()),
+        Part::Value(value) => value.clone(),
+    })
 }
 
 impl<'a> Part<'a> {
@@ -95,26 +80,17 @@ fn part<'a>(node: &'a Node, scope: &Scope<'a>) -> Result<Part<'a>, String> {
         Node::Or(a, b) => Part::Bool(boolean(a, scope, "`or`")? || boolean(b, scope, "`or`")?),
         Node::If(parts) => {
             let [condition, yes, no] = parts.as_ref();
-            return part(
-                if boolean(condition, scope, "`? :`")? {
-                    yes
-                } else {
-                    no
-                },
-                scope,
-            );
+            return part(if boolean(condition, scope, "`? :`")? { yes } else { no }, scope);
         }
-        Node::Negate(inner) => Part::Number(
-            super::Arithmetic::Subtract.apply(&Number::Small(0), &number(inner, scope, "-")?)?,
-        ),
+        Node::Negate(inner) => {
+            Part::Number(super::Arithmetic::Subtract.apply(&Number::Small(0), &number(inner, scope, "-")?)?)
+        }
         Node::Arithmetic(operation, a, b) => {
             let symbol = operation.symbol();
             let (a, b) = (number(a, scope, symbol)?, number(b, scope, symbol)?);
             Part::Number(operation.apply(&a, &b)?)
         }
-        Node::Compare(comparison, a, b) => {
-            Part::Bool(compare(*comparison, &part(a, scope)?, &part(b, scope)?)?)
-        }
+        Node::Compare(comparison, a, b) => Part::Bool(compare(*comparison, &part(a, scope)?, &part(b, scope)?)?),
         Node::In(item, choices) => {
             let item = part(item, scope)?;
             for choice in choices {
@@ -124,9 +100,7 @@ fn part<'a>(node: &'a Node, scope: &Scope<'a>) -> Result<Part<'a>, String> {
             }
             Part::Bool(false)
         }
-        Node::Count(List::Calls(calls)) => {
-            Part::Number((select(calls, scope).count() as u64).into())
-        }
+        Node::Count(List::Calls(calls)) => Part::Number((select(calls, scope).count() as u64).into()),
         Node::Count(List::Value(list)) => Part::Number((items(list, scope)?.len() as u64).into()),
         Node::Sum(List::Calls(calls), term) => {
             let items = select(calls, scope).map(|call| Item::Call(call, &calls.id));
@@ -143,15 +117,11 @@ fn part<'a>(node: &'a Node, scope: &Scope<'a>) -> Result<Part<'a>, String> {
 fn place<'a>(node: &'a Node, scope: &Scope<'a>) -> Result<&'a Value, String> {
     match node {
         Node::Constant(value) => Ok(value),
-        Node::Observation(index, name) => {
-            match scope.view.observations.get(*index).map(AsRef::as_ref) {
-                Some(Value::Failed(reason)) => {
-                    Err(format!("`{name}` cannot be observed: {reason}"))
-                }
-                Some(value) => Ok(value),
-                None => Err(format!("`{name}` has no value")),
-            }
-        }
+        Node::Observation(index, name) => match scope.view.observations.get(*index).map(AsRef::as_ref) {
+            Some(Value::Failed(reason)) => Err(format!("`{name}` cannot be observed: {reason}")),
+            Some(value) => Ok(value),
+            None => Err(format!("`{name}` has no value")),
+        },
         Node::Item => match scope.item {
             Item::Value(value) => Ok(value),
             _ => Err("`it` has no value here".to_string()),
@@ -161,9 +131,7 @@ fn place<'a>(node: &'a Node, scope: &Scope<'a>) -> Result<&'a Value, String> {
             _ => Err("`it` is not a call here".to_string()),
         },
         Node::ItemBy(principals) => match scope.item {
-            Item::Call(call, _) => principals
-                .get(call.actor)
-                .ok_or_else(|| "`it.by` has no value".to_string()),
+            Item::Call(call, _) => principals.get(call.actor).ok_or_else(|| "`it.by` has no value".to_string()),
             _ => Err("`it` is not a call here".to_string()),
         },
         Node::Field(base, step) => step.follow(place(base, scope)?),
@@ -172,14 +140,12 @@ fn place<'a>(node: &'a Node, scope: &Scope<'a>) -> Result<&'a Value, String> {
             let position = number(index, scope, "[ ]")?.into_big();
             match value {
                 Value::List(items) => {
-                    let item = usize::try_from(&position)
-                        .ok()
-                        .and_then(|position| items.get(position));
+                    let item = usize::try_from(&position).ok().and_then(|position| items.get(position));
                     item.ok_or_else(|| format!("no item {position} in a list of {}", items.len()))
                 }
-                Value::Record(fields) => fields
-                    .get(&position.to_string())
-                    .ok_or_else(|| format!("no field `{position}` in {value}")),
+                Value::Record(fields) => {
+                    fields.get(&position.to_string()).ok_or_else(|| format!("no field `{position}` in {value}"))
+                }
                 other => Err(format!("no item {position} in {} ({other})", other.kind())),
             }
         }
@@ -195,29 +161,21 @@ fn reply<'a>(call: &'a CallView, id: &str) -> Result<&'a Value, String> {
                 "a call `{id}` has no reply, it was rejected with code {code}: {text}; sum over `ok(\"{id}\")`"
             )),
         },
-        _ => Err(format!(
-            "a call `{id}` has no reply yet; sum over `ok(\"{id}\")`"
-        )),
+        _ => Err(format!("a call `{id}` has no reply yet; sum over `ok(\"{id}\")`")),
     }
 }
 
 fn boolean<'a>(node: &'a Node, scope: &Scope<'a>, what: &str) -> Result<bool, String> {
     match part(node, scope)? {
         Part::Bool(b) => Ok(b),
-        other => Err(format!(
-            "{what} needs true or false, not {}",
-            other.describe()
-        )),
+        other => Err(format!("{what} needs true or false, not {}", other.describe())),
     }
 }
 
 fn number<'a>(node: &'a Node, scope: &Scope<'a>, symbol: &str) -> Result<Number<'a>, String> {
     match part(node, scope)? {
         Part::Number(n) => Ok(n),
-        other => Err(format!(
-            "`{symbol}` needs integers, not {}",
-            other.describe()
-        )),
+        other => Err(format!("`{symbol}` needs integers, not {}", other.describe())),
     }
 }
 
@@ -256,21 +214,10 @@ fn is_error(reply: &Reply) -> bool {
     }
 }
 
-fn sum<'a>(
-    items: impl Iterator<Item = Item<'a>>,
-    term: &'a Node,
-    scope: &Scope<'a>,
-) -> Result<Number<'a>, String> {
+fn sum<'a>(items: impl Iterator<Item = Item<'a>>, term: &'a Node, scope: &Scope<'a>) -> Result<Number<'a>, String> {
     let mut total = Number::Small(0);
     for item in items {
-        let term = number(
-            term,
-            &Scope {
-                view: scope.view,
-                item,
-            },
-            "sum",
-        )?;
+        let term = number(term, &Scope { view: scope.view, item }, "sum")?;
         total = super::Arithmetic::Add.apply(&total, &term)?;
     }
     Ok(total)
@@ -287,11 +234,7 @@ fn compare(comparison: Comparison, a: &Part<'_>, b: &Part<'_>) -> Result<bool, S
             f64::from_bits(*a).partial_cmp(&f64::from_bits(*b))
         }
         _ => {
-            return Err(format!(
-                "cannot compare {} with {}",
-                a.describe(),
-                b.describe()
-            ));
+            return Err(format!("cannot compare {} with {}", a.describe(), b.describe()));
         }
     };
     Ok(match comparison {
@@ -310,14 +253,8 @@ fn equal(a: &Part<'_>, b: &Part<'_>) -> Result<bool, String> {
         (Part::Value(Value::Null), other) | (other, Part::Value(Value::Null)) => {
             Ok(matches!(other, Part::Value(Value::Null)))
         }
-        (Part::Value(Value::Float(a)), Part::Value(Value::Float(b))) => {
-            Ok(f64::from_bits(*a) == f64::from_bits(*b))
-        }
+        (Part::Value(Value::Float(a)), Part::Value(Value::Float(b))) => Ok(f64::from_bits(*a) == f64::from_bits(*b)),
         (Part::Value(a), Part::Value(b)) if a.kind() == b.kind() => Ok(a == b),
-        _ => Err(format!(
-            "cannot compare {} with {}",
-            a.describe(),
-            b.describe()
-        )),
+        _ => Err(format!("cannot compare {} with {}", a.describe(), b.describe())),
     }
 }

@@ -13,10 +13,7 @@ impl Rewriter<'_> {
         let start = self.at;
         let rest = &self.text[start..];
         if rest.starts_with("\"\"\"") || rest.starts_with("'''") {
-            return Err(self.error(
-                start,
-                "write a text between single quotation marks, not three",
-            ));
+            return Err(self.error(start, "write a text between single quotation marks, not three"));
         }
         let mut out = String::from(char::from(quote));
         let mut chars = rest.char_indices().skip(1);
@@ -25,12 +22,7 @@ impl Rewriter<'_> {
                 '\n' | '\r' => break,
                 '\\' => {
                     out.push(c);
-                    out.extend(
-                        chars
-                            .next()
-                            .map(|(_, escaped)| escaped)
-                            .filter(char::is_ascii),
-                    );
+                    out.extend(chars.next().map(|(_, escaped)| escaped).filter(char::is_ascii));
                 }
                 c if c.is_ascii() => out.push(c),
                 c => out.push_str(&format!("\\U{:08x}", u32::from(c))),
@@ -48,20 +40,15 @@ impl Rewriter<'_> {
     pub(super) fn number(&mut self) -> Result<(), ExprError> {
         let start = self.at;
         let rest = &self.text[start..];
-        let width = rest
-            .find(|c: char| !c.is_ascii_alphanumeric() && c != '_')
-            .unwrap_or(rest.len());
-        let fraction = rest[width..].strip_prefix('.').map_or(0, |rest| {
-            rest.bytes().take_while(u8::is_ascii_digit).count()
-        });
+        let width = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(rest.len());
+        let fraction =
+            rest[width..].strip_prefix('.').map_or(0, |rest| rest.bytes().take_while(u8::is_ascii_digit).count());
         if fraction > 0 {
             self.copy(width + 1 + fraction);
             self.operand = true;
             return Ok(());
         }
-        let (digits, radix) = rest[..width]
-            .strip_prefix("0x")
-            .map_or((&rest[..width], 10), |hex| (hex, 16));
+        let (digits, radix) = rest[..width].strip_prefix("0x").map_or((&rest[..width], 10), |hex| (hex, 16));
         let index = self.integer(digits, radix)?;
         self.push(format!("{INTEGER}{index}"), start, false);
         self.at += width;
@@ -72,10 +59,7 @@ impl Rewriter<'_> {
     /// `.0` after an operand.
     pub(super) fn position(&mut self) -> Result<(), ExprError> {
         let start = self.at;
-        let width = self.text[start + 1..]
-            .bytes()
-            .take_while(u8::is_ascii_digit)
-            .count();
+        let width = self.text[start + 1..].bytes().take_while(u8::is_ascii_digit).count();
         let index = self.integer(&self.text[start + 1..start + 1 + width], 10)?;
         self.push(format!("[{INTEGER}{index}]"), start, false);
         self.at += 1 + width;
@@ -89,10 +73,7 @@ impl Rewriter<'_> {
         let plain = digits.replace('_', "");
         let number = BigInt::parse_bytes(plain.as_bytes(), radix);
         let number = number.ok_or_else(|| {
-            self.error(
-                self.at,
-                format!("`{digits}` is not an integer; write digits only, as in `1_000`"),
-            )
+            self.error(self.at, format!("`{digits}` is not an integer; write digits only, as in `1_000`"))
         })?;
         self.integers.push(number);
         Ok(self.integers.len() - 1)

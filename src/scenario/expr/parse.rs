@@ -21,49 +21,28 @@ pub(super) fn parse(text: &str, names: &Names) -> Result<Expr, ExprError> {
     };
     // A thread of its own, so that the caller's stack does not decide what can be parsed.
     std::thread::scope(|scope| {
-        let thread = std::thread::Builder::new()
-            .stack_size(STACK_BYTES)
-            .spawn_scoped(scope, run);
+        let thread = std::thread::Builder::new().stack_size(STACK_BYTES).spawn_scoped(scope, run);
         let result = thread
             .map_err(|error| format!("cannot start a thread to parse it: {error}"))
-            .and_then(|thread| {
-                thread
-                    .join()
-                    .map_err(|_| "the CEL parser failed on it".to_string())
-            });
+            .and_then(|thread| thread.join().map_err(|_| "the CEL parser failed on it".to_string()));
         result.unwrap_or_else(|problem| Err(ExprError::new(text, 0, problem)))
     })
 }
 
 /// CEL's first error about syntax, in our words and at the user's column.
 fn syntax_error(text: &str, rewritten: &Rewritten, errors: &cel::ParseErrors) -> ExprError {
-    let syntax = errors
-        .errors
-        .iter()
-        .find(|error| error.msg.starts_with("Syntax error"));
+    let syntax = errors.errors.iter().find(|error| error.msg.starts_with("Syntax error"));
     let Some(error) = syntax.or(errors.errors.first()) else {
         return ExprError::new(text, 0, "not an expression");
     };
     // The rewritten text is one line of ASCII, so CEL's column is a byte.
     let place = usize::try_from(error.pos.1 - 1).unwrap_or(0);
-    let offset = if place >= rewritten.text.len() {
-        text.len()
-    } else {
-        rewritten.map.original(place)
-    };
-    let token: String = text[offset.min(text.len())..]
-        .split_whitespace()
-        .next()
-        .unwrap_or("")
-        .chars()
-        .take(20)
-        .collect();
+    let offset = if place >= rewritten.text.len() { text.len() } else { rewritten.map.original(place) };
+    let token: String =
+        text[offset.min(text.len())..].split_whitespace().next().unwrap_or("").chars().take(20).collect();
     let problem = if syntax.is_none() {
         let message = error.msg.strip_prefix("ERROR: ").unwrap_or(&error.msg);
-        format!(
-            "not an expression: {}",
-            message.lines().next().unwrap_or("")
-        )
+        format!("not an expression: {}", message.lines().next().unwrap_or(""))
     } else if let Some(missing) = error.msg.strip_prefix("Syntax error: missing '") {
         format!("`{}` is missing", missing.split('\'').next().unwrap_or(""))
     } else if token.is_empty() {

@@ -12,24 +12,15 @@ use crate::scenario::suggest::hint;
 use crate::scenario::value::Value;
 
 /// The functions that are lists of calls.
-pub(super) const CALL_LISTS: [(&str, Wanted); 4] = [
-    ("open", Wanted::Open),
-    ("done", Wanted::Done),
-    ("ok", Wanted::Ok),
-    ("err", Wanted::Err),
-];
+pub(super) const CALL_LISTS: [(&str, Wanted); 4] =
+    [("open", Wanted::Open), ("done", Wanted::Done), ("ok", Wanted::Ok), ("err", Wanted::Err)];
 
 impl Compiler<'_> {
     pub(super) fn name(&self, id: u64, name: &str) -> Result<Typed, ExprError> {
         if let Some(number) = self.integer(name) {
             return Ok((number, Type::Int));
         }
-        if let Some(index) = self
-            .names
-            .observations
-            .iter()
-            .position(|observation| observation == name)
-        {
+        if let Some(index) = self.names.observations.iter().position(|observation| observation == name) {
             return Ok((Node::Observation(index, name.to_string()), Type::Any));
         }
         match name {
@@ -53,19 +44,8 @@ impl Compiler<'_> {
         if CALL_LISTS.iter().any(|(list, _)| *list == name) || name == "count" || name == "sum" {
             return self.error(id, format!("`{name}` is a function; write `{name}(...)`"));
         }
-        let people = self
-            .names
-            .actors
-            .iter()
-            .chain(&self.names.canisters)
-            .map(|(name, _)| name.as_str());
-        let known = self
-            .names
-            .observations
-            .iter()
-            .map(String::as_str)
-            .chain(["quiet", "faulted", "now"])
-            .chain(people);
+        let people = self.names.actors.iter().chain(&self.names.canisters).map(|(name, _)| name.as_str());
+        let known = self.names.observations.iter().map(String::as_str).chain(["quiet", "faulted", "now"]).chain(people);
         self.error(id, format!("unknown name `{name}`{}", hint(name, known)))
     }
 
@@ -80,30 +60,18 @@ impl Compiler<'_> {
             ast::Expr::Ident(name) => self.name(tree.id, name).map(|(node, _)| node),
             ast::Expr::Select(select) => {
                 let field = select.field.as_str();
-                if matches!(&select.operand.expr, ast::Expr::Ident(name) if name == "it")
-                    && self.item == Item::Call
-                {
+                if matches!(&select.operand.expr, ast::Expr::Ident(name) if name == "it") && self.item == Item::Call {
                     return match field {
                         "reply" => Ok(Node::ItemReply),
                         "by" => Ok(self.item_by()),
-                        "args" => self.error(
-                            tree.id,
-                            "`it.args` is not offered yet; use `it.reply` or `it.by`",
-                        ),
-                        _ => self.error(
-                            tree.id,
-                            format!("a call has no `{field}`; use `it.reply` or `it.by`"),
-                        ),
+                        "args" => self.error(tree.id, "`it.args` is not offered yet; use `it.reply` or `it.by`"),
+                        _ => self.error(tree.id, format!("a call has no `{field}`; use `it.reply` or `it.by`")),
                     };
                 }
                 let base = self.path(&select.operand)?;
                 self.fields.push(field.to_string());
                 let step = Step::new(field);
-                Ok(if select.test {
-                    Node::Has(Box::new(base), step)
-                } else {
-                    Node::Field(Box::new(base), step)
-                })
+                Ok(if select.test { Node::Has(Box::new(base), step) } else { Node::Field(Box::new(base), step) })
             }
             ast::Expr::Call(call) if call.func_name == operators::INDEX && call.args.len() == 2 => {
                 let base = self.path(&call.args[0])?;
@@ -114,58 +82,37 @@ impl Compiler<'_> {
                 let index = self.typed(&call.args[1], Type::Int, "`[ ]`")?;
                 Ok(Node::Index(Box::new(base), Box::new(index)))
             }
-            _ => self.error(
-                tree.id,
-                "fields are taken from observations and replies only, as in `pool.assets`",
-            ),
+            _ => self.error(tree.id, "fields are taken from observations and replies only, as in `pool.assets`"),
         }
     }
 
     fn item_by(&self) -> Node {
-        Node::ItemBy(
-            self.names
-                .actors
-                .iter()
-                .map(|(_, id)| Value::Principal(*id))
-                .collect(),
-        )
+        Node::ItemBy(self.names.actors.iter().map(|(_, id)| Value::Principal(*id)).collect())
     }
 
     pub(super) fn list(&mut self, tree: &IdedExpr) -> Result<List, ExprError> {
         let ast::Expr::Call(call) = &tree.expr else {
             return self.path(tree).map(|node| List::Value(Box::new(node)));
         };
-        let Some((name, state)) = CALL_LISTS.iter().find(|(list, _)| *list == call.func_name)
-        else {
+        let Some((name, state)) = CALL_LISTS.iter().find(|(list, _)| *list == call.func_name) else {
             return self.path(tree).map(|node| List::Value(Box::new(node)));
         };
         let (id, actor) = match call.args.as_slice() {
             [id] => (id, None),
             [id, actor] => (id, Some(actor)),
-            _ => return self.error(
-                tree.id,
-                format!(
-                    "`{name}` takes the id of a call, as in `{name}(\"foo\")`, and perhaps an actor"
-                ),
-            ),
+            _ => {
+                return self.error(
+                    tree.id,
+                    format!("`{name}` takes the id of a call, as in `{name}(\"foo\")`, and perhaps an actor"),
+                );
+            }
         };
         let ast::Expr::Literal(LiteralValue::String(text)) = &id.expr else {
-            return self.error(
-                id.id,
-                format!("`{name}` takes the id of a call in quotes, as in `{name}(\"foo\")`"),
-            );
+            return self.error(id.id, format!("`{name}` takes the id of a call in quotes, as in `{name}(\"foo\")`"));
         };
-        let entry = self
-            .names
-            .call(text.inner())
-            .or_else(|problem| self.error(id.id, problem))?;
+        let entry = self.names.call(text.inner()).or_else(|problem| self.error(id.id, problem))?;
         let actor = actor.map(|actor| self.actor(actor)).transpose()?;
-        Ok(List::Calls(CallList {
-            state: *state,
-            entry,
-            actor,
-            id: text.inner().to_string(),
-        }))
+        Ok(List::Calls(CallList { state: *state, entry, actor, id: text.inner().to_string() }))
     }
 
     fn actor(&self, tree: &IdedExpr) -> Result<usize, ExprError> {
@@ -174,18 +121,14 @@ impl Compiler<'_> {
             ast::Expr::Literal(LiteralValue::String(name)) => name.inner(),
             _ => return self.error(tree.id, "an actor's name is needed here"),
         };
-        self.names
-            .actor(name)
-            .or_else(|problem| self.error(tree.id, problem))
+        self.names.actor(name).or_else(|problem| self.error(tree.id, problem))
     }
 
     /// The user's text of a function call, whose node is placed at its opening bracket.
     pub(super) fn source(&self, id: u64) -> String {
         let open = self.offset(id).min(self.text.len());
-        let start = self.text[..open]
-            .trim_end()
-            .rfind(|c: char| !c.is_ascii_alphanumeric() && c != '_')
-            .map_or(0, |at| at + 1);
+        let start =
+            self.text[..open].trim_end().rfind(|c: char| !c.is_ascii_alphanumeric() && c != '_').map_or(0, |at| at + 1);
         let (mut depth, mut quote) = (0, None);
         for (at, c) in self.text[open..].char_indices() {
             match (quote, c) {

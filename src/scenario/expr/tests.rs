@@ -9,33 +9,18 @@ use proptest::prelude::*;
 fn names() -> Names {
     Names {
         canisters: vec![("vault".into(), automatic_canister_id(0))],
-        actors: vec![
-            ("alice".into(), automatic_actor_id("alice")),
-            ("bob".into(), automatic_actor_id("bob")),
-        ],
-        observations: ["x", "y", "pool", "flag", "broken", "word"]
-            .map(String::from)
-            .to_vec(),
+        actors: vec![("alice".into(), automatic_actor_id("alice")), ("bob".into(), automatic_actor_id("bob"))],
+        observations: ["x", "y", "pool", "flag", "broken", "word"].map(String::from).to_vec(),
         calls: vec!["foo".into(), "inc".into()],
     }
 }
 
 fn candid(text: &str) -> Value {
-    Value::decode(
-        &candid_parser::parse_idl_args(text)
-            .unwrap()
-            .to_bytes()
-            .unwrap(),
-    )
-    .unwrap()
+    Value::decode(&candid_parser::parse_idl_args(text).unwrap().to_bytes().unwrap()).unwrap()
 }
 
 fn done(entry: usize, actor: usize, reply: &str) -> CallView {
-    CallView {
-        entry,
-        actor,
-        state: CallState::Done(Arc::new(Reply::Replied(candid(reply), Vec::new()))),
-    }
+    CallView { entry, actor, state: CallState::Done(Arc::new(Reply::Replied(candid(reply), Vec::new()))) }
 }
 
 /// x = 2, y = 2^70, flag = true; foo: one ok, one rejected, one Err; inc: one open, one not started.
@@ -50,36 +35,15 @@ fn with_world<T>(look: impl FnOnce(&View<'_>) -> T) -> T {
         Value::Text("a".into()),
     ];
     let observations = observations.map(Arc::new);
-    let rejected = Reply::Rejected {
-        code: 2,
-        text: "busy".into(),
-    };
+    let rejected = Reply::Rejected { code: 2, text: "busy".into() };
     let calls = [
         done(0, 0, "(variant { Ok = 30 : nat })"),
-        CallView {
-            entry: 0,
-            actor: 1,
-            state: CallState::Done(Arc::new(rejected)),
-        },
+        CallView { entry: 0, actor: 1, state: CallState::Done(Arc::new(rejected)) },
         done(0, 1, "(variant { err = \"no\" })"),
-        CallView {
-            entry: 1,
-            actor: 1,
-            state: CallState::Open,
-        },
-        CallView {
-            entry: 1,
-            actor: 0,
-            state: CallState::NotStarted,
-        },
+        CallView { entry: 1, actor: 1, state: CallState::Open },
+        CallView { entry: 1, actor: 0, state: CallState::NotStarted },
     ];
-    look(&View {
-        observations: &observations,
-        calls: &calls,
-        quiet: false,
-        faulted: 1,
-        now_s: 604_800,
-    })
+    look(&View { observations: &observations, calls: &calls, quiet: false, faulted: 1, now_s: 604_800 })
 }
 
 fn eval(text: &str) -> Result<bool, String> {
@@ -133,12 +97,8 @@ fn calls_are_counted_by_how_far_they_are() {
     ] {
         assert_eq!(eval(text), Ok(true), "{text}");
     }
-    let rejected =
-        "a call `foo` has no reply, it was rejected with code 2: busy; sum over `ok(\"foo\")`";
-    assert_eq!(
-        eval("sum(done(\"foo\"), has(it.reply.Ok) ? 1 : 0) == 1").unwrap_err(),
-        rejected
-    );
+    let rejected = "a call `foo` has no reply, it was rejected with code 2: busy; sum over `ok(\"foo\")`";
+    assert_eq!(eval("sum(done(\"foo\"), has(it.reply.Ok) ? 1 : 0) == 1").unwrap_err(), rejected);
     assert_eq!(
         eval("sum(open(\"inc\"), it.reply) == 0").unwrap_err(),
         "a call `inc` has no reply yet; sum over `ok(\"inc\")`"
@@ -164,54 +124,18 @@ fn what_cannot_be_evaluated_says_why() {
     let error = |text| eval(text).unwrap_err();
     assert_eq!(error("x / 0 == 1"), "division by zero");
     assert_eq!(error("x % (x - 2) == 1"), "division by zero");
-    assert_eq!(
-        error("broken == 1"),
-        "`broken` cannot be observed: trapped: no book"
-    );
-    assert_eq!(
-        error("x"),
-        "an invariant needs true or false, not 2 (an integer)"
-    );
-    assert_eq!(
-        error("not x"),
-        "`not` needs true or false, not 2 (an integer)"
-    );
-    assert_eq!(
-        error("word + 1 == 2"),
-        "`+` needs integers, not \"a\" (a text)"
-    );
-    assert_eq!(
-        error("word == 1"),
-        "cannot compare \"a\" (a text) with 1 (an integer)"
-    );
-    assert_eq!(
-        error("flag < 1"),
-        "cannot compare true (a bool) with 1 (an integer)"
-    );
+    assert_eq!(error("broken == 1"), "`broken` cannot be observed: trapped: no book");
+    assert_eq!(error("x"), "an invariant needs true or false, not 2 (an integer)");
+    assert_eq!(error("not x"), "`not` needs true or false, not 2 (an integer)");
+    assert_eq!(error("word + 1 == 2"), "`+` needs integers, not \"a\" (a text)");
+    assert_eq!(error("word == 1"), "cannot compare \"a\" (a text) with 1 (an integer)");
+    assert_eq!(error("flag < 1"), "cannot compare true (a bool) with 1 (an integer)");
     assert_eq!(error("x.a == 1"), "no field `a` in an integer (2)");
-    assert_eq!(
-        error("pool.last.Err == 1"),
-        "the variant is Ok(3), not `Err`"
-    );
+    assert_eq!(error("pool.last.Err == 1"), "the variant is Ok(3), not `Err`");
     assert_eq!(error("pool.list[2] == null"), "no item 2 in a list of 2");
-    assert_eq!(
-        error("count(x) == 1"),
-        "a list is needed, not 2 (an integer)"
-    );
-    let blind = View {
-        observations: &[],
-        calls: &[],
-        quiet: true,
-        faulted: 0,
-        now_s: 0,
-    };
-    assert_eq!(
-        Expr::parse("x == 1", &names())
-            .unwrap()
-            .eval(&blind)
-            .unwrap_err(),
-        "`x` has no value"
-    );
+    assert_eq!(error("count(x) == 1"), "a list is needed, not 2 (an integer)");
+    let blind = View { observations: &[], calls: &[], quiet: true, faulted: 0, now_s: 0 };
+    assert_eq!(Expr::parse("x == 1", &names()).unwrap().eval(&blind).unwrap_err(), "`x` has no value");
 }
 
 #[test]
@@ -221,10 +145,7 @@ fn values_for_the_report_are_those_that_occur() {
         &names(),
     );
     let shown = with_world(|view| expr.unwrap().values(view));
-    let shown: Vec<String> = shown
-        .iter()
-        .map(|(name, value)| format!("{name} = {value}"))
-        .collect();
+    let shown: Vec<String> = shown.iter().map(|(name, value)| format!("{name} = {value}")).collect();
     assert_eq!(
         shown,
         [
@@ -257,12 +178,8 @@ fn arithmetic() -> impl Strategy<Value = (String, Option<BigInt>)> {
         (-3i8..4).prop_map(|n| (format!("({n})"), Some(n.into()))),
     ];
     leaf.prop_recursive(4, 16, 2, |inner| {
-        (
-            inner.clone(),
-            inner,
-            proptest::sample::select(vec!['+', '-', '*', '/', '%']),
-        )
-            .prop_map(|((a, x), (b, y), operator)| {
+        (inner.clone(), inner, proptest::sample::select(vec!['+', '-', '*', '/', '%'])).prop_map(
+            |((a, x), (b, y), operator)| {
                 let text = format!("({a} {operator} {b})");
                 let (Some(x), Some(y)) = (x, y) else {
                     return (text, None);
@@ -277,7 +194,8 @@ fn arithmetic() -> impl Strategy<Value = (String, Option<BigInt>)> {
                     _ => Some(x % y),
                 };
                 (text, value)
-            })
+            },
+        )
     })
 }
 

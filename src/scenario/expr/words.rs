@@ -33,26 +33,13 @@ pub(super) struct Rewritten {
 /// Rewrites `text`.
 pub(super) fn rewrite(text: &str) -> Result<Rewritten, ExprError> {
     if text.len() > LENGTH_MAX {
-        return Err(ExprError::new(
-            text,
-            0,
-            format!("an expression has at most {LENGTH_MAX} bytes"),
-        ));
+        return Err(ExprError::new(text, 0, format!("an expression has at most {LENGTH_MAX} bytes")));
     }
-    let mut rewriter = Rewriter {
-        text,
-        at: 0,
-        pieces: Vec::new(),
-        frames: vec![Frame::new(0)],
-        integers: Vec::new(),
-        operand: false,
-    };
+    let mut rewriter =
+        Rewriter { text, at: 0, pieces: Vec::new(), frames: vec![Frame::new(0)], integers: Vec::new(), operand: false };
     while rewriter.at < text.len() {
         if rewriter.pieces.len() > TOKENS_MAX {
-            return Err(rewriter.error(
-                rewriter.at,
-                format!("an expression has at most {TOKENS_MAX} tokens"),
-            ));
+            return Err(rewriter.error(rewriter.at, format!("an expression has at most {TOKENS_MAX} tokens")));
         }
         rewriter.token()?;
     }
@@ -81,12 +68,7 @@ struct Frame {
 
 impl Frame {
     fn new(start: usize) -> Frame {
-        Frame {
-            start,
-            closers: 0,
-            implied: false,
-            question: false,
-        }
+        Frame { start, closers: 0, implied: false, question: false }
     }
 }
 
@@ -107,11 +89,7 @@ impl Rewriter<'_> {
     }
 
     pub(super) fn push(&mut self, text: impl Into<String>, from: usize, copied: bool) {
-        self.pieces.push(Piece {
-            text: text.into(),
-            from,
-            copied,
-        });
+        self.pieces.push(Piece { text: text.into(), from, copied });
     }
 
     /// The innermost frame; there is always one, since a closing bracket never removes the first.
@@ -136,9 +114,7 @@ impl Rewriter<'_> {
             b'"' | b'\'' => self.string(byte)?,
             b'a'..=b'z' | b'A'..=b'Z' | b'_' => self.word()?,
             b'0'..=b'9' => self.number()?,
-            b'.' if self.operand && rest[1..].starts_with(|c: char| c.is_ascii_digit()) => {
-                self.position()?
-            }
+            b'.' if self.operand && rest[1..].starts_with(|c: char| c.is_ascii_digit()) => self.position()?,
             b'(' | b'[' => self.open(),
             b')' | b']' => self.close(),
             _ if two == "=>" => self.implies()?,
@@ -160,10 +136,7 @@ impl Rewriter<'_> {
             b'&' | b'|' => return Err(self.error(self.at, "write `and`, `or`, `&&` or `||`")),
             _ => {
                 let c = rest.chars().next().unwrap_or(' ');
-                return Err(self.error(
-                    self.at,
-                    format!("`{}` means nothing in an expression", c.escape_debug()),
-                ));
+                return Err(self.error(self.at, format!("`{}` means nothing in an expression", c.escape_debug())));
             }
         }
         Ok(())
@@ -201,33 +174,22 @@ impl Rewriter<'_> {
     /// Puts everything since piece `start` between `open` and `close`.
     fn bracket(&mut self, start: usize, open: &str, close: &str) {
         let from = self.pieces.get(start).map_or(self.at, |piece| piece.from);
-        self.pieces.insert(
-            start,
-            Piece {
-                text: open.to_string(),
-                from,
-                copied: false,
-            },
-        );
+        self.pieces.insert(start, Piece { text: open.to_string(), from, copied: false });
         self.push(close, self.at, false);
     }
 
     fn implies(&mut self) -> Result<(), ExprError> {
         if self.frame().question {
-            return Err(self.error(
-                self.at,
-                "put parentheses around `... ? ... : ...` or `=>`, so that the order is clear",
-            ));
+            return Err(
+                self.error(self.at, "put parentheses around `... ? ... : ...` or `=>`, so that the order is clear")
+            );
         }
         self.end_not();
         let start = self.frame().start;
         self.bracket(start, "!(", ")||");
         self.at += 2;
         self.operand = false;
-        *self.frame() = Frame {
-            implied: true,
-            ..Frame::new(self.pieces.len())
-        };
+        *self.frame() = Frame { implied: true, ..Frame::new(self.pieces.len()) };
         Ok(())
     }
 
@@ -249,27 +211,14 @@ impl Rewriter<'_> {
     fn word(&mut self) -> Result<(), ExprError> {
         let start = self.at;
         let rest = &self.text[start..];
-        let width = rest
-            .find(|c: char| !c.is_ascii_alphanumeric() && c != '_')
-            .unwrap_or(rest.len());
+        let width = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(rest.len());
         let word = &rest[..width];
-        let is_field = self
-            .pieces
-            .iter()
-            .rev()
-            .map(|piece| piece.text.as_str())
-            .find(|text| *text != " ")
-            == Some(".");
-        if rest[width..].starts_with(['"', '\''])
-            && matches!(word, "r" | "R" | "b" | "B" | "br" | "bR" | "Br" | "BR")
-        {
+        let is_field = self.pieces.iter().rev().map(|piece| piece.text.as_str()).find(|text| *text != " ") == Some(".");
+        if rest[width..].starts_with(['"', '\'']) && matches!(word, "r" | "R" | "b" | "B" | "br" | "bR" | "Br" | "BR") {
             return Err(self.error(start, format!("texts have no prefix; remove the `{word}`")));
         }
         if word.starts_with("__") {
-            return Err(self.error(
-                start,
-                format!("`{word}` is not a name; names do not start with `__`"),
-            ));
+            return Err(self.error(start, format!("`{word}` is not a name; names do not start with `__`")));
         }
         match word {
             "and" if !is_field => self.operator("&&", width),
@@ -301,18 +250,11 @@ impl Rewriter<'_> {
                 depth = depth.saturating_sub(piece.text.matches([')', ']']).count());
             }
             if depth > DEPTH_MAX {
-                return Err(self.error(
-                    piece.from,
-                    format!("an expression nests at most {DEPTH_MAX} levels deep"),
-                ));
+                return Err(self.error(piece.from, format!("an expression nests at most {DEPTH_MAX} levels deep")));
             }
         }
         map.push(text.len(), self.text.len(), true);
-        Ok(Rewritten {
-            text,
-            map,
-            integers: self.integers,
-        })
+        Ok(Rewritten { text, map, integers: self.integers })
     }
 }
 
@@ -327,10 +269,7 @@ mod tests {
     #[test]
     fn words_become_operators_and_strings_stay() {
         assert_eq!(cel("a and b or c"), "a && b || c");
-        assert_eq!(
-            cel("x == \"a and 'not' => 1\""),
-            "x == \"a and 'not' => 1\""
-        );
+        assert_eq!(cel("x == \"a and 'not' => 1\""), "x == \"a and 'not' => 1\"");
         assert_eq!(cel("'\\'and' == x"), "'\\'and' == x");
         assert_eq!(cel("x.not.or"), "x.not.or");
         assert_eq!(cel("land == order"), "land == order");
@@ -350,10 +289,7 @@ mod tests {
     fn an_implication_has_the_lowest_precedence_and_leans_right() {
         assert_eq!(cel("a or b => c"), "!(a || b )||( c)");
         assert_eq!(cel("a=>b=>c"), "!(a)||!(b)||(c)");
-        assert_eq!(
-            cel("(a=>b) and f(c=>d, e)"),
-            "(!(a)||(b)) && f(!(c)||(d), e)"
-        );
+        assert_eq!(cel("(a=>b) and f(c=>d, e)"), "(!(a)||(b)) && f(!(c)||(d), e)");
         assert_eq!(cel("not a=>b"), "!(!( a))||(b)");
     }
 
@@ -367,69 +303,20 @@ mod tests {
 
     #[test]
     fn what_cannot_be_rewritten_is_refused_at_its_column() {
-        let error = |text: &str| {
-            rewrite(text)
-                .map_err(|error| (error.column, error.text))
-                .unwrap_err()
-        };
+        let error = |text: &str| rewrite(text).map_err(|error| (error.column, error.text)).unwrap_err();
         assert_eq!(error("a = b"), (3, "write `==` to compare".into()));
-        assert_eq!(
-            error("a & b"),
-            (3, "write `and`, `or`, `&&` or `||`".into())
-        );
-        assert_eq!(
-            error("'é' == @"),
-            (8, "`@` means nothing in an expression".into())
-        );
-        assert_eq!(
-            error("x == \"a"),
-            (6, "the text is not closed on this line".into())
-        );
-        assert_eq!(
-            error("x == r'a'"),
-            (6, "texts have no prefix; remove the `r`".into())
-        );
-        assert_eq!(
-            error("'''a'''"),
-            (
-                1,
-                "write a text between single quotation marks, not three".into()
-            )
-        );
-        assert_eq!(
-            error("__0"),
-            (
-                1,
-                "`__0` is not a name; names do not start with `__`".into()
-            )
-        );
-        assert_eq!(
-            error("5u"),
-            (
-                1,
-                "`5u` is not an integer; write digits only, as in `1_000`".into()
-            )
-        );
+        assert_eq!(error("a & b"), (3, "write `and`, `or`, `&&` or `||`".into()));
+        assert_eq!(error("'é' == @"), (8, "`@` means nothing in an expression".into()));
+        assert_eq!(error("x == \"a"), (6, "the text is not closed on this line".into()));
+        assert_eq!(error("x == r'a'"), (6, "texts have no prefix; remove the `r`".into()));
+        assert_eq!(error("'''a'''"), (1, "write a text between single quotation marks, not three".into()));
+        assert_eq!(error("__0"), (1, "`__0` is not a name; names do not start with `__`".into()));
+        assert_eq!(error("5u"), (1, "`5u` is not an integer; write digits only, as in `1_000`".into()));
         assert_eq!(error("a ? b => c : d").0, 7);
-        assert_eq!(
-            error(&"9".repeat(1001)).1,
-            "a number has at most 1000 digits"
-        );
-        assert_eq!(
-            error(&"x".repeat(5000)).1,
-            "an expression has at most 4096 bytes"
-        );
-        assert_eq!(
-            error(&"(".repeat(100)).1,
-            "an expression nests at most 32 levels deep"
-        );
-        assert_eq!(
-            error(&"not ".repeat(100)).1,
-            "an expression nests at most 32 levels deep"
-        );
-        assert_eq!(
-            error(&"x+".repeat(400)).1,
-            "an expression has at most 600 tokens"
-        );
+        assert_eq!(error(&"9".repeat(1001)).1, "a number has at most 1000 digits");
+        assert_eq!(error(&"x".repeat(5000)).1, "an expression has at most 4096 bytes");
+        assert_eq!(error(&"(".repeat(100)).1, "an expression nests at most 32 levels deep");
+        assert_eq!(error(&"not ".repeat(100)).1, "an expression nests at most 32 levels deep");
+        assert_eq!(error(&"x+".repeat(400)).1, "an expression has at most 600 tokens");
     }
 }

@@ -28,8 +28,7 @@ args = "(5)"
     let file = folder.join("s.toml");
     let load = |from: &str, to: &str| {
         std::fs::write(&file, text.replacen(from, to, 1)).unwrap();
-        Scenario::load(&file)
-            .map_err(|error| error.to_string().replace(&folder.display().to_string(), ""))
+        Scenario::load(&file).map_err(|error| error.to_string().replace(&folder.display().to_string(), ""))
     };
     let scenario = load("(5)", "(5)").unwrap();
     assert_eq!(text_of(&scenario.canisters[0].init), "(7 : nat64)");
@@ -39,18 +38,12 @@ args = "(5)"
         problem("(5)", "(300)"),
         "/s.toml:16:9: not Candid: method `put`: ParseIntError: number too large to fit in target type"
     );
-    assert_eq!(
-        problem("(5)", "(5, null, 6)"),
-        "/s.toml:16:9: not Candid: method `put` takes 2 arguments, not 3"
-    );
+    assert_eq!(problem("(5)", "(5, null, 6)"), "/s.toml:16:9: not Candid: method `put` takes 2 arguments, not 3");
     assert_eq!(
         problem("args = \"(5)\"", ""),
         "/s.toml:14:10: without `args` the call passes `()`: method `put`: Omitted values cannot be of type nat8"
     );
-    assert_eq!(
-        problem("(7)", "(true)"),
-        "/s.toml:7:9: not Candid: init: type mismatch: true cannot be of type nat64"
-    );
+    assert_eq!(problem("(7)", "(true)"), "/s.toml:7:9: not Candid: init: type mismatch: true cannot be of type nat64");
     assert_eq!(
         problem("\"put\"\nby", "\"pt\"\nby"),
         "/s.toml:14:10: the canister's `did` has no method `pt`, did you mean `put`?"

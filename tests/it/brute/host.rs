@@ -76,15 +76,11 @@ impl Host {
         let compiled = wasmtime::Module::new(engine, &prepared.wasm).expect("the module compiles");
         let mut linker = Linker::new(engine);
         ic0::link(&mut linker).expect("every import is defined once");
-        linker
-            .define_unknown_imports_as_traps(&compiled)
-            .expect("unknown imports are functions");
+        linker.define_unknown_imports_as_traps(&compiled).expect("unknown imports are functions");
         Self {
             id,
             controllers: controllers.to_vec(),
-            pre: linker
-                .instantiate_pre(&compiled)
-                .expect("the imports have the types of the IC"),
+            pre: linker.instantiate_pre(&compiled).expect("the imports have the types of the IC"),
             globals: prepared.globals.into_iter().map(module::global).collect(),
             exports: prepared.exports,
             fresh: Image::of(&prepared.memory),
@@ -126,15 +122,7 @@ impl Host {
         let memory = Rc::new(state.memory.after(memory.data(&store)));
         let globals = Rc::new(self.read_globals(&mut store, instance));
         let run = store.into_data();
-        Ok(Done {
-            state: State {
-                memory,
-                globals,
-                stable: run.stable,
-            },
-            answer: run.answer,
-            requests: run.requests,
-        })
+        Ok(Done { state: State { memory, globals, stable: run.stable }, answer: run.answer, requests: run.requests })
     }
 
     /// Runs one message whose changes nobody wants: what it answers and calls is all there is to know.
@@ -172,12 +160,9 @@ impl Host {
 
     fn read_globals(&self, store: &mut Store<Run>, instance: Instance) -> Vec<Val> {
         let get = |name| instance.get_export(&mut *store, name);
-        let globals: Vec<Option<Extern>> =
-            self.globals.iter().map(String::as_str).map(get).collect();
+        let globals: Vec<Option<Extern>> = self.globals.iter().map(String::as_str).map(get).collect();
         let globals = globals.into_iter().map(|global| global?.into_global());
-        globals
-            .map(|global| global.expect("the global is exported").get(&mut *store))
-            .collect()
+        globals.map(|global| global.expect("the global is exported").get(&mut *store)).collect()
     }
 
     fn stop(&self, error: &wasmtime::Error) -> Stop {
@@ -196,16 +181,12 @@ impl Host {
 /// Runs the code itself.
 fn call(store: &mut Store<Run>, instance: Instance, entry: &Entry) -> wasmtime::Result<()> {
     match entry {
-        Entry::Export(name) => instance
-            .get_typed_func::<(), ()>(&mut *store, name)?
-            .call(store, ()),
+        Entry::Export(name) => instance.get_typed_func::<(), ()>(&mut *store, name)?.call(store, ()),
         &Entry::Table(index, env) => {
             let table = instance.get_table(&mut *store, module::TABLE);
             let element = table.and_then(|table| table.get(&mut *store, index.into()));
             let Some(Ref::Func(function)) = element else {
-                let text = format!(
-                    "Canister requested to invoke a non-existent Wasm function {index} from table 0"
-                );
+                let text = format!("Canister requested to invoke a non-existent Wasm function {index} from table 0");
                 return Err(Stop { code: 513, text }.into());
             };
             let null = || ic0::violation("unexpected null function reference");

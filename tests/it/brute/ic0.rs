@@ -12,29 +12,10 @@ use wasmtime::{Caller, Linker, Memory, Result, Trap};
 use super::host::State;
 use super::message::{Answer, Message, Mode, Outgoing, Stop};
 
-pub const ALL: &[Mode] = &[
-    Mode::Init,
-    Mode::Update,
-    Mode::ReplicatedQuery,
-    Mode::Query,
-    Mode::Reply,
-    Mode::Reject,
-    Mode::Cleanup,
-];
-const ANSWERING: &[Mode] = &[
-    Mode::Update,
-    Mode::ReplicatedQuery,
-    Mode::Query,
-    Mode::Reply,
-    Mode::Reject,
-];
-const ARGUED: &[Mode] = &[
-    Mode::Init,
-    Mode::Update,
-    Mode::ReplicatedQuery,
-    Mode::Query,
-    Mode::Reply,
-];
+pub const ALL: &[Mode] =
+    &[Mode::Init, Mode::Update, Mode::ReplicatedQuery, Mode::Query, Mode::Reply, Mode::Reject, Mode::Cleanup];
+const ANSWERING: &[Mode] = &[Mode::Update, Mode::ReplicatedQuery, Mode::Query, Mode::Reply, Mode::Reject];
+const ARGUED: &[Mode] = &[Mode::Init, Mode::Update, Mode::ReplicatedQuery, Mode::Query, Mode::Reply];
 pub const CALLING: &[Mode] = &[Mode::Update, Mode::Reply, Mode::Reject];
 const ENDED: &[Mode] = &[Mode::Reply, Mode::Reject, Mode::Cleanup];
 const REJECTED: &[Mode] = &[Mode::Reject];
@@ -102,11 +83,7 @@ impl Run {
 
     pub fn call(&mut self, name: &str) -> Result<&mut Outgoing> {
         self.check(name, CALLING)?;
-        let none = || {
-            violation(&format!(
-                "ic0.{name} called when no call is under construction"
-            ))
-        };
+        let none = || violation(&format!("ic0.{name} called when no call is under construction"));
         Ok(self.building.as_mut().ok_or_else(none)?)
     }
 
@@ -167,28 +144,19 @@ pub fn link(l: &mut Linker<Run>) -> Result<()> {
 }
 
 /// Defines the pair of functions that hand some bytes to the code.
-fn link_bytes(
-    l: &mut Linker<Run>,
-    name: &'static str,
-    modes: &'static [Mode],
-    get: fn(&Run) -> &[u8],
-) -> Result<()> {
+fn link_bytes(l: &mut Linker<Run>, name: &'static str, modes: &'static [Mode], get: fn(&Run) -> &[u8]) -> Result<()> {
     let [size_of, copy_of] = [format!("{name}_size"), format!("{name}_copy")];
     l.func_wrap("ic0", &size_of, move |c: Call<'_>| -> Result<u32> {
         c.data().check(&format!("{name}_size"), modes)?;
         Ok(get(c.data()).len() as u32)
     })?;
-    l.func_wrap(
-        "ic0",
-        &copy_of,
-        move |mut c: Call<'_>, dst: u32, offset: u32, size: u32| -> Result<()> {
-            c.data().check(&format!("{name}_copy"), modes)?;
-            let range = offset as usize..offset as usize + size as usize;
-            let bytes = get(c.data()).get(range).map(<[u8]>::to_vec);
-            let bytes = bytes.ok_or_else(|| violation("payload out of bounds"))?;
-            write(&mut c, dst, &bytes)
-        },
-    )?;
+    l.func_wrap("ic0", &copy_of, move |mut c: Call<'_>, dst: u32, offset: u32, size: u32| -> Result<()> {
+        c.data().check(&format!("{name}_copy"), modes)?;
+        let range = offset as usize..offset as usize + size as usize;
+        let bytes = get(c.data()).get(range).map(<[u8]>::to_vec);
+        let bytes = bytes.ok_or_else(|| violation("payload out of bounds"))?;
+        write(&mut c, dst, &bytes)
+    })?;
     Ok(())
 }
 
@@ -197,9 +165,7 @@ fn link_message(l: &mut Linker<Run>) -> Result<()> {
     link_bytes(l, "msg_caller", ALL, |run| run.message().caller.as_slice())?;
     link_bytes(l, "msg_caller_info_data", ANSWERING, |_| &[])?;
     link_bytes(l, "msg_caller_info_signer", ANSWERING, |_| &[])?;
-    link_bytes(l, "msg_reject_msg", REJECTED, |run| {
-        run.message().reject_text.as_bytes()
-    })?;
+    link_bytes(l, "msg_reject_msg", REJECTED, |run| run.message().reject_text.as_bytes())?;
     link_bytes(l, "canister_self", ALL, |run| &run.id)?;
     l.func_wrap("ic0", "msg_reject_code", |c: Call<'_>| -> Result<u32> {
         c.data().check("msg_reject_code", ENDED)?;
@@ -213,33 +179,25 @@ fn link_message(l: &mut Linker<Run>) -> Result<()> {
 }
 
 fn link_answer(l: &mut Linker<Run>) -> Result<()> {
-    l.func_wrap(
-        "ic0",
-        "msg_reply_data_append",
-        |mut c: Call<'_>, src: u32, size: u32| -> Result<()> {
-            c.data().check("msg_reply_data_append", ANSWERING)?;
-            let bytes = read(&mut c, src, size)?;
-            if c.data().message().is_responded || c.data().answer.is_some() {
-                return Err(violation("ic0.msg_reply_data_append: already replied").into());
-            }
-            c.data_mut().reply.extend(bytes);
-            Ok(())
-        },
-    )?;
+    l.func_wrap("ic0", "msg_reply_data_append", |mut c: Call<'_>, src: u32, size: u32| -> Result<()> {
+        c.data().check("msg_reply_data_append", ANSWERING)?;
+        let bytes = read(&mut c, src, size)?;
+        if c.data().message().is_responded || c.data().answer.is_some() {
+            return Err(violation("ic0.msg_reply_data_append: already replied").into());
+        }
+        c.data_mut().reply.extend(bytes);
+        Ok(())
+    })?;
     l.func_wrap("ic0", "msg_reply", |mut c: Call<'_>| -> Result<()> {
         c.data().check("msg_reply", ANSWERING)?;
         let reply = std::mem::take(&mut c.data_mut().reply);
         c.data_mut().answer("msg_reply", Answer::Reply(reply))
     })?;
-    l.func_wrap(
-        "ic0",
-        "msg_reject",
-        |mut c: Call<'_>, src: u32, size: u32| -> Result<()> {
-            c.data().check("msg_reject", ANSWERING)?;
-            let text = String::from_utf8(read(&mut c, src, size)?);
-            let text = text.map_err(|_| violation("ic0.msg_reject: invalid UTF-8"))?;
-            c.data_mut().answer("msg_reject", Answer::Reject(text))
-        },
-    )?;
+    l.func_wrap("ic0", "msg_reject", |mut c: Call<'_>, src: u32, size: u32| -> Result<()> {
+        c.data().check("msg_reject", ANSWERING)?;
+        let text = String::from_utf8(read(&mut c, src, size)?);
+        let text = text.map_err(|_| violation("ic0.msg_reject: invalid UTF-8"))?;
+        c.data_mut().answer("msg_reject", Answer::Reject(text))
+    })?;
     Ok(())
 }

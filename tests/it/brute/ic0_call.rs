@@ -11,39 +11,27 @@ const WAIT_MAX_S: u64 = 300;
 /// Defines them.
 pub fn link(l: &mut Linker<Run>) -> Result<()> {
     l.func_wrap("ic0", "call_new", call_new)?;
-    l.func_wrap(
-        "ic0",
-        "call_data_append",
-        |mut c: Call<'_>, src: u32, size: u32| -> Result<()> {
-            let bytes = read(&mut c, src, size)?;
-            c.data_mut().call("call_data_append")?.arg.extend(bytes);
-            Ok(())
-        },
-    )?;
-    l.func_wrap(
-        "ic0",
-        "call_on_cleanup",
-        |mut c: Call<'_>, function: u32, env: u32| -> Result<()> {
-            let call = c.data_mut().call("call_on_cleanup")?;
-            match call.on_cleanup.replace((function, env)) {
-                None => Ok(()),
-                Some(_) => Err(violation("ic0.call_on_cleanup can be called at most once").into()),
-            }
-        },
-    )?;
-    l.func_wrap(
-        "ic0",
-        "call_with_best_effort_response",
-        |mut c: Call<'_>, timeout_s: u32| -> Result<()> {
-            let call = c.data_mut().call("call_with_best_effort_response")?;
-            let wait_ns = u64::from(timeout_s).min(WAIT_MAX_S) * 1_000_000_000;
-            let now_ns = NOW_NS - NOW_NS % 1_000_000_000;
-            match call.deadline_ns.replace(now_ns + wait_ns) {
-                None => Ok(()),
-                Some(_) => Err(violation("a timeout has already been set").into()),
-            }
-        },
-    )?;
+    l.func_wrap("ic0", "call_data_append", |mut c: Call<'_>, src: u32, size: u32| -> Result<()> {
+        let bytes = read(&mut c, src, size)?;
+        c.data_mut().call("call_data_append")?.arg.extend(bytes);
+        Ok(())
+    })?;
+    l.func_wrap("ic0", "call_on_cleanup", |mut c: Call<'_>, function: u32, env: u32| -> Result<()> {
+        let call = c.data_mut().call("call_on_cleanup")?;
+        match call.on_cleanup.replace((function, env)) {
+            None => Ok(()),
+            Some(_) => Err(violation("ic0.call_on_cleanup can be called at most once").into()),
+        }
+    })?;
+    l.func_wrap("ic0", "call_with_best_effort_response", |mut c: Call<'_>, timeout_s: u32| -> Result<()> {
+        let call = c.data_mut().call("call_with_best_effort_response")?;
+        let wait_ns = u64::from(timeout_s).min(WAIT_MAX_S) * 1_000_000_000;
+        let now_ns = NOW_NS - NOW_NS % 1_000_000_000;
+        match call.deadline_ns.replace(now_ns + wait_ns) {
+            None => Ok(()),
+            Some(_) => Err(violation("a timeout has already been set").into()),
+        }
+    })?;
     l.func_wrap("ic0", "call_perform", |mut c: Call<'_>| -> Result<u32> {
         c.data_mut().call("call_perform")?;
         let call = c.data_mut().building.take();

@@ -27,58 +27,40 @@ fn link_cycles(l: &mut Linker<Run>) -> Result<()> {
         ("msg_cycles_available128", 0),
         ("msg_cycles_refunded128", 0),
     ] {
-        l.func_wrap("ic0", name, move |mut c: Call<'_>, dst: u32| {
-            write_u128(&mut c, dst, value)
-        })?;
+        l.func_wrap("ic0", name, move |mut c: Call<'_>, dst: u32| write_u128(&mut c, dst, value))?;
     }
     for name in ["msg_cycles_accept128", "cycles_burn128", "cost_call"] {
-        l.func_wrap("ic0", name, |mut c: Call<'_>, _: u64, _: u64, dst: u32| {
-            write_u128(&mut c, dst, 0)
-        })?;
+        l.func_wrap("ic0", name, |mut c: Call<'_>, _: u64, _: u64, dst: u32| write_u128(&mut c, dst, 0))?;
     }
-    l.func_wrap(
-        "ic0",
-        "call_cycles_add128",
-        |mut c: Call<'_>, _: u64, _: u64| -> Result<()> {
-            c.data_mut().call("call_cycles_add128").map(|_| ())
-        },
-    )?;
+    l.func_wrap("ic0", "call_cycles_add128", |mut c: Call<'_>, _: u64, _: u64| -> Result<()> {
+        c.data_mut().call("call_cycles_add128").map(|_| ())
+    })?;
     Ok(())
 }
 
 fn link_stable(l: &mut Linker<Run>) -> Result<()> {
-    l.func_wrap("ic0", "stable64_size", |c: Call<'_>| {
-        (c.data().stable.len() / PAGE) as u64
-    })?;
+    l.func_wrap("ic0", "stable64_size", |c: Call<'_>| (c.data().stable.len() / PAGE) as u64)?;
     l.func_wrap("ic0", "stable64_grow", |mut c: Call<'_>, pages: u64| {
         let stable = Rc::make_mut(&mut c.data_mut().stable);
         let before = stable.len();
         stable.resize(before + pages as usize * PAGE, 0);
         (before / PAGE) as u64
     })?;
-    l.func_wrap(
-        "ic0",
-        "stable64_read",
-        |mut c: Call<'_>, dst: u64, offset: u64, size: u64| -> Result<()> {
-            let range = offset as usize..(offset + size) as usize;
-            let bytes = c.data().stable.get(range).map(<[u8]>::to_vec);
-            let bytes = bytes.ok_or_else(|| trap(502, OUT_OF_BOUNDS))?;
-            write(&mut c, dst as u32, &bytes)
-        },
-    )?;
-    l.func_wrap(
-        "ic0",
-        "stable64_write",
-        |mut c: Call<'_>, offset: u64, src: u64, size: u64| -> Result<()> {
-            let bytes = read(&mut c, src as u32, size as u32)?;
-            let range = offset as usize..(offset + size) as usize;
-            let stable = Rc::make_mut(&mut c.data_mut().stable);
-            let target = stable.get_mut(range);
-            let target = target.ok_or_else(|| trap(502, OUT_OF_BOUNDS))?;
-            target.copy_from_slice(&bytes);
-            Ok(())
-        },
-    )?;
+    l.func_wrap("ic0", "stable64_read", |mut c: Call<'_>, dst: u64, offset: u64, size: u64| -> Result<()> {
+        let range = offset as usize..(offset + size) as usize;
+        let bytes = c.data().stable.get(range).map(<[u8]>::to_vec);
+        let bytes = bytes.ok_or_else(|| trap(502, OUT_OF_BOUNDS))?;
+        write(&mut c, dst as u32, &bytes)
+    })?;
+    l.func_wrap("ic0", "stable64_write", |mut c: Call<'_>, offset: u64, src: u64, size: u64| -> Result<()> {
+        let bytes = read(&mut c, src as u32, size as u32)?;
+        let range = offset as usize..(offset + size) as usize;
+        let stable = Rc::make_mut(&mut c.data_mut().stable);
+        let target = stable.get_mut(range);
+        let target = target.ok_or_else(|| trap(502, OUT_OF_BOUNDS))?;
+        target.copy_from_slice(&bytes);
+        Ok(())
+    })?;
     Ok(())
 }
 
@@ -90,42 +72,27 @@ fn link_system(l: &mut Linker<Run>) -> Result<()> {
     l.func_wrap("ic0", "global_timer_set", |_: u64| 0_u64)?;
     l.func_wrap("ic0", "data_certificate_present", || 0_u32)?;
     l.func_wrap("ic0", "debug_print", |_: u32, _: u32| {})?;
-    l.func_wrap("ic0", "in_replicated_execution", |c: Call<'_>| {
-        u32::from(c.data().message().mode != Mode::Query)
+    l.func_wrap("ic0", "in_replicated_execution", |c: Call<'_>| u32::from(c.data().message().mode != Mode::Query))?;
+    l.func_wrap("ic0", "certified_data_set", |mut c: Call<'_>, src: u32, size: u32| -> Result<()> {
+        c.data().check("certified_data_set", &[&[Mode::Init], CALLING].concat())?;
+        match read(&mut c, src, size)?.len() {
+            0..=32 => Ok(()),
+            _ => Err(violation("certified data has more than 32 bytes").into()),
+        }
     })?;
-    l.func_wrap(
-        "ic0",
-        "certified_data_set",
-        |mut c: Call<'_>, src: u32, size: u32| -> Result<()> {
-            c.data()
-                .check("certified_data_set", &[&[Mode::Init], CALLING].concat())?;
-            match read(&mut c, src, size)?.len() {
-                0..=32 => Ok(()),
-                _ => Err(violation("certified data has more than 32 bytes").into()),
-            }
-        },
-    )?;
-    l.func_wrap(
-        "ic0",
-        "is_controller",
-        |mut c: Call<'_>, src: u32, size: u32| -> Result<u32> {
-            let principal = Principal::try_from_slice(&read(&mut c, src, size)?);
-            let principal = principal.map_err(|_| violation("invalid principal"))?;
-            Ok(c.data().controllers.contains(&principal).into())
-        },
-    )?;
-    l.func_wrap(
-        "ic0",
-        "trap",
-        |mut c: Call<'_>, src: u32, size: u32| -> Result<()> {
-            c.data().check("trap", ALL)?;
-            let text = read(&mut c, src, size);
-            let text = text.unwrap_or_else(|_| b"(trap message out of memory bounds)".to_vec());
-            let text = String::from_utf8_lossy(&text).into_owned();
-            let text = format!("Canister called `ic0.trap` with message: '{text}'");
-            Err(trap(503, &text).into())
-        },
-    )?;
+    l.func_wrap("ic0", "is_controller", |mut c: Call<'_>, src: u32, size: u32| -> Result<u32> {
+        let principal = Principal::try_from_slice(&read(&mut c, src, size)?);
+        let principal = principal.map_err(|_| violation("invalid principal"))?;
+        Ok(c.data().controllers.contains(&principal).into())
+    })?;
+    l.func_wrap("ic0", "trap", |mut c: Call<'_>, src: u32, size: u32| -> Result<()> {
+        c.data().check("trap", ALL)?;
+        let text = read(&mut c, src, size);
+        let text = text.unwrap_or_else(|_| b"(trap message out of memory bounds)".to_vec());
+        let text = String::from_utf8_lossy(&text).into_owned();
+        let text = format!("Canister called `ic0.trap` with message: '{text}'");
+        Err(trap(503, &text).into())
+    })?;
     Ok(())
 }
 

@@ -42,12 +42,7 @@ impl Image {
     pub fn write_over(&self, fresh: &Image, bytes: &mut [u8]) {
         let fresh = fresh.chunks.iter().map(Option::as_ref);
         let fresh = fresh.chain(std::iter::repeat(None));
-        for ((chunk, fresh), bytes) in self
-            .chunks
-            .iter()
-            .zip(fresh)
-            .zip(bytes.chunks_exact_mut(CHUNK))
-        {
+        for ((chunk, fresh), bytes) in self.chunks.iter().zip(fresh).zip(bytes.chunks_exact_mut(CHUNK)) {
             match (chunk, fresh) {
                 (None, None) => {}
                 (Some(chunk), Some(fresh)) if Rc::ptr_eq(chunk, fresh) => {}

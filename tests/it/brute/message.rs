@@ -45,23 +45,8 @@ pub struct Message {
 
 impl Message {
     /// A message that is no reject, in a call context that has not answered.
-    pub fn new(
-        mode: Mode,
-        entry: Entry,
-        caller: Principal,
-        arg: Rc<Vec<u8>>,
-        deadline_ns: u64,
-    ) -> Self {
-        Self {
-            mode,
-            entry,
-            arg,
-            caller,
-            reject_code: 0,
-            reject_text: String::new(),
-            deadline_ns,
-            is_responded: false,
-        }
+    pub fn new(mode: Mode, entry: Entry, caller: Principal, arg: Rc<Vec<u8>>, deadline_ns: u64) -> Self {
+        Self { mode, entry, arg, caller, reject_code: 0, reject_text: String::new(), deadline_ns, is_responded: false }
     }
 }
 

@@ -74,11 +74,7 @@ pub struct Found {
 pub fn enumerate(scenario: &Scenario, limits: &Limits) -> Found {
     let relation = Relation::new(scenario, &limits.recorded);
     let first = setup::first(&relation);
-    let mut walk = Walk {
-        relation,
-        limits,
-        found: Found::default(),
-    };
+    let mut walk = Walk { relation, limits, found: Found::default() };
     walk.visit(&first);
     walk.found
 }
@@ -120,13 +116,7 @@ impl Walk<'_> {
         let faults = world.faults();
         let started = world.started();
         let calls: &[CallView] = &world.calls;
-        let view = View {
-            observations: &world.observed,
-            calls,
-            quiet,
-            faulted: faults,
-            now_s: 0,
-        };
+        let view = View { observations: &world.observed, calls, quiet, faulted: faults, now_s: 0 };
         for invariant in &scenario.invariants {
             let is_due = match invariant.when {
                 When::Always | When::Sometimes => true,

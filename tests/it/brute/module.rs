@@ -6,9 +6,7 @@
 
 use wasm_encoder::reencode::{Error, Reencode, utils};
 use wasm_encoder::{ConstExpr, DataSection, ExportKind, ExportSection, Module};
-use wasmparser::{
-    Data, DataKind, DataSectionReader, ExportSectionReader, Operator, Parser, Payload,
-};
+use wasmparser::{Data, DataKind, DataSectionReader, ExportSectionReader, Operator, Parser, Payload};
 
 use super::memory::PAGE;
 
@@ -43,15 +41,8 @@ pub fn prepare(wasm: &[u8]) -> Prepared {
     let mut rewriter = Rewriter::default();
     rewriter.survey(wasm).expect("the module can be parsed");
     let mut module = Module::new();
-    rewriter
-        .parse_core_module(&mut module, Parser::new(0), wasm)
-        .expect("the module can be rewritten");
-    Prepared {
-        wasm: module.finish(),
-        globals: rewriter.globals,
-        memory: rewriter.memory,
-        exports: rewriter.exports,
-    }
+    rewriter.parse_core_module(&mut module, Parser::new(0), wasm).expect("the module can be rewritten");
+    Prepared { wasm: module.finish(), globals: rewriter.globals, memory: rewriter.memory, exports: rewriter.exports }
 }
 
 #[derive(Default)]
@@ -134,11 +125,7 @@ impl Reencode for Rewriter {
     }
 
     /// The first memory comes as one more segment, after those that keep their indexes.
-    fn parse_data_section(
-        &mut self,
-        data: &mut DataSection,
-        section: DataSectionReader<'_>,
-    ) -> Result<(), Error> {
+    fn parse_data_section(&mut self, data: &mut DataSection, section: DataSectionReader<'_>) -> Result<(), Error> {
         utils::parse_data_section(self, data, section)?;
         data.active(0, &ConstExpr::i32_const(0), self.memory.iter().copied());
         Ok(())

@@ -20,9 +20,7 @@ pub fn refresh(relation: &Relation<'_>, before: Option<&World>, world: &mut Worl
         let canister = observation.canister;
         let memory = &world.canisters[canister].memory;
         match before {
-            Some(before) if Rc::ptr_eq(&before.canisters[canister].memory, memory) => {
-                Arc::clone(&before.observed[at])
-            }
+            Some(before) if Rc::ptr_eq(&before.canisters[canister].memory, memory) => Arc::clone(&before.observed[at]),
             _ => Arc::new(value(relation, world, observation)),
         }
     };
@@ -34,22 +32,18 @@ fn value(relation: &Relation<'_>, world: &World, observation: &Observation) -> V
         Ok(bytes) => bytes,
         Err(text) => return Value::Failed(text),
     };
-    let value =
-        Value::decode_with(&bytes, &relation.scenario.labels).and_then(|value| match &observation
-            .path
-        {
-            Some(path) => value.at(path),
-            None => Ok(value),
-        });
+    let value = Value::decode_with(&bytes, &relation.scenario.labels).and_then(|value| match &observation.path {
+        Some(path) => value.at(path),
+        None => Ok(value),
+    });
     value.unwrap_or_else(Value::Failed)
 }
 
 /// Asks on a copy of the state that is thrown away. A getter that is an update runs as one.
 fn ask(relation: &Relation<'_>, world: &World, of: &Observation) -> Result<Vec<u8>, String> {
     let host = &relation.hosts[of.canister];
-    let (kind, export) = host
-        .method(&of.method)
-        .ok_or_else(|| format!("Canister {} has no query method '{}'", host.id, of.method))?;
+    let (kind, export) =
+        host.method(&of.method).ok_or_else(|| format!("Canister {} has no query method '{}'", host.id, of.method))?;
     let mode = match kind {
         Kind::Query | Kind::Composite => Mode::Query,
         Kind::Update => Mode::Update,

@@ -28,8 +28,7 @@ impl<'a> Relation<'a> {
     /// Loads the scenario's canisters. `recorded` names methods, each by its canister, that run once per state.
     pub fn new(scenario: &'a Scenario, recorded: &BTreeSet<(String, String)>) -> Self {
         let engine = engine();
-        let load =
-            |c: &canloom::scenario::Canister| Host::load(&engine, &c.wasm, c.id, &c.controllers);
+        let load = |c: &canloom::scenario::Canister| Host::load(&engine, &c.wasm, c.id, &c.controllers);
         Self {
             scenario,
             instances: scenario.instances(),
@@ -71,12 +70,7 @@ impl<'a> Relation<'a> {
                 let arrived = world.responses.remove(&callback);
                 self.resume(world, callback, &arrived.expect("a response").response);
             }
-            Step::Reject {
-                fault,
-                pair,
-                place,
-                code,
-            } => {
+            Step::Reject { fault, pair, place, code } => {
                 world.spent[fault] += 1;
                 let queue = world.queues.get_mut(&pair).expect("the queue exists");
                 let callback = queue.remove(place).callback;
@@ -116,16 +110,7 @@ impl<'a> Relation<'a> {
     ) {
         world.deliveries += 1;
         let context = world.number();
-        world.contexts.insert(
-            context,
-            Context {
-                canister,
-                origin,
-                caller,
-                is_responded: false,
-                deadline_ns,
-            },
-        );
+        world.contexts.insert(context, Context { canister, origin, caller, is_responded: false, deadline_ns });
         let id = self.hosts[canister].id;
         let (kind, export) = match self.hosts[canister].method(method) {
             Some((Kind::Composite, _)) => {
@@ -188,19 +173,10 @@ impl<'a> Relation<'a> {
         self.settle(world, callback.context, result);
     }
 
-    fn run(
-        &self,
-        world: &World,
-        canister: usize,
-        method: &str,
-        message: Message,
-    ) -> Result<Done, Stop> {
+    fn run(&self, world: &World, canister: usize, method: &str, message: Message) -> Result<Done, Stop> {
         let run = |message| self.hosts[canister].run(&world.canisters[canister], message);
         let name = &self.scenario.canisters[canister].name;
-        if !self
-            .recorded
-            .contains(&(name.clone(), String::from(method)))
-        {
+        if !self.recorded.contains(&(name.clone(), String::from(method))) {
             return run(message);
         }
         let before = &world.canisters[canister];
@@ -246,11 +222,7 @@ impl<'a> Relation<'a> {
             arg: Rc::new(call.arg),
             deadline_ns: call.deadline_ns.unwrap_or(0),
         };
-        world
-            .queues
-            .entry((caller, callee))
-            .or_default()
-            .push(request);
+        world.queues.entry((caller, callee)).or_default().push(request);
     }
 }
 

@@ -16,10 +16,7 @@ impl Relation<'_> {
     pub fn settle(&self, world: &mut World, number: u32, result: Result<Option<Answer>, Stop>) {
         let mut waiting = world.callbacks.values();
         let is_waiting = waiting.any(|callback| callback.context == number);
-        let context = world
-            .contexts
-            .get_mut(&number)
-            .expect("the context is open");
+        let context = world.contexts.get_mut(&number).expect("the context is open");
         let origin = context.origin;
         let is_ingress = !matches!(origin, Origin::Callback(_));
         let id = self.hosts[context.canister].id;
@@ -28,21 +25,13 @@ impl Relation<'_> {
             Ok(Some(Answer::Reply(bytes))) => Some(Response::Reply(Rc::new(bytes))),
             Ok(Some(Answer::Reject(text))) => Some(Response::Reject { code: 4, text }),
             _ if is_waiting => None,
-            Ok(None) if is_ingress => Some(Response::Reject {
-                code: 5,
-                text: format!("Canister {id} did not reply to the call"),
-            }),
-            Ok(None) => Some(Response::Reject {
-                code: 5,
-                text: String::from("No response"),
-            }),
+            Ok(None) if is_ingress => {
+                Some(Response::Reject { code: 5, text: format!("Canister {id} did not reply to the call") })
+            }
+            Ok(None) => Some(Response::Reject { code: 5, text: String::from("No response") }),
             Err(stop) => Some(Response::Reject {
                 code: stop.code / 100,
-                text: if is_ingress {
-                    stop.text
-                } else {
-                    stop.to_string()
-                },
+                text: if is_ingress { stop.text } else { stop.to_string() },
             }),
         };
         context.is_responded |= response.is_some();
@@ -53,8 +42,7 @@ impl Relation<'_> {
             (None, _) => {}
             (Some(response), Origin::Setup) => world.setup_answer = Some(response),
             (Some(response), Origin::Call(call)) => {
-                world.calls[call].state =
-                    CallState::Done(Arc::new(reply(response, &self.scenario.labels)));
+                world.calls[call].state = CallState::Done(Arc::new(reply(response, &self.scenario.labels)));
             }
             (Some(response), Origin::Callback(callback)) => send(world, callback, response),
         }

@@ -35,15 +35,7 @@ pub fn first(relation: &Relation<'_>) -> World {
     for call in &scenario.setup {
         let arg = Rc::new(call.args.clone());
         let method = &call.method;
-        relation.begin(
-            &mut world,
-            call.canister,
-            Origin::Setup,
-            call.by,
-            method,
-            arg,
-            0,
-        );
+        relation.begin(&mut world, call.canister, Origin::Setup, call.by, method, arg, 0);
         while let Some(step) = oldest(&world) {
             relation.apply(&mut world, &step);
         }

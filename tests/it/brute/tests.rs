@@ -112,17 +112,10 @@ fn explore(canisters: &[String], calls: usize, explore: &str, rest: &str) -> Fou
         let file = folder.path().join(format!("c{at}.wasm"));
         std::fs::write(file, wasm).expect("the folder can be written");
         let id = id(at);
-        writeln!(
-            text,
-            "[canister.c{at}]\nwasm = \"c{at}.wasm\"\nid = \"{id}\""
-        )
-        .expect("a string takes everything");
+        writeln!(text, "[canister.c{at}]\nwasm = \"c{at}.wasm\"\nid = \"{id}\"").expect("a string takes everything");
     }
-    writeln!(
-        text,
-        "[[call]]\nid = \"go\"\nto = \"c0\"\nmethod = \"go\"\nby = [\"alice\"]\nmax = {calls}\n{rest}"
-    )
-    .expect("a string takes everything");
+    writeln!(text, "[[call]]\nid = \"go\"\nto = \"c0\"\nmethod = \"go\"\nby = [\"alice\"]\nmax = {calls}\n{rest}")
+        .expect("a string takes everything");
     let file = folder.path().join("scenario.toml");
     std::fs::write(&file, text).expect("the folder can be written");
     let scenario = Scenario::load(&file).expect("the scenario is right");
@@ -190,8 +183,7 @@ fn bounds_on_calls_keep_them_apart() {
 #[test]
 fn call_with_after_waits_for_the_answer() {
     let canisters = [node(&[1]), node(&[])];
-    let second =
-        "[[call]]\nid = \"later\"\nto = \"c1\"\nmethod = \"go\"\nby = [\"alice\"]\nafter = \"go\"";
+    let second = "[[call]]\nid = \"later\"\nto = \"c1\"\nmethod = \"go\"\nby = [\"alice\"]\nafter = \"go\"";
     let found = explore(&canisters, 2, "", second);
     assert_eq!(found.interleavings, 14);
 }
@@ -201,21 +193,9 @@ fn cleanup_of_a_trapped_callback_is_kept_and_the_call_fails() {
     let observe = "[observe.number]\nfrom = \"c0\"\nquery = \"number\"";
     let table = [
         ("(call $reply)", "", "number = 101 | go = null"),
-        (
-            "(call $reply) unreachable",
-            "",
-            "number = 10001 | go rejected 5",
-        ),
-        (
-            "(call $reply) (call $reply)",
-            "",
-            "number = 10001 | go rejected 5",
-        ),
-        (
-            "(call $msg_reject (i32.const 0) (i32.const 2))",
-            "",
-            "number = 101 | go rejected 4",
-        ),
+        ("(call $reply) unreachable", "", "number = 10001 | go rejected 5"),
+        ("(call $reply) (call $reply)", "", "number = 10001 | go rejected 5"),
+        ("(call $msg_reject (i32.const 0) (i32.const 2))", "", "number = 101 | go rejected 4"),
         ("", "", "number = 101 | go rejected 5"),
         ("unreachable", "", "number = 10001 | go rejected 5"),
         ("unreachable", "unreachable", "number = 1 | go rejected 5"),

@@ -104,12 +104,7 @@ pub enum Step {
     /// The response to this callback is delivered.
     Response(u32),
     /// A fault, paid by this entry: the request at this place of a pair's queue is rejected with this code.
-    Reject {
-        fault: usize,
-        pair: (usize, usize),
-        place: usize,
-        code: u32,
-    },
+    Reject { fault: usize, pair: (usize, usize), place: usize, code: u32 },
     /// A fault, paid by this entry: the deadline of this callback passes.
     Expire { fault: usize, callback: u32 },
 }
@@ -130,9 +125,7 @@ impl World {
     /// Is nothing in flight but requests that nobody waits for?
     pub fn is_quiet(&self) -> bool {
         let mut requests = self.queues.values().flatten();
-        self.contexts.is_empty()
-            && self.responses.is_empty()
-            && requests.all(|request| self.is_expired(request))
+        self.contexts.is_empty() && self.responses.is_empty() && requests.all(|request| self.is_expired(request))
     }
 
     pub fn faults(&self) -> u32 {
@@ -207,12 +200,7 @@ impl World {
                 for code in 1..=5 {
                     let is_this = |kind: &FaultKind| reject_code(kind) == Some(code);
                     if let Some(fault) = self.payer(scenario, edge, is_this) {
-                        steps.push(Step::Reject {
-                            fault,
-                            pair,
-                            place,
-                            code,
-                        });
+                        steps.push(Step::Reject { fault, pair, place, code });
                     }
                 }
             }
