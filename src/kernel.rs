@@ -8,6 +8,7 @@
 //! guest    what a canister is          tree     one call and all it caused      world    everything, as a value
 //! intern   values kept once            memo     executions run once             enabled  legal steps
 //! deliver  a step's effect             settle   how a call context is answered  symmetry interchangeable calls
+//! tables   all interned values
 //! ```
 
 pub mod guest;
@@ -21,6 +22,7 @@ mod fingerprint;
 mod memo;
 mod settle;
 mod symmetry;
+mod tables;
 
 use std::sync::Arc;
 
@@ -34,8 +36,8 @@ pub use symmetry::Permutation;
 pub use tree::CallTree;
 pub use world::World;
 
-use intern::Interner;
 use memo::Memo;
+use tables::Tables;
 use world::{CanisterState, NOT_STARTED};
 
 /// Balance that a canister starts with: large enough that it never freezes (semantics 5).
@@ -152,63 +154,6 @@ pub struct Counters {
     pub deliveries: u64,
     /// Queries executed for observations.
     pub queries: u64,
-}
-
-/// Values kept once.
-struct Tables {
-    names: Interner<String>,
-    blobs: Interner<Arc<[u8]>>,
-    principals: Interner<Principal>,
-    responses: Interner<Response>,
-    messages: Interner<Message>,
-    trees: Interner<Arc<CallTree>>,
-    systems: Interner<SystemState>,
-}
-
-impl Tables {
-    fn new() -> Tables {
-        let mut trees = Interner::new();
-        let mark = CallTree { answer: Some(u32::MAX), ..CallTree::default() };
-        assert_eq!(trees.intern(Arc::new(mark)), NOT_STARTED, "bug in canloom: the first tree stands for no tree");
-        Tables {
-            names: Interner::new(),
-            blobs: Interner::new(),
-            principals: Interner::new(),
-            responses: Interner::new(),
-            messages: Interner::new(),
-            trees,
-            systems: Interner::new(),
-        }
-    }
-
-    fn intern_call(&mut self, method: &str, arg: &[u8]) -> u32 {
-        let method = self.names.intern(method.to_string());
-        let arg = self.blobs.intern(Arc::from(arg));
-        self.messages.intern(Message::Call { method, arg })
-    }
-
-    fn intern_query(&mut self, method: &str, arg: &[u8]) -> u32 {
-        let method = self.names.intern(method.to_string());
-        let arg = self.blobs.intern(Arc::from(arg));
-        self.messages.intern(Message::Query { method, arg })
-    }
-
-    fn input(&self, message: u32) -> Input<'_> {
-        match self.messages.value(message) {
-            Message::Call { method, arg } => {
-                Input::Call { method: self.names.value(*method), arg: self.blobs.value(*arg) }
-            }
-            Message::Query { method, arg } => {
-                Input::Query { method: self.names.value(*method), arg: self.blobs.value(*arg) }
-            }
-            Message::Callback { function, response } => {
-                Input::Callback { function: *function, response: self.responses.value(*response) }
-            }
-            Message::Cleanup { function, response } => {
-                Input::Cleanup { function: *function, response: self.responses.value(*response) }
-            }
-        }
-    }
 }
 
 /// The kernel: guests, what is asked of them, and the tables in which values are kept once.

@@ -6,8 +6,8 @@
 //! ```text
 //! ic0      the system API as a table       rewrite   what is added to a module at load
 //! module   checked, rewritten, compiled    pages     states kept once
-//! host     one execution's view            syscalls  what the functions do
-//! instance warm instances, brought from state to state
+//! host     one execution's view            stable    stable memory as one execution sees it
+//! syscalls what the functions do           instance  warm instances, brought from state to state
 //! ```
 
 pub mod ic0;
@@ -17,6 +17,7 @@ mod host;
 mod instance;
 mod pages;
 mod rewrite;
+mod stable;
 mod syscalls;
 
 use std::collections::BTreeMap;

@@ -3,7 +3,6 @@
 //! In: the message and the environment. Out: the effects, and what was read of the environment. One [`Host`] belongs to one
 //! warm instance and is reset for each message.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use candid::Principal;
@@ -12,14 +11,13 @@ use crate::kernel::guest::{Env, Execution, Outgoing, Read, Trap};
 use crate::kernel::{Cycles, Input, MemoryId, Response};
 
 use super::ic0::Mode;
-use super::pages::{PAGE, PAGE_BITS, Root, Store as PageStore, WASM_PAGE};
+use super::pages::Root;
+use super::stable::Stable;
 
 /// Bytes a reply or reject may have in replicated execution (semantics 1.2).
 pub const REPLY_MAX: usize = 2 * 1024 * 1024;
 /// Bytes a query's reply may have.
 pub const QUERY_REPLY_MAX: usize = 3 * 1024 * 1024;
-/// Wasm pages of stable memory that canloom offers: 8 GiB.
-pub const STABLE_PAGES_MAX: u64 = 131_072;
 
 /// The environment of the message, owned, with what was read of it.
 pub struct Surroundings {
@@ -284,91 +282,5 @@ impl Host {
         let fits = crate::kernel::QUEUE_CAPACITY.saturating_sub(open) >= needed;
         self.note(Read::Slots { callee, needed, fits });
         fits
-    }
-}
-
-/// Stable memory as this execution sees it: the stored tree below, what it wrote above.
-#[derive(Default)]
-pub struct Stable {
-    pages: u64,
-    root: Option<Root>,
-    written: BTreeMap<u64, Box<[u8; PAGE]>>,
-    /// Pages of the stored tree that were asked for, copied in by the engine before they are read.
-    store: Option<Arc<std::sync::Mutex<PageStore>>>,
-}
-
-impl Stable {
-    /// Says where stored pages are found.
-    pub fn attach(&mut self, store: Arc<std::sync::Mutex<PageStore>>) {
-        self.store = Some(store);
-    }
-
-    fn reset(&mut self, (pages, root): (u64, Root)) {
-        self.pages = pages;
-        self.root = Some(root);
-        self.written.clear();
-    }
-
-    /// Size in wasm pages.
-    pub fn pages(&self) -> u64 {
-        self.pages
-    }
-
-    /// Grows; the old size, or `None` where that is refused.
-    pub fn grow(&mut self, more: u64) -> Option<u64> {
-        let old = self.pages;
-        let new = old.checked_add(more).filter(|&new| new <= STABLE_PAGES_MAX)?;
-        self.pages = new;
-        Some(old)
-    }
-
-    /// Whether a range lies inside.
-    pub fn holds(&self, offset: u64, size: u64) -> bool {
-        offset.checked_add(size).is_some_and(|end| end <= self.pages * WASM_PAGE as u64)
-    }
-
-    /// Reads a range that lies inside.
-    pub fn read(&self, offset: u64, out: &mut [u8]) {
-        let mut done = 0;
-        while done < out.len() {
-            let at = offset + done as u64;
-            let within = at as usize % PAGE;
-            let n = (PAGE - within).min(out.len() - done);
-            self.with_page(at >> PAGE_BITS, |page| out[done..done + n].copy_from_slice(&page[within..within + n]));
-            done += n;
-        }
-    }
-
-    /// Writes a range that lies inside.
-    pub fn write(&mut self, offset: u64, bytes: &[u8]) {
-        let mut done = 0;
-        while done < bytes.len() {
-            let at = offset + done as u64;
-            let within = at as usize % PAGE;
-            let n = (PAGE - within).min(bytes.len() - done);
-            let position = at >> PAGE_BITS;
-            if !self.written.contains_key(&position) {
-                let mut copy = Box::new([0; PAGE]);
-                self.with_page(position, |page| copy.copy_from_slice(page));
-                self.written.insert(position, copy);
-            }
-            let page = self.written.get_mut(&position).expect("bug in canloom: the page was just put there");
-            page[within..within + n].copy_from_slice(&bytes[done..done + n]);
-            done += n;
-        }
-    }
-
-    /// Pages written, by position.
-    pub fn written(&self) -> impl Iterator<Item = (u64, &[u8; PAGE])> {
-        self.written.iter().map(|(&at, page)| (at, page.as_ref()))
-    }
-
-    fn with_page(&self, position: u64, mut f: impl FnMut(&[u8; PAGE])) {
-        if let Some(page) = self.written.get(&position) {
-            return f(page);
-        }
-        let (Some(store), Some(root)) = (&self.store, self.root) else { return f(&[0; PAGE]) };
-        let store = store.lock().expect("bug in canloom: the page store was left locked");
-        f(store.page(store.page_at(root, position)));
     }
 }
