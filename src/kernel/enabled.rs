@@ -78,10 +78,10 @@ impl Kernel {
                         }
                     }
                 }
-                if may_expire(request).is_ok() {
-                    if let Some(fault) = self.payer(world, request, |fault| fault.unknown) {
-                        add(StepKind::Expire, fault);
-                    }
+                if may_expire(request).is_ok()
+                    && let Some(fault) = self.payer(world, request, |fault| fault.unknown)
+                {
+                    add(StepKind::Expire, fault);
                 }
             }
         }

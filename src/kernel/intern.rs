@@ -15,12 +15,13 @@ pub struct Interner<T> {
     table: HashTable<u32>,
 }
 
-impl<T: Hash + Eq> Interner<T> {
-    /// An empty table.
-    pub fn new() -> Interner<T> {
+impl<T> Default for Interner<T> {
+    fn default() -> Interner<T> {
         Interner { values: Vec::new(), hashes: Vec::new(), table: HashTable::new() }
     }
+}
 
+impl<T: Hash + Eq> Interner<T> {
     /// The id of an equal value, or a new one.
     pub fn intern(&mut self, value: T) -> u32 {
         let hash = content_hash(&value);
@@ -70,7 +71,7 @@ impl<T: Hash + Eq> Interner<T> {
     }
 
     /// Number of distinct values.
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.values.len()
     }
 }

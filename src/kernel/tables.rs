@@ -21,17 +21,17 @@ pub(super) struct Tables {
 
 impl Tables {
     pub(super) fn new() -> Tables {
-        let mut trees = Interner::new();
+        let mut trees = Interner::default();
         let mark = CallTree { answer: Some(u32::MAX), ..CallTree::default() };
         assert_eq!(trees.intern(Arc::new(mark)), NOT_STARTED, "bug in canloom: the first tree stands for no tree");
         Tables {
-            names: Interner::new(),
-            blobs: Interner::new(),
-            principals: Interner::new(),
-            responses: Interner::new(),
-            messages: Interner::new(),
+            names: Interner::default(),
+            blobs: Interner::default(),
+            principals: Interner::default(),
+            responses: Interner::default(),
+            messages: Interner::default(),
             trees,
-            systems: Interner::new(),
+            systems: Interner::default(),
         }
     }
 

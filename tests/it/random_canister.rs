@@ -216,13 +216,9 @@ fn module(at: usize, body: &Body) -> String {
     let (load, store) = match body.place {
         Place::Global => ("(global.get $x)", "(global.set $x (local.get 0))"),
         Place::Heap => ("(i32.load (i32.const 70000))", "(i32.store (i32.const 70000) (local.get 0))"),
-        Place::Stable => (
-            "(call $stable_read (i32.const 1000) (i32.const 60000) (i32.const 4)) (i32.load (i32.const 1000))
-             (i32.store (i32.const 1000) (i32.const 0))",
-            "(i32.store (i32.const 1000) (local.get 0))
-             (call $stable_write (i32.const 60000) (i32.const 1000) (i32.const 4))
-             (i32.store (i32.const 1000) (i32.const 0))",
-        ),
+        Place::Stable => {
+            ("(call $stable_load (i32.const 60000))", "(call $stable_store (i32.const 60000) (local.get 0))")
+        }
     };
     let count = table.functions.len();
     let names: String = (0..count).map(|at| format!(" $f{at}")).collect();
@@ -240,7 +236,7 @@ fn module(at: usize, body: &Body) -> String {
                (i32.add (i32.mul (call $load) (i32.const 3)) (local.get 0)) (i32.const 1000))))
            (func $odd (result i32) (i32.and (call $load) (i32.const 1)))
            (func (export "canister_init")
-             (drop (memory.grow (i32.const 1))) (drop (call $stable_grow (i32.const 1))) (call $store (i32.const {at})))
+             (drop (memory.grow (i32.const 1))) (call $stable_grow (i32.const 1)) (call $store (i32.const {at})))
            {functions}
            {methods}
            (func (export "canister_query x{at}") (call $number (call $load)))"#

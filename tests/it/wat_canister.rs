@@ -7,7 +7,7 @@
 //! heap     0 DIDL nat32   12 DIDL nothing   32 ids, 16 bytes each   512 A to Z, a to z   1000 scratch   2048 free
 //! $number  replies a nat32      $reply  replies nothing      $arg     first nat32 of the argument
 //! $to      begins a call of a method of a canister, with one callback for reply and reject, argument (env : nat32)
-//! $send    performs it          $unit   a reply of nothing
+//! $send    performs it          $stable_load, $stable_store   one i32 of stable memory
 //! ```
 
 use std::fmt::Write as _;
@@ -36,10 +36,10 @@ const HEAD: &str = r#"
   (import "ic0" "call_with_best_effort_response" (func $bounded (param i32)))
   (import "ic0" "call_cycles_add" (func $add_cycles (param i64)))
   (import "ic0" "call_perform" (func $perform (result i32)))
-  (import "ic0" "stable_size" (func $stable_size (result i32)))
-  (import "ic0" "stable_grow" (func $stable_grow (param i32) (result i32)))
-  (import "ic0" "stable_read" (func $stable_read (param i32 i32 i32)))
-  (import "ic0" "stable_write" (func $stable_write (param i32 i32 i32)))
+  (import "ic0" "stable64_size" (func $size64 (result i64)))
+  (import "ic0" "stable64_grow" (func $grow64 (param i64) (result i64)))
+  (import "ic0" "stable64_read" (func $read64 (param i64 i64 i64)))
+  (import "ic0" "stable64_write" (func $write64 (param i64 i64 i64)))
   (import "ic0" "global_timer_set" (func $timer_set (param i64) (result i64)))
   (import "ic0" "debug_print" (func $print (param i32 i32)))
   (import "ic0" "trap" (func $trap (param i32 i32)))
@@ -68,6 +68,17 @@ const HELPERS: &str = r#"
     (i32.store (i32.const 7) (local.get $env))
     (call $data (i32.const 0) (i32.const 11))
     (i32.store (i32.const 7) (i32.const 0)))
+  (func $stable_size (result i32) (i32.wrap_i64 (call $size64)))
+  (func $stable_grow (param i32) (drop (call $grow64 (i64.extend_i32_u (local.get 0)))))
+  (func $stable_load (param i32) (result i32) (local i32)
+    (call $read64 (i64.const 1000) (i64.extend_i32_u (local.get 0)) (i64.const 4))
+    (local.set 1 (i32.load (i32.const 1000)))
+    (i32.store (i32.const 1000) (i32.const 0))
+    (local.get 1))
+  (func $stable_store (param i32 i32)
+    (i32.store (i32.const 1000) (local.get 1))
+    (call $write64 (i64.extend_i32_u (local.get 0)) (i64.const 1000) (i64.const 4))
+    (i32.store (i32.const 1000) (i32.const 0)))
   (func $send (drop (call $perform)))
 "#;
 

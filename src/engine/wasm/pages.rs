@@ -63,7 +63,7 @@ pub struct Store {
 impl Store {
     /// A store that knows the page and the node of zeros.
     pub fn new() -> Store {
-        let mut store = Store { pages: Interner::new(), nodes: Interner::new(), memories: Interner::new() };
+        let mut store = Store { pages: Interner::default(), nodes: Interner::default(), memories: Interner::default() };
         assert_eq!(store.pages.intern(Box::new([0; PAGE])), 0, "bug in canloom: the first page is zero");
         assert_eq!(store.nodes.intern([0; FAN]), 0, "bug in canloom: the first node is zero");
         store
@@ -81,7 +81,7 @@ impl Store {
 
     /// Number of distinct states, pages and nodes.
     pub fn sizes(&self) -> (usize, usize, usize) {
-        (self.memories.len(), self.pages.len(), self.nodes.len())
+        (self.memories.count(), self.pages.count(), self.nodes.count())
     }
 
     /// The id of a page with these contents.

@@ -64,7 +64,7 @@ pub(super) fn link<I: Address>(linker: &mut Linker<Host>) -> Result<()> {
     define!(linker, "in_replicated_execution", |caller| -> u32 {
         Ok(u32::from(!matches!(caller.data().mode, Mode::Query | Mode::Inspect)))
     });
-    define!(linker, "cost_call", |caller, _name_size: u64, _payload_size: u64, dst: I| -> () {
+    define!(linker, "cost_call", |caller, _name: u64, _payload: u64, dst: I| -> () {
         save(&mut caller, dst.wide(), &COST_CALL.to_le_bytes(), "cost_call")
     });
     link_environment::<I>(linker)?;
@@ -141,7 +141,7 @@ fn link_environment<I: Address>(linker: &mut Linker<Host>) -> Result<()> {
         load(&mut caller, src.wide(), size.wide(), "env_var_value_size")?;
         violation(caller.data_mut(), "ic0_env_var_value_size: no such variable")
     });
-    define!(linker, "env_var_value_copy", |caller, src: I, size: I, _dst: I, _offset: I, _size: I| -> () {
+    define!(linker, "env_var_value_copy", |caller, src: I, size: I, _dst: I, _offset: I, _most: I| -> () {
         load(&mut caller, src.wide(), size.wide(), "env_var_value_copy")?;
         violation(caller.data_mut(), "ic0_env_var_value_copy: no such variable")
     });
