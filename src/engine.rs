@@ -1,4 +1,5 @@
 //! Who executes: the embedded engine.
 
+pub mod builtin;
 pub mod embedded;
 pub mod wasm;

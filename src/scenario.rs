@@ -33,7 +33,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 pub use calls::{CallEntry, Observation, SetupCall};
-pub use cast::{Actor, Canister};
+pub use cast::{Actor, Canister, Code};
 pub use error::ScenarioError;
 pub use expr::{CallState, CallView, Expr, ExprError, Reply, View};
 pub use fault::{Fault, FaultKind};

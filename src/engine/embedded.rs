@@ -4,17 +4,22 @@
 //! steps are made is decided elsewhere.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use candid::Principal;
 
 use crate::kernel::guest::{Env, Guest};
 use crate::kernel::world::{CanisterState, NOT_STARTED};
-use crate::kernel::{CallSpec, Choice, FaultSpec, Input, Kernel, Limits, Response, START_BALANCE, Unsupported, World};
-use crate::scenario::{CallState, CallView, Fault, FaultKind, Reply, Scenario, Value, View};
+use crate::kernel::{
+    CallSpec, Choice, FaultSpec, Input, Kernel, Limits, MemoryId, Response, START_BALANCE, Unsupported, World,
+};
+use crate::scenario::{CallState, CallView, Code, Fault, FaultKind, Reply, Scenario, Value, View};
 use crate::trace::Outcome;
 
+use super::builtin::Builtin;
+use super::builtin::ledger::{self, Ledger};
+use super::builtin::stub::Stub;
 use super::wasm::WasmGuest;
 use super::wasm::module::{Instrumentation, Method, Module, ModuleError, engine};
 
@@ -90,17 +95,33 @@ impl Embedded {
         let mut memories = Vec::new();
         let mut hashes = Vec::new();
         for canister in &scenario.canisters {
-            let module = match modules.get(&canister.wasm) {
+            let named = |what: String| EmbeddedError::Scenario(format!("{file}: canister `{}`: {what}", canister.name));
+            let wasm = match &canister.code {
+                Code::Wasm(wasm) => wasm,
+                Code::Stub(replies) => {
+                    hashes.push("built-in stub".to_string());
+                    memories.push((MemoryId(0), 0));
+                    guests.push((canister.id, Box::new(Builtin::new(Stub::new(replies.clone()), ()))));
+                    continue;
+                }
+                Code::Icrc1Ledger => {
+                    let (ledger, books) = Ledger::install(&canister.init).map_err(named)?;
+                    hashes.push("built-in icrc1-ledger".to_string());
+                    memories.push((MemoryId(0), 0));
+                    guests.push((canister.id, Box::new(Builtin::new(ledger, books))));
+                    continue;
+                }
+            };
+            let module = match modules.get(wasm) {
                 Some(module) => module.clone(),
                 None => {
-                    let module = Arc::new(load(&engine, &file, canister)?);
-                    modules.insert(canister.wasm.clone(), module.clone());
+                    let module = Arc::new(load(&engine, &file, &canister.name, wasm)?);
+                    modules.insert(wasm.clone(), module.clone());
                     module
                 }
             };
             hashes.push(module.hash.clone());
-            let named = |what: String| EmbeddedError::Scenario(format!("{file}: canister `{}`: {what}", canister.name));
-            let wasm = canister.wasm.display();
+            let wasm = wasm.display();
             let mut guest =
                 WasmGuest::new(module, &canister.controllers).map_err(|what| named(format!("{wasm} {what}")))?;
             memories.push(install(&mut guest, canister).map_err(named)?);
@@ -224,8 +245,8 @@ impl Embedded {
     }
 }
 
-fn load(engine: &wasmtime::Engine, file: &str, canister: &crate::scenario::Canister) -> Result<Module, EmbeddedError> {
-    let (name, wasm) = (canister.name.clone(), canister.wasm.clone());
+fn load(engine: &wasmtime::Engine, file: &str, canister: &str, wasm: &Path) -> Result<Module, EmbeddedError> {
+    let (name, wasm) = (canister.to_string(), wasm.to_path_buf());
     let bytes = std::fs::read(&wasm).map_err(|source| EmbeddedError::Read {
         file: file.to_string(),
         canister: name.clone(),
@@ -274,20 +295,25 @@ fn check_methods(scenario: &Scenario, modules: &BTreeMap<PathBuf, Arc<Module>>) 
     let file = scenario.file.display();
     let method = |canister: usize, name: &str, line: Option<usize>, query: bool| {
         let canister = &scenario.canisters[canister];
-        let module = &modules[&canister.wasm];
         let place = line.map_or_else(|| file.to_string(), |line| format!("{file}:{line}"));
-        match module.methods.get(name) {
+        let known: BTreeMap<&str, Method> = match &canister.code {
+            Code::Wasm(wasm) => modules[wasm].methods.iter().map(|(name, kind)| (name.as_str(), *kind)).collect(),
+            // A stub's reply is the same for a query and for an update.
+            Code::Stub(replies) => replies.keys().map(|name| (name.as_str(), Method::Query)).collect(),
+            Code::Icrc1Ledger => {
+                let updates = ledger::UPDATES.into_iter().map(|name| (name, Method::Update));
+                updates.chain(ledger::QUERIES.into_iter().map(|name| (name, Method::Query))).collect()
+            }
+        };
+        match known.get(name) {
             None => {
-                let known: Vec<&str> = module.methods.keys().map(String::as_str).collect();
-                let nearest = known.iter().max_by(|a, b| {
+                let nearest = known.keys().max_by(|a, b| {
                     let likeness = |other: &str| strsim::jaro_winkler(name, other);
                     likeness(a).total_cmp(&likeness(b))
                 });
                 let hint = nearest.map_or_else(String::new, |nearest| format!(", did you mean `{nearest}`?"));
-                Err(EmbeddedError::Scenario(format!(
-                    "{place}: canister `{}` has no method `{name}`{hint}",
-                    canister.name
-                )))
+                let text = format!("{place}: canister `{}` has no method `{name}`{hint}", canister.name);
+                Err(EmbeddedError::Scenario(text))
             }
             Some(kind) if query && *kind != Method::Query => Err(EmbeddedError::Scenario(format!(
                 "{place}: `{name}` of canister `{}` is not a query method, and only queries can be observed",

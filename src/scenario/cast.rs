@@ -2,6 +2,7 @@
 //!
 //! Ids are decided before any Candid is read, because arguments may name every canister and actor of the file.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use candid::Principal;
@@ -16,8 +17,13 @@ use super::suggest::{hint, shorten};
 /// Most canisters, and most actors.
 const MEMBERS_MAX: usize = 64;
 
-const CANISTER_KEYS: &[&str] = &["wasm", "id", "init", "controllers", "did"];
-const CANISTER_KEYS_LATER: &[&str] = &["builtin", "mode", "replies"];
+const CANISTER_KEYS: &[&str] = &["wasm", "builtin", "replies", "id", "init", "controllers", "did"];
+/// Most methods that a stub answers.
+const REPLIES_MAX: usize = 256;
+const CANISTER_KEYS_LATER: &[&str] = &["mode"];
+
+/// Names of built-in canisters.
+const BUILTINS: [&str; 2] = ["stub", "icrc1-ledger"];
 
 /// A canister that is installed before the setup calls.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,12 +32,23 @@ pub struct Canister {
     pub name: String,
     /// Its id, from the file or as PocketIC would give it.
     pub id: Principal,
-    /// The module, relative to the scenario's folder resolved; not opened here.
-    pub wasm: PathBuf,
+    /// What it runs.
+    pub code: Code,
     /// Candid bytes of the init argument.
     pub init: Vec<u8>,
     /// Its controllers in file order; may be empty.
     pub controllers: Vec<Principal>,
+}
+
+/// What a canister runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Code {
+    /// A wasm module, its path resolved against the scenario's folder; not opened here.
+    Wasm(PathBuf),
+    /// A built-in that answers each method with a fixed reply, as Candid.
+    Stub(BTreeMap<String, Vec<u8>>),
+    /// A built-in token ledger.
+    Icrc1Ledger,
 }
 
 /// Somebody who calls.
@@ -153,10 +170,7 @@ fn read_canister(
     names: &Names,
 ) -> Result<(Canister, Option<Interface>), ScenarioError> {
     let id = names.principal(name.value).map_err(|problem| name.error(problem))?;
-    let wasm = table.required_text("wasm", &format!("\"{}.wasm\"", name.value))?;
-    if wasm.value.trim().is_empty() {
-        return Err(wasm.error("`wasm` is empty; write the path of the canister's module"));
-    }
+    let code = read_code(name, table, names)?;
     let interface = match table.text("did")? {
         Some(did) => Some(Interface::read(&beside(table, did.value)).map_err(|problem| did.error(problem))?),
         None => None,
@@ -170,8 +184,45 @@ fn read_canister(
         let problem = format!("`{}` is neither an actor, a canister nor a principal", shorten(controller.value));
         controllers.push(named_or_written(&controller, names, &problem)?);
     }
-    let canister = Canister { name: name.value.to_string(), id, wasm: beside(table, wasm.value), init, controllers };
+    let canister = Canister { name: name.value.to_string(), id, code, init, controllers };
     Ok((canister, interface))
+}
+
+/// What a canister runs: `wasm`, or `builtin` with the `replies` of a stub.
+fn read_code(name: &Text<'_>, table: &Table<'_>, names: &Names) -> Result<Code, ScenarioError> {
+    let replies = table.table("replies")?;
+    if let Some(builtin) = table.text("builtin")? {
+        if let Some(wasm) = table.text("wasm")? {
+            return Err(wasm.error("a canister has either `wasm` or `builtin`; remove one"));
+        }
+        return match builtin.value {
+            "stub" => {
+                let mut coded = BTreeMap::new();
+                for (method, reply) in
+                    replies.map_or_else(|| Ok(Vec::new()), |table: Table<'_>| table.all_texts(REPLIES_MAX))?
+                {
+                    coded.insert(method.value.to_string(), candid_text::encode(&reply, names, None)?);
+                }
+                Ok(Code::Stub(coded))
+            }
+            "icrc1-ledger" => match replies {
+                Some(replies) => Err(replies.error("only a stub has `replies`; remove them")),
+                None => Ok(Code::Icrc1Ledger),
+            },
+            other => {
+                let text = format!("there is no built-in `{}`; there are {}", shorten(other), BUILTINS.join(", "));
+                Err(builtin.error(text))
+            }
+        };
+    }
+    if let Some(replies) = replies {
+        return Err(replies.error("`replies` belong to a canister with `builtin = \"stub\"`"));
+    }
+    let wasm = table.required_text("wasm", &format!("\"{}.wasm\"", name.value))?;
+    if wasm.value.trim().is_empty() {
+        return Err(wasm.error("`wasm` is empty; write the path of the canister's module"));
+    }
+    Ok(Code::Wasm(beside(table, wasm.value)))
 }
 
 /// A path of the file, relative to the folder of the scenario.

@@ -125,6 +125,19 @@ impl<'a> Table<'a> {
         texts.collect::<Result<_>>().map(Some)
     }
 
+    /// Every key with its text, in file order.
+    pub(crate) fn all_texts(&self, keys_max: usize) -> Result<Vec<(Text<'a>, Text<'a>)>> {
+        if self.entries.len() > keys_max {
+            return Err(self.error(format!("{} keys, at most {keys_max} are possible", self.entries.len())));
+        }
+        let mut texts = Vec::new();
+        for (key, value) in self.in_file_order() {
+            let name = Text { value: key.get_ref(), source: self.source, literal: key.span() };
+            texts.push((name, self.as_text(key.get_ref(), value)?));
+        }
+        Ok(texts)
+    }
+
     /// An integer within `range`, if the key is there.
     pub(crate) fn integer(&self, key: &str, range: RangeInclusive<u32>) -> Result<Option<u32>> {
         let Some(value) = self.entries.get(key) else {

@@ -16,6 +16,9 @@ use super::wat_canister::{Wait, forwarder, ledger};
 /// More interleavings than this are too many for brute force.
 const INTERLEAVINGS_MAX: u64 = 20_000;
 
+/// More deliveries than this mostly make more interleavings than that; nine are three calls that await once.
+const DELIVERIES_MAX: usize = 9;
+
 /// What both sides can tell of a scenario.
 #[derive(Debug, PartialEq, Eq)]
 struct Summary {
@@ -123,7 +126,13 @@ fn search_and_brute_force_agree_on_120_random_scenarios() {
     let mut redrawn = 0;
     let mut violated = 0;
     let mut with_orders = 0;
+    let mut with_faults = 0;
+    let mut interleavings = 0;
     for recipe in recipes() {
+        if recipe.deliveries_max() > DELIVERIES_MAX {
+            redrawn += 1;
+            continue;
+        }
         let stage = recipe.stage();
         let scenario = stage.scenario();
         let explored = stage.explore();
@@ -136,15 +145,18 @@ fn search_and_brute_force_agree_on_120_random_scenarios() {
         let text = |recipe: &Recipe| format!("{recipe:#?}\n{}", std::fs::read_to_string(&scenario.file).unwrap());
         assert_eq!(searched, found, "{}", text(&recipe));
         violated += usize::from(!found.violated.is_empty());
+        with_faults += usize::from(found.outcomes.keys().any(|(_, faults)| *faults > 0));
         with_orders += usize::from(found.outcomes.values().any(|outcomes| outcomes.len() > 2));
+        interleavings += found.interleavings;
         compared += 1;
         if compared == 120 {
             break;
         }
     }
-    println!("{compared} compared, {redrawn} redrawn, {violated} with a violation, {with_orders} where order shows");
+    println!("{compared} compared, {interleavings} interleavings, {redrawn} redrawn");
+    println!("{violated} with a violation, {with_orders} in which order shows, {with_faults} with faults");
     assert_eq!(compared, 120);
     assert!(violated >= 40, "only {violated} of the random scenarios violate something");
     assert!(with_orders >= 40, "in only {with_orders} of the random scenarios order shows in the outcome");
-    assert!(redrawn <= 60, "{redrawn} scenarios were too large");
+    assert!(redrawn <= 2 * compared, "{redrawn} scenarios were too large");
 }

@@ -28,7 +28,10 @@ impl<'a> Relation<'a> {
     /// Loads the scenario's canisters. `recorded` names methods, each by its canister, that run once per state.
     pub fn new(scenario: &'a Scenario, recorded: &BTreeSet<(String, String)>) -> Self {
         let engine = engine();
-        let load = |c: &canloom::scenario::Canister| Host::load(&engine, &c.wasm, c.id, &c.controllers);
+        let load = |c: &canloom::scenario::Canister| {
+            let canloom::scenario::Code::Wasm(wasm) = &c.code else { panic!("brute force runs wasm only: {}", c.name) };
+            Host::load(&engine, wasm, c.id, &c.controllers)
+        };
         Self {
             scenario,
             instances: scenario.instances(),
