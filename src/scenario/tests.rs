@@ -91,7 +91,7 @@ fn a_scenario_is_read_whole() {
     let names: Vec<&str> = scenario.canisters.iter().map(|canister| canister.name.as_str()).collect();
     assert_eq!(names, ["b", "a"]);
     assert_eq!(scenario.canisters[0].id.to_text(), "lxzze-o7777-77777-aaaaa-cai");
-    assert_eq!(scenario.canisters[1].wasm, Path::new("dir/wasm/a.wasm"));
+    assert_eq!(scenario.canisters[1].code, super::Code::Wasm("dir/wasm/a.wasm".into()));
     assert_eq!(scenario.actors[0].id, candid::Principal::anonymous());
     let alice = scenario.actors[1].id;
     assert_eq!(scenario.canisters[1].controllers, [alice, candid::Principal::management_canister()]);

@@ -9,7 +9,7 @@ use canloom::engine::embedded::Embedded;
 use canloom::explore::Explored;
 use canloom::kernel::{Choice, Counters, Effects, World};
 use canloom::report::text;
-use canloom::scenario::{CallState, Reply, Scenario, Value};
+use canloom::scenario::{CallState, Code, Reply, Scenario, Value};
 
 use super::stage::explore_all;
 
@@ -55,7 +55,9 @@ fn folder() -> PathBuf {
 fn open(file: &Path) -> Embedded {
     let scenario = Scenario::load(file).unwrap_or_else(|error| panic!("{error}"));
     for canister in &scenario.canisters {
-        assert!(canister.wasm.exists(), "{} is missing: run `make canisters`", canister.wasm.display());
+        if let Code::Wasm(wasm) = &canister.code {
+            assert!(wasm.exists(), "{} is missing: run `make canisters`", wasm.display());
+        }
     }
     Embedded::open(Arc::new(scenario)).unwrap_or_else(|error| panic!("{error}"))
 }

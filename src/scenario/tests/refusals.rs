@@ -39,8 +39,8 @@ fn unknown_keys_come_with_the_nearest_one_and_later_keys_are_named() {
     assert_eq!(problem("[explore]", "[check]\n[explore]"), "6:2: `check` in a scenario is not offered yet; remove it");
     assert_eq!(problem("max = 3", "gen.amt = { pick = [1] }"), "43:1: `gen` in [[call]] is not offered yet; remove it");
     assert_eq!(
-        problem("wasm = \"b.wasm\"", "builtin = \"stub\""),
-        "14:1: `builtin` in [canister.b] is not offered yet; remove it"
+        problem("wasm = \"b.wasm\"", "wasm = \"b.wasm\"\nmode = \"x\""),
+        "15:1: `mode` in [canister.b] is not offered yet; remove it"
     );
     assert_eq!(
         problem("by = \"b\"", "by = \"b\"\ncapture.dep = \".Ok\""),
@@ -55,6 +55,30 @@ fn unknown_keys_come_with_the_nearest_one_and_later_keys_are_named() {
         problem("principal = \"anonymous\"", "zzz = 1"),
         "22:1: unknown key `zzz` in [actor.bob]; there is `principal`"
     );
+}
+
+#[test]
+fn a_canister_is_either_wasm_or_built_in() {
+    let wasm = "wasm = \"b.wasm\"";
+    assert_eq!(
+        problem(wasm, "builtin = \"stup\""),
+        "14:11: there is no built-in `stup`; there are stub, icrc1-ledger"
+    );
+    assert_eq!(
+        problem(wasm, "builtin = \"stub\"\nwasm = \"b.wasm\""),
+        "15:8: a canister has either `wasm` or `builtin`; remove one"
+    );
+    assert_eq!(
+        problem(wasm, "wasm = \"b.wasm\"\nreplies = { bar = \"()\" }"),
+        "15:1: `replies` belong to a canister with `builtin = \"stub\"`"
+    );
+    assert_eq!(
+        problem(wasm, "builtin = \"icrc1-ledger\"\nreplies = { bar = \"()\" }"),
+        "15:1: only a stub has `replies`; remove them"
+    );
+    let stub = load(&GOOD.replacen(wasm, "builtin = \"stub\"\nreplies = { bar = \"(0 : nat64)\" }", 1)).unwrap();
+    let Code::Stub(replies) = &stub.canisters[0].code else { panic!("a stub") };
+    assert_eq!(text_of(&replies["bar"]), "(0 : nat64)");
 }
 
 #[test]
