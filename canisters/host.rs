@@ -79,10 +79,7 @@ impl CallError {
     /// The rule is that of `ic_cdk::call::CallErrorExt::is_clean_reject`: the call was not sent, or the
     /// code is 1, 2 or 3.
     pub fn is_clean(self) -> bool {
-        matches!(
-            self,
-            Self::NotSent | Self::SYS_FATAL | Self::SYS_TRANSIENT | Self::DESTINATION_INVALID
-        )
+        matches!(self, Self::NotSent | Self::SYS_FATAL | Self::SYS_TRANSIENT | Self::DESTINATION_INVALID)
     }
 }
 

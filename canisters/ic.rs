@@ -36,8 +36,7 @@ where
 
     /// Reads the state back from stable memory, after an upgrade.
     pub fn restore(&self) {
-        let (state,) =
-            ic_cdk::storage::stable_restore().expect("stable memory holds a saved state");
+        let (state,) = ic_cdk::storage::stable_restore().expect("stable memory holds a saved state");
         self.init(state);
     }
 }
@@ -46,28 +45,20 @@ impl<S> Host for Ic<S> {
     type State = S;
 
     fn state<R>(&self, access: impl FnOnce(&mut S) -> R) -> R {
-        self.0
-            .with_borrow_mut(|state| access(state.as_mut().expect("init has set the state")))
+        self.0.with_borrow_mut(|state| access(state.as_mut().expect("init has set the state")))
     }
 
-    async fn call(
-        &self,
-        callee: Principal,
-        method: &str,
-        arg: Vec<u8>,
-        wait: Wait,
-    ) -> Result<Vec<u8>, CallError> {
+    async fn call(&self, callee: Principal, method: &str, arg: Vec<u8>, wait: Wait) -> Result<Vec<u8>, CallError> {
         let call = match wait {
             Wait::Unbounded => Call::unbounded_wait(callee, method),
             Wait::Bounded => Call::bounded_wait(callee, method),
         };
         match call.take_raw_args(arg).await {
             Ok(reply) => Ok(reply.into_bytes()),
-            Err(CallFailed::CallRejected(reject)) => {
-                Err(CallError::Rejected(reject.raw_reject_code()))
+            Err(CallFailed::CallRejected(reject)) => Err(CallError::Rejected(reject.raw_reject_code())),
+            Err(CallFailed::CallPerformFailed(_)) | Err(CallFailed::InsufficientLiquidCycleBalance(_)) => {
+                Err(CallError::NotSent)
             }
-            Err(CallFailed::CallPerformFailed(_))
-            | Err(CallFailed::InsufficientLiquidCycleBalance(_)) => Err(CallError::NotSent),
         }
     }
 

@@ -17,10 +17,7 @@ pub struct Account {
 impl Account {
     /// The default account of `owner`.
     pub fn of(owner: Principal) -> Self {
-        Self {
-            owner,
-            subaccount: None,
-        }
+        Self { owner, subaccount: None }
     }
 }
 

@@ -1,18 +1,21 @@
 //! Counterexamples: a schedule that violates an invariant, as a file and replayed.
 //!
-//! In: a `.cx` file, or the search's finding. Out: a [`Trace`], and whether the violation is still there; or a divergence that
+//! In: a `.cx` file, or the search's finding. Out: a trace, and whether the violation is still there; or a divergence that
 //! says which step could not be made and why. Steps are stored by name, never seeds or positions.
 //!
 //! ```text
 //! canloom counterexample 1
-//! scenario: scenario.toml            the scenario, relative to the folder of this file
+//! scenario: scenario.toml
 //! invariant: book equals ledger
 //! verdict: violated
 //! tool: canloom 0.1.0
-//! module vault: 5f0c...              SHA-256 of each module; another one is a warning
+//! module vault: 5f0c...
 //!
-//! 0                                  one step a line
+//! 0
+//! 0.1
 //! ```
+//!
+//! The scenario lies beside or below the file; a module of another SHA-256 is a warning; then one step a line.
 
 mod describe;
 mod replay;
@@ -156,8 +159,8 @@ impl Counterexample {
         text
     }
 
-    /// Name of its file: the invariant as a word, and a hash of invariant and steps, so that a recompiled module keeps it.
-    pub fn file_name(&self) -> String {
+    /// Name of its file: the invariant as a word, and a hash of scenario, invariant and steps. A recompiled module keeps it.
+    pub fn file_name(&self, scenario: &str) -> String {
         let mut word = String::new();
         for c in self.invariant.chars().flat_map(char::to_lowercase).take(60) {
             if c.is_ascii_alphanumeric() {
@@ -166,7 +169,7 @@ impl Counterexample {
                 word.push('-');
             }
         }
-        let digest = Sha256::digest(format!("{}\n{}", self.invariant, self.schedule));
+        let digest = Sha256::digest(format!("{scenario}\n{}\n{}", self.invariant, self.schedule));
         let hash: String = digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
         format!("{}-{hash}.cx", word.trim_end_matches('-'))
     }

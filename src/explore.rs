@@ -26,13 +26,10 @@ use crate::schedule::{Schedule, Step, StepKind};
 
 use graph::Graph;
 
-/// Worlds between two looks at the clock.
-const LOOK_EVERY: u64 = 64;
-
 /// Limits on effort, not on the search space.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Budget {
-    /// Stop after this time.
+    /// Stop after this time; an execution that runs is not interrupted.
     pub time: Option<Duration>,
 }
 
@@ -185,12 +182,10 @@ impl<'a> Search<'a> {
         let mut choices: Vec<Choice> = Vec::new();
         let mut expanded = 0;
         while let Some(at) = self.graph.next() {
-            if expanded % LOOK_EVERY == 0 {
-                progress(&self.progress(expanded));
-                if budget.time.is_some_and(|time| self.began.elapsed() >= time) {
-                    self.out_of_budget = true;
-                    return Ok(());
-                }
+            progress(&self.progress(expanded));
+            if budget.time.is_some_and(|time| self.began.elapsed() >= time) {
+                self.out_of_budget = true;
+                return Ok(());
             }
             expanded += 1;
             let world = self.graph.world(at, self.engine.start());

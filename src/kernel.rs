@@ -221,12 +221,6 @@ impl Kernel {
         CanisterState { memory, system: self.tables.systems.intern(system) }
     }
 
-    /// Sets the global timer of a canister that is being set up.
-    pub fn set_timer(&mut self, state: &mut CanisterState, timer_ns: u64) {
-        let system = SystemState { timer_ns, ..self.tables.systems.value(state.system).clone() };
-        state.system = self.tables.systems.intern(system);
-    }
-
     /// Calls of the plan.
     pub fn calls(&self) -> &[CallSpec] {
         &self.calls

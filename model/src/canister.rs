@@ -80,6 +80,14 @@ pub fn reply(value: impl CandidType) -> Answer {
     Ok(encode((value,)))
 }
 
-pub(crate) fn encode(values: impl ArgumentEncoder) -> Vec<u8> {
+/// A reply without a value.
+///
+/// # Errors
+/// Never, as [`reply`].
+pub fn done() -> Answer {
+    Ok(encode(()))
+}
+
+fn encode(values: impl ArgumentEncoder) -> Vec<u8> {
     candid::encode_args(values).expect("Candid encodes every value of its types")
 }

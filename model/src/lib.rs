@@ -46,7 +46,7 @@ pub mod host;
 #[path = "../../canisters/icrc1.rs"]
 pub mod icrc1;
 
-pub use canister::{Answer, Canister, Message, reply};
+pub use canister::{Answer, Canister, Message, done, reply};
 pub use compare::{Difference, Side, compare, read_outcomes};
 pub use error::ModelError;
 pub use explore::{Explored, Model};

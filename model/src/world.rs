@@ -6,6 +6,7 @@
 
 use std::any::Any;
 use std::collections::VecDeque;
+use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -50,6 +51,19 @@ pub(crate) struct Effects {
     pub sent: Vec<Outgoing>,
     /// The answer that the delivery gave.
     pub answer: Option<Answer>,
+}
+
+impl fmt::Display for Effects {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for request in &self.sent {
+            write!(f, "sends {} with {} bytes, ", request.method, request.arg.len())?;
+        }
+        match &self.answer {
+            Some(Ok(bytes)) => write!(f, "replies {} bytes", bytes.len()),
+            Some(Err(error)) => write!(f, "answers: {error}"),
+            None => f.write_str("no answer"),
+        }
+    }
 }
 
 impl World {

@@ -26,9 +26,6 @@ pub struct Options {
     /// Write the set of outcomes, by number of calls and faults, to this file; `-` is standard output.
     #[arg(long, value_name = "FILE")]
     outcomes: Option<PathBuf>,
-    /// Folder for new counterexamples; by default the scenario's own. They are written as `*.cx.new`.
-    #[arg(long, value_name = "DIR")]
-    out: Option<PathBuf>,
     /// Print only the verdict.
     #[arg(long)]
     quiet: bool,
@@ -46,7 +43,7 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
     let mut files = Vec::new();
     for finding in &explored.findings {
         let wanted = is_violation(&scenario.invariants[finding.invariant]);
-        files.push(if wanted { save(options, &engine, finding)? } else { None });
+        files.push(if wanted { save(&engine, finding) } else { None });
     }
     let names: Vec<Option<String>> = files.iter().map(|file| file.as_ref().map(|f| f.display().to_string())).collect();
     if let Some(json) = &options.json {
@@ -92,10 +89,9 @@ fn report(
 }
 
 /// Writes the counterexample of a finding as `*.cx.new`, unless the corpus has it already; returns the file.
-fn save(options: &Options, engine: &Embedded, finding: &Finding) -> Result<Option<PathBuf>, Failure> {
+fn save(engine: &Embedded, finding: &Finding) -> Option<PathBuf> {
     let scenario = &engine.scenario;
-    let own_folder = scenario.file.parent().unwrap_or(Path::new(""));
-    let folder = options.out.as_deref().unwrap_or(own_folder);
+    let folder = scenario.file.parent().unwrap_or(Path::new(""));
     let scenario_file = scenario.file.file_name().map(PathBuf::from).unwrap_or_default();
     let modules = scenario.canisters.iter().zip(&engine.hashes);
     let counterexample = Counterexample {
@@ -105,24 +101,17 @@ fn save(options: &Options, engine: &Embedded, finding: &Finding) -> Result<Optio
         modules: modules.map(|(canister, hash)| (canister.name.clone(), hash.clone())).collect(),
         schedule: finding.schedule.clone(),
     };
-    let name = counterexample.file_name();
+    let name = counterexample.file_name(&scenario.name);
     let accepted = folder.join(&name);
     if accepted.exists() {
-        return Ok(Some(accepted));
+        return Some(accepted);
     }
     let file = folder.join(format!("{name}.new"));
-    if options.out.is_some() {
-        // A counterexample needs its scenario beside it; elsewhere it names the folder it came from.
-        let copy = folder.join(&counterexample.scenario);
-        if !copy.exists() {
-            eprintln!("note: {} belongs beside {}", file.display(), scenario.file.display());
-        }
-    }
     match write_atomically(&file, &counterexample.text()) {
-        Ok(()) => Ok(Some(file)),
+        Ok(()) => Some(file),
         Err(error) => {
             eprintln!("warning: the counterexample was not saved: {}: {error}", file.display());
-            Ok(None)
+            None
         }
     }
 }

@@ -22,7 +22,8 @@ pub(super) fn describe(
     let actor = scenario.actors.iter().find(|actor| actor.id == spec.caller).map_or("?", |actor| &actor.name);
     let (from, to, what) = if step.kind == StepKind::Start {
         let to = engine.canister_name(spec.canister).to_string();
-        (actor.to_string(), to, format!("{}{}", entry.method, parenthesized(&entry.args_text)))
+        let what = format!("{}{}  [{}]", entry.method, parenthesized(&entry.args_text), entry.id);
+        (actor.to_string(), to, what)
     } else {
         let tree = kernel.tree(before.calls[choice.call as usize]);
         let request = &tree.requests[usize::from(choice.request)];

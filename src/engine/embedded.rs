@@ -100,14 +100,14 @@ impl Embedded {
                 Code::Wasm(wasm) => wasm,
                 Code::Stub(replies) => {
                     hashes.push("built-in stub".to_string());
-                    memories.push((MemoryId(0), 0));
+                    memories.push(MemoryId(0));
                     guests.push((canister.id, Box::new(Builtin::new(Stub::new(replies.clone()), ()))));
                     continue;
                 }
                 Code::Icrc1Ledger => {
                     let (ledger, books) = Ledger::install(&canister.init).map_err(named)?;
                     hashes.push("built-in icrc1-ledger".to_string());
-                    memories.push((MemoryId(0), 0));
+                    memories.push(MemoryId(0));
                     guests.push((canister.id, Box::new(Builtin::new(ledger, books))));
                     continue;
                 }
@@ -122,6 +122,9 @@ impl Embedded {
             };
             hashes.push(module.hash.clone());
             let wasm = wasm.display();
+            if let Some(task) = module.tasks.first() {
+                return Err(named(format!("{wasm} exports `{task}`, which is not offered yet")));
+            }
             let mut guest =
                 WasmGuest::new(module, &canister.controllers).map_err(|what| named(format!("{wasm} {what}")))?;
             memories.push(install(&mut guest, canister).map_err(named)?);
@@ -129,12 +132,7 @@ impl Embedded {
         }
         check_methods(&scenario, &modules)?;
         let mut kernel = Kernel::new(guests);
-        let states = memories.into_iter().map(|(memory, timer_ns)| {
-            let mut state = kernel.installed(memory);
-            kernel.set_timer(&mut state, timer_ns);
-            state
-        });
-        let states: Vec<CanisterState> = states.collect();
+        let states: Vec<CanisterState> = memories.into_iter().map(|memory| kernel.installed(memory)).collect();
         let states = set_up(&mut kernel, &scenario, states)?;
         let queries = scenario.observations.iter();
         let queries = queries.map(|o| (o.canister as u16, kernel.query(&o.method, &o.args))).collect();
@@ -262,9 +260,7 @@ fn load(engine: &wasmtime::Engine, file: &str, canister: &str, wasm: &Path) -> R
     })
 }
 
-type Installed = (crate::kernel::MemoryId, u64);
-
-fn install(guest: &mut WasmGuest, canister: &crate::scenario::Canister) -> Result<Installed, String> {
+fn install(guest: &mut WasmGuest, canister: &crate::scenario::Canister) -> Result<MemoryId, String> {
     let env = Env {
         own_id: canister.id,
         time_ns: START_NS,
@@ -283,10 +279,7 @@ fn install(guest: &mut WasmGuest, canister: &crate::scenario::Canister) -> Resul
     let installed = guest.execute(fresh, Input::Init { arg: &canister.init }, &env)?;
     match installed.trap {
         Some(trap) => Err(format!("installation failed: IC{:04}: {}; check `init`", trap.code, trap.text)),
-        None if installed.timer_ns.unwrap_or(0) != 0 => {
-            Err("sets a global timer at installation, and timers are not offered yet".to_string())
-        }
-        None => Ok((installed.memory, installed.timer_ns.unwrap_or(0))),
+        None => Ok(installed.memory),
     }
 }
 

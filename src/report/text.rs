@@ -40,10 +40,10 @@ pub fn summary(scenario: &Scenario, explored: &Explored) -> String {
     let without = explored.interleavings_without_faults.as_ref();
     let _ = writeln!(
         out,
-        "bounds: {} calls, {} in flight, {} faults{}; {} in {}",
-        bounds.calls,
+        "bounds: {}, {} in flight, {}{}; {} in {}",
+        plural(bounds.calls, "call"),
         bounds.in_flight,
-        bounds.faults,
+        plural(bounds.faults, "fault"),
         without.map_or_else(String::new, |n| format!(" ({} interleavings without faults)", grouped_big(n))),
         rate(explored.worlds, explored.elapsed),
         seconds(explored.elapsed),
@@ -111,12 +111,12 @@ pub fn counterexample(scenario: &Scenario, invariant: usize, replayed: &Replayed
     }
     let _ = writeln!(out);
     match &replayed.violated {
-        Some((_, Some(error))) => {
-            let _ = writeln!(out, "violated: {} cannot be evaluated: {error}", invariant.text);
+        Some((step, Some(error))) => {
+            let _ = writeln!(out, "violated {}: {} cannot be evaluated: {error}", after(*step), invariant.text);
         }
-        Some((_, None)) => {
+        Some((step, None)) => {
             let shown: Vec<String> = replayed.values.iter().map(|(name, value)| format!("{name} = {value}")).collect();
-            let _ = writeln!(out, "violated: {}  with {}", invariant.text, shown.join(", "));
+            let _ = writeln!(out, "violated {}: {}  with {}", after(*step), invariant.text, shown.join(", "));
         }
         None => {
             let _ = writeln!(out, "not violated: {}", invariant.text);
@@ -124,6 +124,10 @@ pub fn counterexample(scenario: &Scenario, invariant: usize, replayed: &Replayed
     }
     let _ = write!(out, "\n{}", diagram(trace));
     out
+}
+
+fn after(step: usize) -> String {
+    if step == 0 { "at the start".to_string() } else { format!("after step {step}") }
 }
 
 fn headline(event: &Event) -> String {

@@ -12,6 +12,8 @@ use super::suggest::{hint, shorten};
 
 /// Most `[[fault]]`, and most kinds of one.
 const ITEMS_MAX: usize = 64;
+/// Most faults: a request keeps the ones that match it as bits of 32.
+const TABLES_MAX: usize = 32;
 
 const KINDS: &[(&str, FaultKind)] = &[
     ("clean_reject", FaultKind::CleanReject { code: 2 }),
@@ -67,7 +69,7 @@ pub enum FaultKind {
 
 /// Reads `[[fault]]`.
 pub(crate) fn read(root: &Table<'_>, cast: &Cast) -> Result<Vec<Fault>, ScenarioError> {
-    root.array_of_tables("fault", ITEMS_MAX)?.iter().map(|table| fault(table, cast)).collect()
+    root.array_of_tables("fault", TABLES_MAX)?.iter().map(|table| fault(table, cast)).collect()
 }
 
 fn fault(table: &Table<'_>, cast: &Cast) -> Result<Fault, ScenarioError> {

@@ -93,17 +93,18 @@ impl Walk {
             checks: BTreeSet::new(),
         };
         let first = engine.start().clone();
-        walk.visit(engine, &first, &Check::default());
+        walk.visit(engine, &first, 1, &Check::default());
         walk.counters.1 = engine.kernel.counters();
         walk
     }
 
-    fn visit(&mut self, engine: &mut Embedded, world: &World, check: &Check) {
+    /// `equal` is how many interleavings of interchangeable calls this path stands for.
+    fn visit(&mut self, engine: &mut Embedded, world: &World, equal: u64, check: &Check) {
         let mut choices: Vec<Choice> = Vec::new();
         engine.kernel.choices(world, &mut choices);
         let is_complete = engine.is_complete(world, &choices);
         if is_complete {
-            self.interleavings += 1;
+            self.interleavings += equal;
             self.end(engine, world, check);
         }
         for choice in choices {
@@ -120,7 +121,7 @@ impl Walk {
                     check.follow(engine, world, &next, &choice);
                 }
             }
-            self.visit(engine, &next, &check);
+            self.visit(engine, &next, equal * u64::from(choice.multiplicity), &check);
         }
     }
 

@@ -102,6 +102,9 @@ fn recipe() -> impl Strategy<Value = Recipe> {
         if entries.iter().map(|entry| entry.max).sum::<u32>() > 3 {
             entries[0].max = 1;
         }
+        if let [only] = &mut entries[..] {
+            only.max = 2;
+        }
         Recipe { canisters, entries, in_flight, fault, remainders }
     })
 }

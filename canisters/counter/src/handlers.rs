@@ -54,7 +54,5 @@ pub fn x(host: &impl Host<State = State>) -> u64 {
 /// Awaits `callee.bar()` and ignores both its result and its failure, as the article does.
 async fn bar(host: &impl Host<State = State>, callee: Principal) {
     let no_arguments = candid::encode_args(()).expect("no arguments can be encoded");
-    let _ = host
-        .call(callee, "bar", no_arguments, Wait::Unbounded)
-        .await;
+    let _ = host.call(callee, "bar", no_arguments, Wait::Unbounded).await;
 }

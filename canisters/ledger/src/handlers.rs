@@ -40,12 +40,8 @@ pub struct State {
 impl State {
     /// A ledger that holds what the argument says.
     pub fn new(arg: InitArg) -> Self {
-        let mut state = Self {
-            fee: arg.fee,
-            balances: BTreeMap::new(),
-            remembered: BTreeMap::new(),
-            next_block: Nat::from(0u8),
-        };
+        let mut state =
+            Self { fee: arg.fee, balances: BTreeMap::new(), remembered: BTreeMap::new(), next_block: Nat::from(0u8) };
         for (owner, amount) in arg.balances {
             let balance = state.balance(&Account::of(owner)) + amount;
             state.set_balance(Account::of(owner), balance);
@@ -92,10 +88,7 @@ pub fn icrc1_transfer(
     arg: TransferArg,
 ) -> Result<Nat, TransferError> {
     let now_ns = host.now_ns();
-    let from = normal(Account {
-        owner: caller,
-        subaccount: arg.from_subaccount,
-    });
+    let from = normal(Account { owner: caller, subaccount: arg.from_subaccount });
     let to = normal(arg.to);
     host.state(|ledger| {
         let transaction = arg.created_at_time.map(|created_at_time| Transaction {
@@ -139,11 +132,7 @@ pub fn icrc1_fee(host: &impl Host<State = State>) -> Nat {
 
 /// Refuses a transaction that is outside the window or has been executed, and forgets those whose
 /// repetition the window refuses anyway.
-fn check_not_done(
-    ledger: &mut State,
-    transaction: &Transaction,
-    now_ns: u64,
-) -> Result<(), TransferError> {
+fn check_not_done(ledger: &mut State, transaction: &Transaction, now_ns: u64) -> Result<(), TransferError> {
     let oldest_ns = now_ns.saturating_sub(WINDOW_NS + DRIFT_NS);
     while let Some(first) = ledger.remembered.first_entry() {
         if first.key().created_at_time >= oldest_ns {
@@ -155,14 +144,10 @@ fn check_not_done(
         return Err(TransferError::TooOld);
     }
     if transaction.created_at_time > now_ns.saturating_add(DRIFT_NS) {
-        return Err(TransferError::CreatedInFuture {
-            ledger_time: now_ns,
-        });
+        return Err(TransferError::CreatedInFuture { ledger_time: now_ns });
     }
     match ledger.remembered.get(transaction) {
-        Some(block) => Err(TransferError::Duplicate {
-            duplicate_of: block.clone(),
-        }),
+        Some(block) => Err(TransferError::Duplicate { duplicate_of: block.clone() }),
         None => Ok(()),
     }
 }
@@ -192,8 +177,5 @@ fn move_funds(
 
 /// The one way to write an account: 32 zero bytes are the default subaccount.
 fn normal(account: Account) -> Account {
-    Account {
-        subaccount: account.subaccount.filter(|bytes| *bytes != [0; 32]),
-        ..account
-    }
+    Account { subaccount: account.subaccount.filter(|bytes| *bytes != [0; 32]), ..account }
 }

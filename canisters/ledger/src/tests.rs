@@ -33,14 +33,8 @@ impl Host for Fake {
 
 /// A ledger with a fee of 1 on which Alice holds 100.
 fn ledger() -> Fake {
-    let arg = InitArg {
-        fee: Nat::from(1u8),
-        balances: vec![(ALICE, Nat::from(100u8))],
-    };
-    Fake {
-        state: RefCell::new(State::new(arg)),
-        now_ns: Cell::new(START_NS),
-    }
+    let arg = InitArg { fee: Nat::from(1u8), balances: vec![(ALICE, Nat::from(100u8))] };
+    Fake { state: RefCell::new(State::new(arg)), now_ns: Cell::new(START_NS) }
 }
 
 fn to_bob(amount: u8, created_at_time: Option<u64>) -> TransferArg {

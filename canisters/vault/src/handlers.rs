@@ -36,13 +36,7 @@ pub struct State {
 impl State {
     /// A vault that owes `balance` to `owner` and keeps its money on `ledger`.
     pub fn new(ledger: Principal, owner: Principal, balance: u64) -> Self {
-        Self {
-            ledger,
-            owner,
-            balance,
-            journal: BTreeMap::new(),
-            next_id: 0,
-        }
+        Self { ledger, owner, balance, journal: BTreeMap::new(), next_id: 0 }
     }
 
     /// Gives up the payments that were being sent: after an upgrade nobody waits for their replies.
@@ -183,9 +177,7 @@ pub async fn reconcile(host: &impl Host<State = State>) -> u64 {
     }
     host.state(|vault| {
         let payments = vault.journal.values();
-        payments
-            .filter(|payment| payment.progress != Progress::Sending)
-            .count() as u64
+        payments.filter(|payment| payment.progress != Progress::Sending).count() as u64
     })
 }
 
@@ -196,11 +188,7 @@ impl State {
         self.balance = rest.ok_or_else(|| String::from("not paid: insufficient funds"))?;
         let id = self.next_id;
         self.next_id += 1;
-        let payment = Payment {
-            amount,
-            created_at_time: now_ns,
-            progress: Progress::Sending,
-        };
+        let payment = Payment { amount, created_at_time: now_ns, progress: Progress::Sending };
         self.journal.insert(id, payment);
         Ok(id)
     }
@@ -289,11 +277,7 @@ fn judge(response: Result<Vec<u8>, CallError>) -> Outcome {
 }
 
 /// The transfer of `amount` to the owner; `key` is the time and the id that make it recognisable.
-fn transfer_arg(
-    host: &impl Host<State = State>,
-    amount: u64,
-    key: Option<(u64, u64)>,
-) -> TransferArg {
+fn transfer_arg(host: &impl Host<State = State>, amount: u64, key: Option<(u64, u64)>) -> TransferArg {
     TransferArg {
         from_subaccount: None,
         to: Account::of(host.state(|vault| vault.owner)),
@@ -304,11 +288,7 @@ fn transfer_arg(
     }
 }
 
-async fn send(
-    host: &impl Host<State = State>,
-    transfer: TransferArg,
-    wait: Wait,
-) -> Result<Vec<u8>, CallError> {
+async fn send(host: &impl Host<State = State>, transfer: TransferArg, wait: Wait) -> Result<Vec<u8>, CallError> {
     let ledger = host.state(|vault| vault.ledger);
     let arg = candid::encode_one(transfer).expect("a transfer can be encoded");
     host.call(ledger, "icrc1_transfer", arg, wait).await

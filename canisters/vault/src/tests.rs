@@ -144,11 +144,7 @@ fn sound_withdrawal_has_three_outcomes() {
     for (response, is_ok, book) in table {
         let vault = Fake::new();
         let result = vault.run(response.clone(), handlers::withdraw_sound(&vault, 30));
-        assert_eq!(
-            (result.is_ok(), vault.book()),
-            (is_ok, book),
-            "{response:?}"
-        );
+        assert_eq!((result.is_ok(), vault.book()), (is_ok, book), "{response:?}");
     }
     let vault = Fake::new();
     let result = vault.run(paid(), handlers::withdraw_sound(&vault, 101));
@@ -168,11 +164,7 @@ fn reconcile_repeats_the_same_bytes_and_never_refunds() {
     for (response, unknown, book) in table {
         let vault = Fake::new();
         let lost = Err(CallError::SYS_UNKNOWN);
-        assert!(
-            vault
-                .run(lost, handlers::withdraw_sound(&vault, 30))
-                .is_err()
-        );
+        assert!(vault.run(lost, handlers::withdraw_sound(&vault, 30)).is_err());
         let still_unknown = vault.run(response, handlers::reconcile(&vault));
         assert_eq!((still_unknown, vault.book()), (unknown, book));
         let sent = vault.sent.borrow();
@@ -184,11 +176,7 @@ fn reconcile_repeats_the_same_bytes_and_never_refunds() {
 fn two_reconciles_send_each_payment_once() {
     let vault = Fake::new();
     let lost = Err(CallError::SYS_UNKNOWN);
-    assert!(
-        vault
-            .run(lost, handlers::withdraw_sound(&vault, 30))
-            .is_err()
-    );
+    assert!(vault.run(lost, handlers::withdraw_sound(&vault, 30)).is_err());
     let mut first = pin!(handlers::reconcile(&vault));
     assert!(poll(first.as_mut()).is_pending());
     assert_eq!(end(pin!(handlers::reconcile(&vault))), 1);

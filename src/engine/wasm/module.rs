@@ -17,6 +17,9 @@ use super::syscalls;
 /// Largest module that is loaded: 100 MiB, as the IC's.
 const MODULE_MAX: usize = 100 * 1024 * 1024;
 
+/// Entry points that run without a call, or before one. A global timer is refused when it is set.
+const TASKS: [&str; 3] = ["canister_heartbeat", "canister_inspect_message", "canister_on_low_wasm_memory"];
+
 /// How a method may be called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {
@@ -57,6 +60,8 @@ pub struct Module {
     pub hash: String,
     /// Imported system functions.
     pub imports: Vec<String>,
+    /// Exported entry points that the system would run by itself and this engine does not yet.
+    pub tasks: Vec<&'static str>,
 }
 
 /// The wasmtime engine for all modules: everything that could differ between two runs is off.
@@ -99,7 +104,8 @@ impl Module {
         linked.map_err(|error| ModuleError::Unsupported(format!("the system API cannot be linked: {error:#}")))?;
         let pre = linker.instantiate_pre(&compiled).map_err(|error| ModuleError::Import(format!("{error:#}")))?;
         let hash = Sha256::digest(wasm).iter().map(|byte| format!("{byte:02x}")).collect();
-        Ok(Module { pre, shape, methods, hash, imports })
+        let tasks = TASKS.into_iter().filter(|task| compiled.get_export(task).is_some()).collect();
+        Ok(Module { pre, shape, methods, hash, imports, tasks })
     }
 
     /// Whether it imports a system function.

@@ -60,10 +60,7 @@ fn unknown_keys_come_with_the_nearest_one_and_later_keys_are_named() {
 #[test]
 fn a_canister_is_either_wasm_or_built_in() {
     let wasm = "wasm = \"b.wasm\"";
-    assert_eq!(
-        problem(wasm, "builtin = \"stup\""),
-        "14:11: there is no built-in `stup`; there are stub, icrc1-ledger"
-    );
+    assert_eq!(problem(wasm, "builtin = \"stup\""), "14:11: there is no built-in `stup`; there are stub, icrc1-ledger");
     assert_eq!(
         problem(wasm, "builtin = \"stub\"\nwasm = \"b.wasm\""),
         "15:8: a canister has either `wasm` or `builtin`; remove one"
