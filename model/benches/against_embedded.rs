@@ -1,1 +1,66 @@
-fn main(){}
+//! loom against the search on the wasm: the same handlers, calls, observations and invariants, 2 to 4 withdrawals, in one run.
+//!
+//! The two must agree on outcomes and on the number of interleavings, else the times mean nothing.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+use canloom::engine::embedded::Embedded;
+use canloom::explore::{Budget, explore};
+use canloom::scenario::Scenario;
+use model::{compare, samples};
+
+fn main() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the package lies in the repository");
+    assert!(root.join("target/canisters/vault.wasm").exists(), "run `make canisters` first");
+    println!(
+        "{:<12} {:>14} {:>16} {:>9} {:>16} {:>11} {:>9} {:>9}",
+        "withdrawals", "interleavings", "loom executions", "loom s", "wasm executions", "embedded s", "ratio", "us/order"
+    );
+    for calls in 2..=4 {
+        row(&scenario(root, calls), calls);
+    }
+}
+
+fn row(file: &Path, calls: usize) {
+    let load = || Scenario::load(file).expect("the scenario loads");
+    let model = samples::model(load());
+    let walked = model.explore(calls).expect("the model runs");
+    let mut engine = Embedded::open(Arc::new(load())).expect("the canisters load");
+    let began = Instant::now();
+    let searched = explore(&mut engine, &Budget::default(), &mut |_| {}).expect("the search runs");
+    let embedded_s = began.elapsed().as_secs_f64();
+    let counted = searched.interleavings.map(|counted| counted.to_string());
+    assert_eq!(counted, Some(walked.interleavings.to_string()), "both walk the same orders");
+    let differences = compare(&walked.outcomes, &searched.outcomes, calls as u32);
+    assert!(differences.is_empty(), "{}", differences[0]);
+    let loom_s = walked.elapsed.as_secs_f64();
+    println!(
+        "{calls:<12} {:>14} {:>16} {loom_s:>9.3} {:>16} {embedded_s:>11.4} {:>9.1} {:>9.1}",
+        walked.interleavings,
+        walked.executions,
+        searched.executions,
+        loom_s / embedded_s,
+        loom_s / walked.interleavings as f64 * 1e6
+    );
+}
+
+/// A scenario of so many withdrawals of distinct amounts, without faults.
+fn scenario(root: &Path, calls: usize) -> PathBuf {
+    let text = std::fs::read_to_string(root.join("corpus/vault-sound/scenario.toml")).expect("the corpus is there");
+    let (head, rest) = text.split_once("[[call]]").expect("the scenario has calls");
+    let (_, invariants) = rest.split_once("[[invariant]]").expect("the scenario has invariants");
+    let (invariants, _) = invariants.split_once("[[invariant]]\nname = \"an unknown").expect("it has faults");
+    let mut text = head.replace("calls = 3\nfaults = 1", &format!("calls = {calls}\nfaults = 0"));
+    for call in 0..calls {
+        let amount = [30, 50, 10, 5][call];
+        text += &format!(
+            "[[call]]\nid = \"withdraw-{amount}\"\nto = \"vault\"\nmethod = \"withdraw_sound\"\nby = [\"alice\"]\nargs = \"({amount} : nat64)\"\n\n"
+        );
+    }
+    text += &format!("[[invariant]]{invariants}");
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("withdrawals-{calls}.toml"));
+    std::fs::write(&file, text.replace("../../", &format!("{}/", root.display()))).expect("the scenario can be written");
+    file
+}

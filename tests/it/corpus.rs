@@ -199,7 +199,7 @@ fn counterexamples_are_those_that_the_search_finds() {
         let finding = finding.unwrap_or_else(|| panic!("{}: the search does not find it", file.display()));
         assert_eq!(finding.schedule, counterexample.schedule, "{}", file.display());
         let file_name = file.file_name().expect("a file").to_string_lossy();
-        assert_eq!(file_name, counterexample.file_name());
+        assert_eq!(file_name, counterexample.file_name(&run.scenario.name));
     }
 }
 
