@@ -259,7 +259,7 @@ impl<'a> Search<'a> {
             let (mut next, delivery) = self.engine.kernel.apply(world, choice)?;
             self.deliveries += u64::from(delivery.is_some());
             self.engine.kernel.canonicalize(&mut next);
-            let parent = Some((at, ordinal as u16));
+            let parent = Some((at, ordinal as u32));
             self.graph.add(&next, parent, depth, choice.multiplicity, next.faulted());
         }
         self.graph.expanded(at);
@@ -330,7 +330,7 @@ impl<'a> Search<'a> {
         let mut steps = Vec::new();
         for ordinal in path {
             self.engine.kernel.choices(&world, &mut choices);
-            let choice = choices[usize::from(ordinal)];
+            let choice = choices[ordinal as usize];
             let mut step = self.engine.kernel.name(&world, &choice);
             step.call = moved.original(step.call);
             steps.push(step);

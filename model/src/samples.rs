@@ -8,7 +8,6 @@ use canloom::scenario::Scenario;
 
 use crate::canister::{Answer, Canister, Message, done, reply};
 use crate::explore::Model;
-use crate::host::CallError;
 use crate::loom_host::LoomHost;
 // The handlers find these as `super::host` and `super::icrc1`.
 use crate::{host, icrc1};

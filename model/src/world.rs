@@ -7,6 +7,7 @@
 use std::any::Any;
 use std::collections::VecDeque;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -46,11 +47,20 @@ pub(crate) struct Queued {
 }
 
 /// What a step did, as far as other executions must do the same.
-#[derive(Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Effects {
     pub sent: Vec<Outgoing>,
     /// The answer that the delivery gave.
     pub answer: Option<Answer>,
+}
+
+impl Hash for Effects {
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        self.sent.hash(hasher);
+        // Errors of the host cannot be hashed; their texts are as different as they are.
+        let answer = self.answer.as_ref().map(|answer| answer.as_ref().map_err(CallError::to_string));
+        answer.hash(hasher);
+    }
 }
 
 impl fmt::Display for Effects {

@@ -26,7 +26,7 @@ pub(super) fn describe(
         (actor.to_string(), to, what)
     } else {
         let tree = kernel.tree(before.calls[choice.call as usize]);
-        let request = &tree.requests[usize::from(choice.request)];
+        let request = &tree.requests[choice.request as usize];
         let (caller, callee) = (engine.canister_name(request.caller), engine.canister_name(request.callee));
         let message = request.queued.and_then(|message| kernel.call_text(message));
         let method = message.map_or_else(String::new, |(method, arg)| format!("{method}({})", shown(scenario, arg)));

@@ -18,7 +18,7 @@ struct Node {
     length: u32,
     hash: u64,
     parent: u32,
-    ordinal: u16,
+    ordinal: u32,
     rank: Rank,
     expanded: bool,
     complete: bool,
@@ -52,7 +52,7 @@ impl Graph {
     }
 
     /// Adds a world, or finds it; `parent` is the world being expanded and the position of the step among its choices.
-    pub fn add(&mut self, world: &World, parent: Option<(u32, u16)>, steps: u32, multiplicity: u32, faults: u32) {
+    pub fn add(&mut self, world: &World, parent: Option<(u32, u32)>, steps: u32, multiplicity: u32, faults: u32) {
         let mut key = std::mem::take(&mut self.scratch);
         world.encode(&mut key);
         let hash = xxh3_64(&key);
@@ -73,7 +73,7 @@ impl Graph {
         self.scratch = key;
     }
 
-    fn insert(&mut self, key: &[u8], hash: u64, parent: Option<(u32, u16)>, rank: Rank) -> u32 {
+    fn insert(&mut self, key: &[u8], hash: u64, parent: Option<(u32, u32)>, rank: Rank) -> u32 {
         let at = u32::try_from(self.nodes.len()).expect("bug in canloom: more than 2^32 worlds");
         let (parent, ordinal) = parent.unwrap_or((at, 0));
         self.nodes.push(Node {
@@ -96,7 +96,7 @@ impl Graph {
     }
 
     /// A world that waits may be reached in fewer steps than it was found with first.
-    fn shorten(&mut self, at: u32, parent: Option<(u32, u16)>, steps: u32) {
+    fn shorten(&mut self, at: u32, parent: Option<(u32, u32)>, steps: u32) {
         let node = &mut self.nodes[at as usize];
         let Some((parent, ordinal)) = parent else { return };
         if node.expanded || steps >= node.rank.2 {
@@ -179,7 +179,7 @@ impl Graph {
     }
 
     /// Positions of the steps from the first world to this one, among the choices of each world on the way.
-    pub fn path(&self, mut at: u32) -> Vec<u16> {
+    pub fn path(&self, mut at: u32) -> Vec<u32> {
         let mut path = Vec::new();
         while self.nodes[at as usize].parent != at {
             path.push(self.nodes[at as usize].ordinal);

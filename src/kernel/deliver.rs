@@ -160,7 +160,7 @@ impl Kernel {
     fn deliver_response(&mut self, world: &mut World, choice: &Choice) -> Result<Delivery, Unsupported> {
         let (tree, request) = self.open(world, choice);
         let mut tree = self.tree(tree).as_ref().clone();
-        let at = usize::from(choice.request);
+        let at = choice.request as usize;
         let callback = request.callback.clone().expect("bug in canloom: a response needs a callback");
         let in_flight = callback.response.expect("bug in canloom: a response in flight");
         if request.queued.is_some() {
@@ -175,7 +175,7 @@ impl Kernel {
         let message = self.tables.messages.intern(Message::Callback { function, response: in_flight.response });
         // The refund is credited before the callback and stays even if it traps (semantics 2.3).
         let refunded = in_flight.refund.min(callback.sent);
-        let context = usize::from(callback.context);
+        let context = callback.context as usize;
         let canister = tree.contexts[context].canister;
         self.change_system(world, canister, |system| system.balance += refunded);
         let run = Run {
@@ -202,7 +202,7 @@ impl Kernel {
             _ => "No route to canister.",
         };
         let response = self.tables.responses.intern(Response::Reject { code, text: text.into() });
-        let at = usize::from(choice.request);
+        let at = choice.request as usize;
         let refund = request.cycles;
         tree.requests[at].queued = None;
         tree.requests[at].cycles = 0;
@@ -217,7 +217,7 @@ impl Kernel {
         let mut tree = self.tree(tree).as_ref().clone();
         let text = "Call deadline has expired.".into();
         let response = self.tables.responses.intern(Response::Reject { code: 6, text });
-        let at = usize::from(choice.request);
+        let at = choice.request as usize;
         let callback = tree.requests[at].callback.as_mut().expect("bug in canloom: an expiring call has a caller");
         callback.response = Some(InFlight { response, refund: 0 });
         callback.expired = true;
@@ -226,7 +226,7 @@ impl Kernel {
 
     fn open(&self, world: &World, choice: &Choice) -> (u32, Request) {
         let tree = world.calls[choice.call as usize];
-        (tree, self.tree(tree).requests[usize::from(choice.request)].clone())
+        (tree, self.tree(tree).requests[choice.request as usize].clone())
     }
 
     fn close(&mut self, world: &mut World, choice: &Choice, tree: CallTree) {
@@ -378,7 +378,7 @@ impl Kernel {
             (world.time_ns / 1_000_000_000 + u64::from(timeout_s.min(300))) * 1_000_000_000
         });
         let mut callback = Callback {
-            context: context as u16,
+            context: context as u32,
             on_reply: sent.on_reply,
             on_reject: sent.on_reject,
             on_cleanup: sent.on_cleanup,

@@ -17,7 +17,7 @@ pub struct Choice {
     /// Call instance.
     pub call: u32,
     /// Position of the request in the call's tree; 0 for a start.
-    pub request: u16,
+    pub request: u32,
     /// What happens.
     pub kind: StepKind,
     /// Which fault of the plan pays, for faults.
@@ -60,7 +60,7 @@ impl Kernel {
             }
             for (at, request) in self.tree(tree).requests.iter().enumerate() {
                 let mut add = |kind, fault| {
-                    out.push(Choice { call: call as u32, request: at as u16, kind, fault, multiplicity: 1 });
+                    out.push(Choice { call: call as u32, request: at as u32, kind, fault, multiplicity: 1 });
                 };
                 if request.queued.is_some() && self.may_deliver(world, call as u32, request).is_ok() {
                     add(StepKind::Request, 0);
@@ -97,7 +97,7 @@ impl Kernel {
         let path = match choice.kind {
             StepKind::Start => crate::schedule::Path::root(),
             _ => {
-                let request = &self.tree(world.calls[choice.call as usize]).requests[usize::from(choice.request)];
+                let request = &self.tree(world.calls[choice.call as usize]).requests[choice.request as usize];
                 match choice.kind {
                     StepKind::Response => request.path.response(),
                     _ => request.path.clone(),
@@ -138,7 +138,7 @@ impl Kernel {
             return Err(Refusal::Missing(format!("{step} was not sent, or is finished already")));
         };
         let at = tree.request(&request.path).expect("bug in canloom: a request of this tree");
-        let mut choice = Choice { request: at as u16, ..choice };
+        let mut choice = Choice { request: at as u32, ..choice };
         match step.kind {
             StepKind::Start => {}
             StepKind::Request => self.may_deliver(world, step.call, request)?,

@@ -65,7 +65,7 @@ pub struct Request {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Callback {
     /// Position in [`CallTree::contexts`] of the context that waits.
-    pub context: u16,
+    pub context: u32,
     /// Called with a reply.
     pub on_reply: Function,
     /// Called with a reject.
@@ -109,7 +109,7 @@ impl CallTree {
         let at = self.contexts.partition_point(|other| other.path < context.path);
         self.contexts.insert(at, context);
         for callback in self.requests.iter_mut().filter_map(|request| request.callback.as_mut()) {
-            if usize::from(callback.context) >= at {
+            if (callback.context as usize) >= at {
                 callback.context += 1;
             }
         }
@@ -120,8 +120,8 @@ impl CallTree {
     pub fn close_context(&mut self, at: usize) {
         self.contexts.remove(at);
         for callback in self.requests.iter_mut().filter_map(|request| request.callback.as_mut()) {
-            assert!(usize::from(callback.context) != at, "bug in canloom: a context with open callbacks was closed");
-            if usize::from(callback.context) > at {
+            assert!((callback.context as usize) != at, "bug in canloom: a context with open callbacks was closed");
+            if (callback.context as usize) > at {
                 callback.context -= 1;
             }
         }
@@ -140,7 +140,7 @@ impl CallTree {
 
     /// Number of callbacks that belong to a context.
     pub fn outstanding(&self, context: usize) -> usize {
-        let belongs = |request: &&Request| request.callback.as_ref().is_some_and(|c| usize::from(c.context) == context);
+        let belongs = |request: &&Request| request.callback.as_ref().is_some_and(|c| (c.context as usize) == context);
         self.requests.iter().filter(belongs).count()
     }
 }

@@ -224,11 +224,9 @@ fn vault_rollback_needs_1_call_and_1_fault_and_leaves_130_against_100() {
     let run = explored("vault-rollback");
     let [finding] = &run.explored.findings[..] else { panic!("{:?}", run.explored.findings) };
     assert_eq!((finding.calls, finding.faults), (1, 1));
-    assert!(
-        run.explored.outcomes[&(1, 1)].contains("book = 130; real = 100 | withdraw-30 = Err"),
-        "{:?}",
-        run.explored.outcomes[&(1, 1)]
-    );
+    let outcomes = &run.explored.outcomes[&(1, 1)];
+    let seen = outcomes.iter().any(|outcome| outcome.starts_with("book = 130; real = 100 | withdraw-30 = Err"));
+    assert!(seen, "{outcomes:?}");
 }
 
 #[test]
@@ -250,7 +248,8 @@ fn loop_of_b_runs_once_and_burns_30e9_to_40e9_instructions() {
         assert_eq!(walk.interleavings.to_string(), run.explored.interleavings.clone().expect("counted").to_string());
         assert_eq!(walk.counters.0.executions, run.explored.executions, "{name}");
         assert_eq!(walk.counters.1.executions, walk.counters.0.executions, "{name}: the walk executes nothing anew");
-        assert!(walk.slow > 10, "{name}: {} deliveries to b", walk.slow);
+        // After 0, 0 i, 0 i i, i 0, i 0 i, i i 0; the second i of counter-check is the decrement.
+        assert_eq!(walk.slow, 6, "{name}: paths to the request to b");
         let [effects] = &walk.effects[..] else { panic!("{name}: b ran {} times", walk.effects.len()) };
         let burned = effects.instructions;
         assert!((30_000_000_000..=40_000_000_000).contains(&burned), "{name}: {burned} instructions");

@@ -2,6 +2,7 @@
 
 mod against_brute_force;
 mod brute;
+mod cli;
 mod corpus;
 mod interleavings;
 mod play;

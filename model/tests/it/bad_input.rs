@@ -99,7 +99,7 @@ fn a_model_that_is_not_deterministic_is_noticed_at_the_first_turn_that_differs()
     }
 }
 
-/// Sends one request more every other time.
+/// Sends a request every third time.
 struct Fickle;
 
 static FICKLE: AtomicU64 = AtomicU64::new(0);
@@ -112,7 +112,7 @@ impl Canister for Fickle {
     }
 
     async fn call(host: LoomHost<u64>, message: Message) -> Answer {
-        if message.method != "x" && FICKLE.fetch_add(1, Ordering::Relaxed).is_multiple_of(2) {
+        if message.method != "x" && FICKLE.fetch_add(1, Ordering::Relaxed).is_multiple_of(3) {
             host.call(message.arg()?, "end", vec![], Wait::Unbounded).await?;
         }
         reply(host.state(|x| *x))
