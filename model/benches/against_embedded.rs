@@ -16,7 +16,14 @@ fn main() {
     assert!(root.join("target/canisters/vault.wasm").exists(), "run `make canisters` first");
     println!(
         "{:<12} {:>14} {:>16} {:>9} {:>16} {:>11} {:>9} {:>9}",
-        "withdrawals", "interleavings", "loom executions", "loom s", "wasm executions", "embedded s", "ratio", "us/order"
+        "withdrawals",
+        "interleavings",
+        "loom executions",
+        "loom s",
+        "wasm executions",
+        "embedded s",
+        "ratio",
+        "us/order"
     );
     for calls in 2..=4 {
         row(&scenario(root, calls), calls);
@@ -61,6 +68,7 @@ fn scenario(root: &Path, calls: usize) -> PathBuf {
     }
     text += &format!("[[invariant]]{invariants}");
     let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("withdrawals-{calls}.toml"));
-    std::fs::write(&file, text.replace("../../", &format!("{}/", root.display()))).expect("the scenario can be written");
+    std::fs::write(&file, text.replace("../../", &format!("{}/", root.display())))
+        .expect("the scenario can be written");
     file
 }

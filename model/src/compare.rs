@@ -60,7 +60,8 @@ pub fn read_outcomes(text: &str) -> Result<Outcomes, String> {
 
 fn section_of(line: &str) -> Option<(u32, u32)> {
     let (calls, faults) = line.strip_prefix('[')?.strip_suffix(']')?.split_once(", ")?;
-    let number = |text: &str, word: &str| text.split_once(' ').filter(|(_, rest)| rest.starts_with(word))?.0.parse().ok();
+    let number =
+        |text: &str, word: &str| text.split_once(' ').filter(|(_, rest)| rest.starts_with(word))?.0.parse().ok();
     Some((number(calls, "call")?, number(faults, "fault")?))
 }
 

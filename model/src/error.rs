@@ -58,7 +58,8 @@ pub enum ModelError {
     #[error(
         "`{method}` of canister `{canister}` panicked in step {step} (after {}): {text}; on the IC this is a trap, which undoes \
          the delivery: the model does not do that. Answer with a reject instead, or search the wasm with `canloom explore`, \
-         which knows traps", before(after)
+         which knows traps",
+        before(after)
     )]
     Panicked {
         /// Name of the canister.
@@ -88,7 +89,8 @@ pub enum ModelError {
     /// The same steps had different results.
     #[error(
         "the model is not deterministic: step {step} (after {}) once gave {first}, and another time {second}; a handler may \
-         depend on its state, its message and `now_ns` alone: remove clocks, randomness, statics and orders of hash maps", before(after)
+         depend on its state, its message and `now_ns` alone: remove clocks, randomness, statics and orders of hash maps",
+        before(after)
     )]
     NotDeterministic {
         /// The step.
@@ -117,7 +119,9 @@ pub enum ModelError {
         most: u64,
     },
     /// loom gave up.
-    #[error("loom gave up: {text}; a model that is not deterministic or needs more than {branches} turns can cause this")]
+    #[error(
+        "loom gave up: {text}; a model that is not deterministic or needs more than {branches} turns can cause this"
+    )]
     Loom {
         /// What it said.
         text: String,

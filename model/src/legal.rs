@@ -93,7 +93,10 @@ impl World {
 
     fn is_oldest_response(&self, step: &Step) -> bool {
         let path = self.trees[step.call as usize].request_of(step);
-        let own = self.responses.iter().position(|response| response.call == step.call && Some(&response.path) == path.as_ref());
+        let own = self
+            .responses
+            .iter()
+            .position(|response| response.call == step.call && Some(&response.path) == path.as_ref());
         own.is_none_or(|own| !self.responses[..own].iter().any(|older| older.pair == self.responses[own].pair))
     }
 }

@@ -90,7 +90,11 @@ fn execute(setting: &Arc<Setting>, plan: &Arc<Plan>, session: &Arc<Mutex<Session
     let turns = Arc::new(AtomicUsize::new(0));
     for &call in &plan.calls {
         let (turns, execution, session) = (turns.clone(), execution.clone(), session.clone());
-        let turn = move || on_a_stack(|| execution.borrow_mut().turn(call, &mut lock(&session).shared).map_err(|error| (error, session.clone())));
+        let turn = move || {
+            on_a_stack(|| {
+                execution.borrow_mut().turn(call, &mut lock(&session).shared).map_err(|error| (error, session.clone()))
+            })
+        };
         loom::thread::spawn(move || take_turns(&turns, turn));
     }
 }

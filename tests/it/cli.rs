@@ -42,10 +42,14 @@ fn held() -> Stage {
 }
 
 fn stage(expr: &str, rest: &str) -> Stage {
-    let calls: String = [0, 1].map(|at| call(&format!("w{at}"), 0, "w", &format!("args = \"({at} : nat32)\""))).concat();
+    let calls: String =
+        [0, 1].map(|at| call(&format!("w{at}"), 0, "w", &format!("args = \"({at} : nat32)\""))).concat();
     let invariant = format!("[[invariant]]\nname = \"order is kept\"\nwhen = \"always\"\nexpr = \"{expr}\"\n");
     let seen = "[[invariant]]\nname = \"both wait\"\nwhen = \"sometimes\"\nexpr = 'count(open(\"w0\")) + count(open(\"w1\")) == 2'\n";
-    Stage::new(&[forwarder(&[1], Wait::Unbounded), ledger()], &format!("{calls}{}{invariant}{seen}{rest}", observe(1, "total")))
+    Stage::new(
+        &[forwarder(&[1], Wait::Unbounded), ledger()],
+        &format!("{calls}{}{invariant}{seen}{rest}", observe(1, "total")),
+    )
 }
 
 /// The file of the only counterexample in a folder.
@@ -181,8 +185,20 @@ fn json_has_exactly_the_keys_of_the_design() {
         ran.out.lines().filter_map(key).collect()
     };
     let top = [
-        "scenario", "engine", "strategy", "verdict", "exhaustive", "interleavings", "interleavings_without_faults", "worlds",
-        "wasm_executions", "deliveries", "elapsed_s", "violations", "sometimes", "coverage",
+        "scenario",
+        "engine",
+        "strategy",
+        "verdict",
+        "exhaustive",
+        "interleavings",
+        "interleavings_without_faults",
+        "worlds",
+        "wasm_executions",
+        "deliveries",
+        "elapsed_s",
+        "violations",
+        "sometimes",
+        "coverage",
     ];
     assert_eq!(keys("  "), top);
     let document: serde_json::Value = serde_json::from_str(&ran.out).expect("JSON");
@@ -231,7 +247,11 @@ fn wrong_usage_exits_2_and_help_names_the_exit_codes() {
     }
     let help = canloom(folder.path(), &["--help"]);
     assert_eq!((help.exit, help.error.as_str()), (0, ""));
-    assert!(help.out.contains("Exit codes: 0 held, 1 internal error, 2 bad usage or input, 3 violated"), "{}", help.out);
+    assert!(
+        help.out.contains("Exit codes: 0 held, 1 internal error, 2 bad usage or input, 3 violated"),
+        "{}",
+        help.out
+    );
 }
 
 #[test]
@@ -255,7 +275,8 @@ fn repro_of_a_schedule_that_holds_now_exits_6() {
     let (stage, name) = found();
     change(&stage, &name, "\n1\n", "\n");
     let steps = std::fs::read_to_string(stage.file(&name)).expect("a file");
-    let kept: String = steps.split_inclusive('\n').filter(|line| !line.starts_with('1') && !line.starts_with("0.1r")).collect();
+    let kept: String =
+        steps.split_inclusive('\n').filter(|line| !line.starts_with('1') && !line.starts_with("0.1r")).collect();
     std::fs::write(stage.file(&name), kept).expect("the folder can be written");
     let ran = canloom(stage.folder(), &["repro", "--quiet", &name]);
     assert_eq!(ran.out, "not reproduced: the invariant holds on this schedule\n", "{}", ran.error);
@@ -368,7 +389,11 @@ fn missing_scenario_and_missing_wasm_exit_2() {
 fn truncated_wasm_and_what_is_no_wasm_exit_2() {
     let whole = wat::parse_str(forwarder(&[1], Wait::Unbounded)).expect("a module");
     for module in [&whole[..whole.len() / 2], &whole[..7], &[], b"#!/bin/sh\n"] {
-        assert_one_error(&explore_module(module), 2, &["scenario.toml", "canister `c0`", "c0.wasm", "not a valid wasm module"]);
+        assert_one_error(
+            &explore_module(module),
+            2,
+            &["scenario.toml", "canister `c0`", "c0.wasm", "not a valid wasm module"],
+        );
     }
 }
 
@@ -478,7 +503,9 @@ fn copied(name: &str) -> (tempfile::TempDir, PathBuf) {
 
 #[test]
 fn vaults_exit_as_the_readme_says() {
-    for (name, exit, verdict) in [("vault-stale", 3, "violated"), ("vault-rollback", 3, "violated"), ("vault-sound", 0, "held")] {
+    for (name, exit, verdict) in
+        [("vault-stale", 3, "violated"), ("vault-rollback", 3, "violated"), ("vault-sound", 0, "held")]
+    {
         let (folder, _) = copied(name);
         let ran = canloom(folder.path(), &["explore", "scenario.toml"]);
         assert_eq!((ran.exit, ran.error.as_str()), (exit, ""), "{name}");

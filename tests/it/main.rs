@@ -4,6 +4,7 @@ mod against_brute_force;
 mod brute;
 mod cli;
 mod corpus;
+mod docs;
 mod interleavings;
 mod play;
 mod random_canister;

@@ -10,7 +10,8 @@ use super::wat_canister::{Wait, forwarder, ledger};
 
 /// Two calls that await the ledger, with at most one fault of either kind.
 fn stage(wait: Wait) -> Stage {
-    let calls: String = [0, 1].map(|at| call(&format!("w{at}"), 0, "w", &format!("args = \"({at} : nat32)\""))).concat();
+    let calls: String =
+        [0, 1].map(|at| call(&format!("w{at}"), 0, "w", &format!("args = \"({at} : nat32)\""))).concat();
     let invariant = "[[invariant]]\nname = \"never\"\nwhen = \"always\"\nexpr = \"count(done(\\\"w0\\\")) == 0\"\n";
     let rest = format!("{calls}{invariant}[explore]\nfaults = 1\n{}", fault("t", "\"clean_reject\", \"sys_unknown\""));
     Stage::new(&[forwarder(&[1], wait), ledger()], &rest)
@@ -49,7 +50,10 @@ fn request_behind_an_expired_one_may_start_and_drops_it() {
     let steps = "0 1 0.1x 1.1 0.1".split_whitespace().map(|name| name.parse().expect("a name")).collect();
     let dropped = replay(&mut stage(Wait::Bounded).open(), &Schedule { steps }, None);
     let Err(ReplayError::Divergence { number, refusal, .. }) = dropped else { panic!("0.1 was dropped: {dropped:?}") };
-    assert_eq!((number, refusal.to_string().as_str()), (5, "not legal on the IC: request 0.1 is delivered at most once"));
+    assert_eq!(
+        (number, refusal.to_string().as_str()),
+        (5, "not legal on the IC: request 0.1 is delivered at most once")
+    );
 }
 
 #[test]
@@ -121,9 +125,11 @@ fn repro_names_the_rule_and_exits_with_4() {
     ] {
         let stage = stage(Wait::Unbounded);
         let file = stage.file("illegal.cx");
-        let head = "canloom counterexample 1\nscenario: scenario.toml\ninvariant: never\nverdict: violated\ntool: test\n";
+        let head =
+            "canloom counterexample 1\nscenario: scenario.toml\ninvariant: never\nverdict: violated\ntool: test\n";
         std::fs::write(&file, format!("{head}\n{steps}")).expect("the folder can be written");
-        let output = Command::new(env!("CARGO_BIN_EXE_canloom")).arg("repro").arg(&file).output().expect("canloom runs");
+        let output =
+            Command::new(env!("CARGO_BIN_EXE_canloom")).arg("repro").arg(&file).output().expect("canloom runs");
         let error = String::from_utf8(output.stderr).expect("text");
         assert_eq!(output.status.code(), Some(4), "{error}");
         assert!(error.starts_with(&format!("error: {}: divergence at step ", file.display())), "{error}");

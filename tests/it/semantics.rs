@@ -40,7 +40,8 @@ fn answering() -> String {
 
 /// Calls of these methods of `c0`, which has this body; `c1` answers.
 fn play(body: &str, methods: &[&str]) -> Play {
-    let calls: String = methods.iter().enumerate().map(|(at, method)| call(&format!("call{at}"), 0, method, "")).collect();
+    let calls: String =
+        methods.iter().enumerate().map(|(at, method)| call(&format!("call{at}"), 0, method, "")).collect();
     let rest = format!("{calls}{}{}", observe(0, "x"), observe(1, "y"));
     Play::new(&Stage::new(&[counting(body), answering()], &rest))
 }
@@ -78,7 +79,8 @@ fn corner_1_update_that_traps_leaves_no_state_and_sends_no_call() {
 
 #[test]
 fn corner_2_reply_and_then_trap_in_one_execution_has_not_replied() {
-    let mut play = play(&format!(r#"(func (export "canister_update g") (call $add (i32.const 1)) (call $reply) {TRAP})"#), &["g"]);
+    let mut play =
+        play(&format!(r#"(func (export "canister_update g") (call $add (i32.const 1)) (call $reply) {TRAP})"#), &["g"]);
     play.steps("0");
     assert_eq!((play.answer(0), play.observe("x")), (trapped(), "0".to_string()));
 }
@@ -280,7 +282,10 @@ fn corner_10_accept_is_undone_by_a_trap_and_a_reject_refunds_the_rest() {
     let reject = "(call $msg_reject (i32.const 544) (i32.const 3))";
     assert_eq!(paid(&update(&format!("{accept} {reject}"))), (-30, 30, "70".to_string()));
     assert_eq!(paid(&update(accept)), (-30, 30, "70".to_string()));
-    assert_eq!(paid(&update(&format!("{accept} {accept} {accept} {accept} (call $reply)"))), (-100, 100, "0".to_string()));
+    assert_eq!(
+        paid(&update(&format!("{accept} {accept} {accept} {accept} (call $reply)"))),
+        (-100, 100, "0".to_string())
+    );
 }
 
 #[test]
@@ -547,7 +552,10 @@ fn memory_grows_and_a_trap_takes_it_back() {
     );
     let mut play = play(&body, &["g", "t", "r", "g", "r"]);
     play.steps("0 1 2 3 4");
-    assert_eq!([0, 1, 2, 3, 4].map(|call| play.answer(call)), ["202".into(), trapped(), "202".into(), "303".into(), "303".to_string()]);
+    assert_eq!(
+        [0, 1, 2, 3, 4].map(|call| play.answer(call)),
+        ["202".into(), trapped(), "202".into(), "303".into(), "303".to_string()]
+    );
     play.rewind();
     play.steps("2");
     assert_eq!(play.answer(2), "100", "an earlier world has its own, smaller heap");
@@ -569,13 +577,34 @@ fn message_that_exceeds_its_limit_of_instructions_traps() {
 fn other_traps_of_wasm_have_code_502_and_their_text() {
     for (body, text) in [
         ("(unreachable)", "unreachable"),
-        ("(drop (i32.div_u (i32.const 1) (call $arg_size)))  (drop (i32.div_u (i32.const 1) (i32.const 0)))", "integer division by 0"),
+        (
+            "(drop (i32.div_u (i32.const 1) (call $arg_size)))  (drop (i32.div_u (i32.const 1) (i32.const 0)))",
+            "integer division by 0",
+        ),
         ("(drop (i32.load (i32.const 65536)))", "heap out of bounds"),
         ("(call $deep)", "stack overflow"),
     ] {
-        let body = format!(r#"(func $deep (call $deep) (call $add (i32.const 1))) (func (export "canister_update g") {body})"#);
+        let body = format!(
+            r#"(func $deep (call $deep) (call $add (i32.const 1))) (func (export "canister_update g") {body})"#
+        );
         let mut play = play(&body, &["g"]);
         play.steps("0");
         assert_eq!(play.answer(0), error(502, &format!("Canister trapped: {text}")));
     }
+}
+
+#[test]
+fn module_with_a_64_bit_memory_runs() {
+    let wide = r#"(module
+        (import "ic0" "msg_reply_data_append" (func $append (param i64 i64)))
+        (import "ic0" "msg_reply" (func $msg_reply))
+        (memory i64 1)
+        (data (i64.const 0) "DIDL\00\01\79")
+        (func (export "canister_update g")
+          (i32.store (i64.const 7) (i32.add (i32.load (i64.const 7)) (i32.const 1)))
+          (call $append (i64.const 0) (i64.const 11)) (call $msg_reply)))"#;
+    let calls = call("one", 0, "g", "") + &call("two", 0, "g", "");
+    let mut play = Play::new(&Stage::new(&[wide.to_string()], &calls));
+    play.steps("0 1");
+    assert_eq!((play.answer(0), play.answer(1)), ("1".to_string(), "2".to_string()));
 }

@@ -4,11 +4,13 @@
 //! do, and that the search finds what only one of them leads to. Leaving the field out of world equality fails the test.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use canloom::kernel::World;
+use canloom::kernel::guest::{Env, Execution, Read};
+use canloom::kernel::{CallSpec, Guest, Input, Kernel, Limits, MemoryId, Response, World};
 
 use super::play::Play;
-use super::stage::{Stage, call, counts, fault, observe};
+use super::stage::{Stage, call, counts, fault, id, observe};
 use super::wat_canister::{Wait, canister, forwarder, ledger};
 
 /// The worlds after two schedules, told apart by their bytes and fingerprints.
@@ -124,14 +126,19 @@ fn open_context_that_has_replied_is_part_of_the_world() {
 
 /// Two worlds in which `s` and `u` have run in either order, and a state that shows it.
 fn last_writer_shows(body: &str, show: &str) {
-    let stage = Stage::new(&[canister(body)], &[call("a", 0, "a", ""), call("b", 0, "b", ""), observe(0, "x")].concat());
+    let stage =
+        Stage::new(&[canister(body)], &[call("a", 0, "a", ""), call("b", 0, "b", ""), observe(0, "x")].concat());
     let mut play = Play::new(&stage);
     let (a, b) = two_worlds(&mut play, "0 1", "1 0");
     assert_ne!(a.canisters[0].memory, b.canisters[0].memory, "{show}");
     assert_eq!(World { canisters: b.canisters.clone(), ..a.clone() }, b, "they differ in the canister only");
     assert_eq!(a.canisters[0].system, b.canisters[0].system, "they differ in {show} only");
     let explored = stage.explore();
-    assert_eq!(explored.outcomes[&(2, 0)], texts(["x = 1 | a = null; b = null", "x = 2 | a = null; b = null"]), "{show}");
+    assert_eq!(
+        explored.outcomes[&(2, 0)],
+        texts(["x = 1 | a = null; b = null", "x = 2 | a = null; b = null"]),
+        "{show}"
+    );
     // Start, a, b, a b, b a.
     assert_eq!((counts(&explored).0, explored.worlds), (2, 5), "{show}");
 }
@@ -190,26 +197,85 @@ fn sizes_of_heap_and_stable_memory_are_part_of_the_world() {
     }
 }
 
+/// A guest without memory: `a` and `b` set the global timer to 1 and 2, `t` replies what it was.
+struct Alarm;
+
+impl Guest for Alarm {
+    fn execute(&mut self, memory: MemoryId, input: Input<'_>, env: &Env<'_>) -> Result<Execution, String> {
+        let Input::Call { method, .. } = input else { return Err("only calls".to_string()) };
+        let (timer_ns, reply, reads) = match method {
+            "a" => (Some(1), 0, vec![]),
+            "b" => (Some(2), 0, vec![]),
+            _ => (None, env.timer_ns as u8, vec![Read::Timer(env.timer_ns)]),
+        };
+        Ok(Execution {
+            memory,
+            trap: None,
+            response: Some(Response::Reply(Arc::from([reply]))),
+            requests: Vec::new(),
+            accepted: 0,
+            timer_ns,
+            certified: None,
+            instructions: 0,
+            log: Vec::new(),
+            burned: 0,
+            reads,
+        })
+    }
+
+    fn fingerprint(&self, _: MemoryId) -> u128 {
+        0
+    }
+}
+
+// Modules that set a timer are refused until timers run; so this guest is scripted, and the search is these few lines, which
+// merge worlds as the real one does, by their bytes.
 #[test]
 fn timer_is_part_of_the_world() {
-    // a and b set the timer; t replies what it was.
-    let alarm = canister(
-        r#"(func $set (param i64) (result i32) (i32.wrap_i64 (call $timer_set (local.get 0))))
-           (func (export "canister_update a") (drop (call $set (i64.const 1))) (call $reply))
-           (func (export "canister_update b") (drop (call $set (i64.const 2))) (call $reply))
-           (func (export "canister_update t") (call $number (call $set (i64.const 0))))"#,
-    );
-    let calls = [call("a", 0, "a", ""), call("b", 0, "b", ""), call("t", 0, "t", "")].concat();
-    let stage = Stage::new(&[alarm], &calls);
-    let mut play = Play::new(&stage);
-    let (a, b) = two_worlds(&mut play, "0 1", "1 0");
-    let (x, y) = (play.engine.kernel.system(a.canisters[0]).clone(), play.engine.kernel.system(b.canisters[0]).clone());
-    assert_eq!((x.timer_ns, y.timer_ns), (2, 1));
-    assert_eq!(canloom::kernel::SystemState { timer_ns: 2, ..y }, x, "they differ in the timer only");
-    assert_eq!(a.canisters[0].memory, b.canisters[0].memory);
-    assert_eq!(World { canisters: b.canisters.clone(), ..a.clone() }, b);
-    let all = texts([" | a = null; b = null; t = 0", " | a = null; b = null; t = 1", " | a = null; b = null; t = 2"]);
-    assert_eq!(outcomes(&stage, (3, 0)), all);
+    let mut kernel = Kernel::new(vec![(id(0), Box::new(Alarm))]);
+    let memory = MemoryId(0);
+    let state = kernel.installed(memory);
+    let spec = |method: &str| CallSpec {
+        entry: 0,
+        canister: 0,
+        method: method.to_string(),
+        arg: Vec::new(),
+        caller: id(7),
+        after: Vec::new(),
+    };
+    let limits = Limits { calls: 3, in_flight: 3, faults: 0, depth: 10 };
+    kernel.plan(["a", "b", "t"].map(spec).to_vec(), Vec::new(), limits);
+    let mut worlds = vec![kernel.start(vec![state], 0)];
+    let mut known = BTreeSet::new();
+    let mut after_a_and_b = Vec::new();
+    let mut replies = BTreeSet::new();
+    let (mut bytes, mut choices) = (Vec::new(), Vec::new());
+    while let Some(world) = worlds.pop() {
+        world.encode(&mut bytes);
+        if !known.insert(bytes.clone()) {
+            continue;
+        }
+        kernel.choices(&world, &mut choices);
+        match (world.started(), kernel.answer(world.calls[2])) {
+            (2, None) => after_a_and_b.push(world.clone()),
+            (3, Some(reply)) => {
+                let Response::Reply(bytes) = kernel.response(reply) else { panic!("t replies") };
+                replies.insert(bytes[0]);
+            }
+            _ => {}
+        }
+        for choice in choices.clone() {
+            worlds.push(kernel.apply(&world, &choice).expect("the guest offers it").0);
+        }
+    }
+    let [one, other] = &after_a_and_b[..] else { panic!("{} worlds after a and b", after_a_and_b.len()) };
+    let mut timers = [one, other].map(|world| kernel.system(world.canisters[0]).timer_ns);
+    timers.sort();
+    assert_eq!(timers, [1, 2]);
+    assert_eq!(World { canisters: other.canisters.clone(), ..one.clone() }, *other, "they differ in the canister only");
+    assert_eq!(one.canisters[0].memory, other.canisters[0].memory, "and there in the timer only");
+    assert_ne!(kernel.fingerprint(one), kernel.fingerprint(other));
+    assert_eq!(replies, BTreeSet::from([0, 1, 2]));
 }
 
 #[test]

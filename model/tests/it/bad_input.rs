@@ -30,9 +30,15 @@ fn calls_that_the_scenario_does_not_have_are_refused() {
 #[test]
 fn a_handler_that_panics_is_named_with_the_step_and_a_remedy() {
     for calls in 1..=3 {
-        let error = toys(&format!("panic-{calls}.toml"), "panic", "(principal \"${b}\")", 3).explore(calls).unwrap_err();
+        let error =
+            toys(&format!("panic-{calls}.toml"), "panic", "(principal \"${b}\")", 3).explore(calls).unwrap_err();
         let text = error.to_string();
-        assert!(text.starts_with("`panic` of canister `a` panicked in step 0.1r (after `0 0.1`): the second half is missing; "), "{text}");
+        assert!(
+            text.starts_with(
+                "`panic` of canister `a` panicked in step 0.1r (after `0 0.1`): the second half is missing; "
+            ),
+            "{text}"
+        );
         assert!(text.contains("Answer with a reject instead"), "{text}");
     }
 }
@@ -95,7 +101,10 @@ fn a_model_that_is_not_deterministic_is_noticed_at_the_first_turn_that_differs()
         let model = toys(&file, "forget", "(principal \"${b}\")", 2).canister::<Forgetful>("a");
         let text = model.explore(calls).unwrap_err().to_string();
         assert!(text.starts_with("the model is not deterministic: step 0 (after no other) once gave `x = "), "{text}");
-        assert!(text.contains("; a handler may depend on its state, its message and `now_ns` alone: remove clocks"), "{text}");
+        assert!(
+            text.contains("; a handler may depend on its state, its message and `now_ns` alone: remove clocks"),
+            "{text}"
+        );
     }
 }
 

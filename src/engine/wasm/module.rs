@@ -118,7 +118,9 @@ impl Module {
 fn validate(wasm: &[u8]) -> Result<(), ModuleError> {
     let features = WasmFeatures::WASM2 | WasmFeatures::TAIL_CALL | WasmFeatures::MEMORY64;
     let checked = Validator::new_with_features(features).validate_all(wasm);
-    checked.map(|_| ()).map_err(|error| ModuleError::Invalid(error.to_string()))
+    // The validator lists the bytes of a wrong header line by line; an error is one line.
+    let one_line = |text: String| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    checked.map(|_| ()).map_err(|error| ModuleError::Invalid(one_line(error.to_string())))
 }
 
 type Interface = (BTreeMap<String, Method>, Vec<String>);
