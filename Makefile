@@ -1,6 +1,6 @@
 CANLOOM := target/release/canloom
 
-.PHONY: help demo test lint build canisters bench clean
+.PHONY: help demo test model lint build canisters bench clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -10,14 +10,17 @@ demo: ## Find a bug in a vault, step by step, and show that its corrected twin h
 	@$(MAKE) --no-print-directory build
 	@$(CANLOOM) explore corpus/vault-stale/scenario.toml; test $$? = 3 && echo && $(CANLOOM) explore corpus/vault-sound/scenario.toml
 
-test: canisters ## Run all tests: canloom's, then those of the sample canisters' handlers
-	cargo test --release --locked
+test: canisters ## Run all tests: canloom's, the model's under loom, then those of the sample canisters' handlers
+	cargo test --release --locked --workspace
 	cd canisters && cargo test --locked
+
+model: canisters ## Check the same handlers under loom: an independent exhaustive model
+	cargo test --release --locked -p model
 
 lint: ## Check formatting, clippy and documentation; no warning is tolerated
 	cargo fmt --all --check && cd canisters && cargo fmt --all --check
-	cargo clippy --release --all-targets --locked -- -D warnings && cd canisters && cargo clippy --all-targets --locked -- -D warnings
-	RUSTDOCFLAGS='-D warnings' cargo doc --release --no-deps --locked
+	cargo clippy --release --workspace --all-targets --locked -- -D warnings && cd canisters && cargo clippy --all-targets --locked -- -D warnings
+	RUSTDOCFLAGS='-D warnings' cargo doc --release --workspace --no-deps --locked
 
 build: canisters ## Build target/release/canloom
 	cargo build --release --locked --bin canloom
@@ -25,8 +28,9 @@ build: canisters ## Build target/release/canloom
 canisters: ## Build the sample canisters into target/canisters
 	@canisters/build.sh
 
-bench: canisters ## Measure the search: worlds, executions, time and memory
+bench: canisters ## Measure the search: worlds, executions, time and memory; and loom against it
 	cargo bench --locked --bench worlds
+	cargo bench --locked -p model
 
 clean: ## Delete everything that was built
 	rm -rf target

@@ -98,7 +98,7 @@ impl Model {
         let start = World::boot(&setting);
         findings.check(&start, &start.observe(), false);
         drop(start);
-        let shared = Shared { findings, orders: Orders::new(), others: BTreeSet::new(), interleavings: 0, cut: 0 };
+        let shared = Shared { findings, orders: Orders::default(), others: BTreeSet::new(), interleavings: 0, cut: 0 };
         let session = Arc::new(Mutex::new(Session::new(shared, self.executions_max)));
         let plans = explore_plans(&setting, choices(&setting, calls), &session)?;
         let session = lock(&session);
@@ -139,7 +139,7 @@ fn explore_plans(
             lock(session).executions -= 1;
         }
         let shared = &mut lock(session).shared;
-        shared.orders = Orders::new();
+        shared.orders = Orders::default();
         for (at, step) in std::mem::take(&mut shared.others) {
             let more = plan.with(at, step);
             if more.faults() <= setting.scenario.bounds.faults && known.insert(more.clone()) {

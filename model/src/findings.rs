@@ -115,11 +115,11 @@ impl Findings {
         }
     }
 
-    /// Values of observations in words, for messages.
+    /// Values of observations in words, each with a comma after it, for messages.
     pub fn in_words(&mut self, observed: &[Result<Vec<u8>, String>]) -> String {
         let values = observed.iter().enumerate().map(|(at, answer)| self.value(at, answer)).collect::<Vec<_>>();
         let names = self.scenario.observations.iter().map(|observation| &observation.name);
-        names.zip(values).map(|(name, value)| format!("{name} = {value}")).collect::<Vec<_>>().join(", ")
+        names.zip(values).map(|(name, value)| format!("{name} = {value}, ")).collect()
     }
 
     fn value(&mut self, observation: usize, answer: &Result<Vec<u8>, String>) -> Arc<Value> {

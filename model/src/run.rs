@@ -30,8 +30,6 @@ pub const CALLS_MAX: usize = loom::MAX_THREADS - 1;
 
 /// Most turns of one execution; loom needs to know it in advance.
 const TURNS_MAX: usize = 2_000;
-/// Stack of a delivery in bytes, as large as Candid wants it and much larger than handlers need.
-const STACK: usize = 512 << 10;
 
 /// What the closure that loom repeats may touch.
 pub(crate) struct Session {
@@ -77,30 +75,30 @@ pub(crate) fn run(setting: &Arc<Setting>, plan: &Arc<Plan>, session: &Arc<Mutex<
 
 /// One execution: the body of the model.
 fn execute(setting: &Arc<Setting>, plan: &Arc<Plan>, session: &Arc<Mutex<Session>>) {
-    let begun = on_a_stack(|| {
-        let mut session = lock(session);
-        session.executions += 1;
-        if session.executions > session.executions_max {
-            let most = session.executions_max;
-            return Err(ModelError::TooManyExecutions { most });
+    {
+        let mut state = lock(session);
+        state.executions += 1;
+        let most = state.executions_max;
+        if state.executions > most {
+            drop(state);
+            abort(session, ModelError::TooManyExecutions { most });
         }
-        Ok(Execution::new(setting, plan, &mut session.shared))
-    });
-    let execution = Rc::new(RefCell::new(begun.unwrap_or_else(|error| abort(session, error))));
+    }
+    let execution = Rc::new(RefCell::new(Execution::new(setting.clone(), plan.clone())));
     let turns = Arc::new(AtomicUsize::new(0));
     for &call in &plan.calls {
         let (turns, execution, session) = (turns.clone(), execution.clone(), session.clone());
-        let turn = move || {
-            on_a_stack(|| {
-                execution.borrow_mut().turn(call, &mut lock(&session).shared).map_err(|error| (error, session.clone()))
-            })
-        };
-        loom::thread::spawn(move || take_turns(&turns, turn));
+        loom::thread::spawn(move || {
+            take_turns(&turns, || {
+                let turn = execution.borrow_mut().turn(call, &mut lock(&session).shared);
+                turn.unwrap_or_else(|error| abort(&session, error))
+            });
+        });
     }
 }
 
 /// The turns of one call.
-fn take_turns(turns: &AtomicUsize, turn: impl Fn() -> Result<Next, (ModelError, Arc<Mutex<Session>>)>) {
+fn take_turns(turns: &AtomicUsize, turn: impl Fn() -> Next) {
     let mut is_first = true;
     loop {
         if is_first {
@@ -108,7 +106,7 @@ fn take_turns(turns: &AtomicUsize, turn: impl Fn() -> Result<Next, (ModelError, 
         }
         // The one operation of a delivery.
         turns.fetch_add(1, Ordering::SeqCst);
-        let next = turn().unwrap_or_else(|(error, session)| abort(&session, error));
+        let next = turn();
         if next == Next::Cut {
             loom::skip_branch();
             return;
@@ -127,11 +125,6 @@ fn take_turns(turns: &AtomicUsize, turn: impl Fn() -> Result<Next, (ModelError, 
 fn abort(session: &Mutex<Session>, error: ModelError) -> ! {
     lock(session).error = Some(error);
     resume_unwind(Box::new(Abort))
-}
-
-/// Runs something on a stack of its own, whose end Candid can find.
-fn on_a_stack<R>(what: impl FnOnce() -> R) -> R {
-    stacker::grow(STACK, what)
 }
 
 pub(crate) fn lock(session: &Mutex<Session>) -> MutexGuard<'_, Session> {

@@ -66,7 +66,7 @@ impl Hash for Effects {
 impl fmt::Display for Effects {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for request in &self.sent {
-            write!(f, "sends {} with {} bytes, ", request.method, request.arg.len())?;
+            write!(f, "sends {} ({} bytes), ", request.method, request.arg.len())?;
         }
         match &self.answer {
             Some(Ok(bytes)) => write!(f, "replies {} bytes", bytes.len()),

@@ -120,7 +120,7 @@ fn open_context_that_has_replied_is_part_of_the_world() {
     let explored = stage.explore();
     let both = texts(["mark = 0 | g = null; s = null; u = null", "mark = 7 | g = null; s = null; u = null"]);
     assert_eq!(explored.outcomes[&(3, 1)], both);
-    // A third of them ends with a reply that comes too early, the shortest way to it needs both of s and u.
+    // Without a fault the same states are reached, only with a caller that still remembers whether it was answered.
     assert_eq!(explored.outcomes[&(3, 0)], both);
 }
 

@@ -34,12 +34,10 @@ fn balances(violation: &Violation) -> String {
 
 #[test]
 fn the_stale_vault_is_found_by_loom_and_replayed_on_the_wasm() {
-    for calls in [2, 3] {
-        let violation = found_and_replayed("vault-stale", calls);
-        assert_eq!(violation.invariant, "book equals ledger when quiet");
-        assert_eq!(violation.schedule.to_string(), "0\n0.1\n1\n0.1r\n1.1\n1.1r\n");
-        assert_eq!(balances(&violation), "book = 50, real = 20");
-    }
+    let violation = found_and_replayed("vault-stale", 2);
+    assert_eq!(violation.invariant, "book equals ledger when quiet");
+    assert_eq!(violation.schedule.to_string(), "0\n0.1\n1\n0.1r\n1.1\n1.1r\n");
+    assert_eq!(balances(&violation), "book = 50, real = 20");
 }
 
 #[test]

@@ -1,4 +1,5 @@
 //! Exact numbers of interleavings: those of the design, and those that the search on the wasm counts without walking them.
+//! Those of three calls with a fault are asserted in `outcomes`, where the same executions are made anyway.
 
 use std::sync::Arc;
 
@@ -35,10 +36,10 @@ fn loom_makes_one_execution_for_every_order_and_few_that_are_cut() {
 }
 
 #[test]
-fn one_clean_reject_gives_2_48_and_3300_orders() {
+fn one_clean_reject_gives_2_and_48_orders() {
     let model = withdrawals(Some("\"clean_reject\""), "reject.toml");
     let orders = |calls| model.explore(calls).unwrap().interleavings;
-    assert_eq!([orders(1), orders(2), orders(3)], [3 * 2, 3 * 48, 3300]);
+    assert_eq!([orders(1), orders(2)], [3 * 2, 3 * 48]);
 }
 
 #[test]
@@ -49,10 +50,10 @@ fn one_sys_unknown_gives_5_178_and_14922_orders() {
 }
 
 #[test]
-fn one_fault_of_either_kind_gives_6_212_and_17586_orders() {
+fn one_fault_of_either_kind_gives_6_and_212_orders() {
     let model = withdrawals(Some(BOTH), "either.toml");
     let orders = |calls| model.explore(calls).unwrap().interleavings;
-    assert_eq!([orders(1), orders(2), orders(3)], [3 * 6, 3 * 212, 17_586]);
+    assert_eq!([orders(1), orders(2)], [3 * 6, 3 * 212]);
 }
 
 #[test]
@@ -74,8 +75,8 @@ fn two_chains_of_three_canisters_have_142_orders() {
 
 #[test]
 fn loom_walks_as_many_orders_as_the_search_on_the_wasm_counts() {
-    // Not the counters: their wasm calls a callee that burns 35 billion instructions.
-    for name in ["vault-stale", "vault-rollback", "vault-sound"] {
+    // Not the counters, whose wasm calls a callee that burns 35 billion instructions.
+    for name in ["vault-stale", "vault-sound"] {
         let scenario = scenario(name);
         let calls = scenario.bounds.calls as usize;
         let walked = samples::model(scenario.clone()).explore(calls).unwrap().interleavings;

@@ -44,6 +44,7 @@ fn outcomes_of_three_calls_to_the_counter_are_those_of_the_corpus() {
 #[test]
 fn outcomes_of_three_calls_to_the_stale_vault_are_those_of_the_corpus() {
     let explored = agree("vault-stale", 3);
+    assert_eq!(explored.interleavings, 3300);
     assert!(explored.unseen.is_empty(), "{:?}", explored.unseen);
     assert_eq!(explored.violations.len(), 1);
 }
@@ -51,6 +52,7 @@ fn outcomes_of_three_calls_to_the_stale_vault_are_those_of_the_corpus() {
 #[test]
 fn outcomes_of_three_calls_to_the_vault_that_rolls_back_are_those_of_the_corpus() {
     let explored = agree("vault-rollback", 3);
+    assert_eq!(explored.interleavings, 17_586);
     assert!(explored.unseen.is_empty(), "{:?}", explored.unseen);
     assert_eq!(explored.violations.len(), 1);
 }
@@ -58,6 +60,7 @@ fn outcomes_of_three_calls_to_the_vault_that_rolls_back_are_those_of_the_corpus(
 #[test]
 fn the_sound_vault_holds_in_every_order_of_three_calls() {
     let explored = agree("vault-sound", 3);
+    assert_eq!(explored.interleavings, 1926);
     assert_eq!(explored.violations, []);
     assert!(explored.unseen.is_empty(), "{:?}", explored.unseen);
 }
