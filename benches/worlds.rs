@@ -12,8 +12,8 @@ use canloom::engine::embedded::{Embedded, START_NS};
 use canloom::engine::wasm::WasmGuest;
 use canloom::engine::wasm::module::{Instrumentation, Module, engine};
 use canloom::explore::{Budget, explore};
+use canloom::kernel::Input;
 use canloom::kernel::guest::{Env, Guest};
-use canloom::kernel::{Input, START_BALANCE};
 use canloom::report::text::{grouped, grouped_big};
 use canloom::scenario::Scenario;
 
@@ -93,20 +93,7 @@ fn cost(canisters: &Path) -> (f64, f64, u64) {
         created_at_time: None,
     })
     .expect("Candid");
-    let env = Env {
-        own_id: Principal::from_slice(&[9; 10]),
-        time_ns: START_NS,
-        caller: owner,
-        answered: false,
-        available: 0,
-        refunded: 0,
-        deadline_ns: 0,
-        instructions: 0,
-        balance: START_BALANCE,
-        version: 0,
-        timer_ns: 0,
-        outstanding: &[],
-    };
+    let env = Env::outside(Principal::from_slice(&[9; 10]), owner, START_NS);
     let guest = |instrumentation| {
         let engine = engine().expect("wasmtime runs here");
         let module = Module::load(&engine, &wasm, instrumentation).expect("the ledger loads");

@@ -112,19 +112,7 @@ impl<C: Contract> Guest for Builtin<C> {
                 .and_then(|answer| known(answer, "query", method)),
             Input::Callback { .. } | Input::Cleanup { .. } => Err("a built-in canister makes no calls".to_string()),
         };
-        let mut execution = Execution {
-            memory,
-            trap: None,
-            response: None,
-            requests: Vec::new(),
-            accepted: 0,
-            burned: 0,
-            timer_ns: None,
-            certified: None,
-            instructions: 0,
-            log: Vec::new(),
-            reads: around.reads,
-        };
+        let mut execution = Execution { reads: around.reads, ..Execution::idle(memory) };
         match answer {
             Ok(None) => {}
             Ok(Some((next, reply))) => {

@@ -11,9 +11,7 @@ use candid::Principal;
 
 use crate::kernel::guest::{Env, Guest};
 use crate::kernel::world::{CanisterState, NOT_STARTED};
-use crate::kernel::{
-    CallSpec, Choice, FaultSpec, Input, Kernel, Limits, MemoryId, Response, START_BALANCE, Unsupported, World,
-};
+use crate::kernel::{CallSpec, Choice, FaultSpec, Input, Kernel, Limits, MemoryId, Response, Unsupported, World};
 use crate::scenario::{CallState, CallView, Code, Fault, FaultKind, Reply, Scenario, Value, View};
 use crate::trace::Outcome;
 
@@ -261,20 +259,8 @@ fn load(engine: &wasmtime::Engine, file: &str, canister: &str, wasm: &Path) -> R
 }
 
 fn install(guest: &mut WasmGuest, canister: &crate::scenario::Canister) -> Result<MemoryId, String> {
-    let env = Env {
-        own_id: canister.id,
-        time_ns: START_NS,
-        caller: canister.controllers.first().copied().unwrap_or(Principal::anonymous()),
-        answered: false,
-        available: 0,
-        refunded: 0,
-        deadline_ns: 0,
-        instructions: 0,
-        balance: START_BALANCE,
-        version: 0,
-        timer_ns: 0,
-        outstanding: &[],
-    };
+    let installer = canister.controllers.first().copied().unwrap_or(Principal::anonymous());
+    let env = Env::outside(canister.id, installer, START_NS);
     let fresh = guest.fresh();
     let installed = guest.execute(fresh, Input::Init { arg: &canister.init }, &env)?;
     match installed.trap {

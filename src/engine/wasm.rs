@@ -180,20 +180,7 @@ impl WasmGuest {
     }
 
     fn refuse(&self, memory: MemoryId, code: u16, text: String) -> Execution {
-        let trap = Some(Trap { code, text });
-        Execution {
-            memory,
-            trap,
-            response: None,
-            requests: Vec::new(),
-            accepted: 0,
-            burned: 0,
-            timer_ns: None,
-            certified: None,
-            instructions: 0,
-            log: Vec::new(),
-            reads: Vec::new(),
-        }
+        Execution { trap: Some(Trap { code, text }), ..Execution::idle(memory) }
     }
 }
 
@@ -202,8 +189,7 @@ impl Guest for WasmGuest {
         let module = self.module.clone();
         match &input {
             Input::Init { .. } => {
-                let mut installed = self.refuse(memory, 0, String::new());
-                installed.trap = None;
+                let mut installed = Execution::idle(memory);
                 if module.shape.has_start {
                     let start = Entry::Export(rewrite::START);
                     installed = self.run(memory, &start, Mode::Start, INSTALL_LIMIT, &input, env)?;

@@ -85,18 +85,10 @@ impl Kernel {
         let state = world.canisters[usize::from(canister)];
         let system = self.tables.systems.value(state.system);
         let env = Env {
-            own_id: self.ids[usize::from(canister)],
-            time_ns: world.time_ns,
-            caller: Principal::anonymous(),
-            answered: false,
-            available: 0,
-            refunded: 0,
-            deadline_ns: 0,
-            instructions: 0,
             balance: system.balance,
             version: system.version,
             timer_ns: system.timer_ns,
-            outstanding: &[],
+            ..Env::outside(self.ids[usize::from(canister)], Principal::anonymous(), world.time_ns)
         };
         let effects = self.execute(canister, state.memory, query, &env)?;
         let text = match (&effects.trap, effects.response) {

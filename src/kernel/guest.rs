@@ -139,6 +139,24 @@ pub enum Read {
 }
 
 impl Env<'_> {
+    /// What a message sees that comes from outside, with no cycles and no deadline: an installation, a query.
+    pub fn outside(own_id: Principal, caller: Principal, time_ns: u64) -> Env<'static> {
+        Env {
+            own_id,
+            time_ns,
+            caller,
+            answered: false,
+            available: 0,
+            refunded: 0,
+            deadline_ns: 0,
+            instructions: 0,
+            balance: super::START_BALANCE,
+            version: 0,
+            timer_ns: 0,
+            outstanding: &[],
+        }
+    }
+
     /// Whether an execution that made this read would see the same value here.
     pub fn agrees(&self, read: &Read) -> bool {
         match read {
@@ -218,6 +236,25 @@ pub struct Execution {
     pub log: Vec<String>,
     /// What it read of its environment.
     pub reads: Vec<Read>,
+}
+
+impl Execution {
+    /// An execution that did and read nothing.
+    pub fn idle(memory: MemoryId) -> Execution {
+        Execution {
+            memory,
+            trap: None,
+            response: None,
+            requests: Vec::new(),
+            accepted: 0,
+            burned: 0,
+            timer_ns: None,
+            certified: None,
+            instructions: 0,
+            log: Vec::new(),
+            reads: Vec::new(),
+        }
+    }
 }
 
 /// A canister, executing one message at a time.
