@@ -2,6 +2,7 @@
 
 mod against_brute_force;
 mod brute;
+mod builtin;
 mod cli;
 mod corpus;
 mod docs;
