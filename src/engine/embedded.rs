@@ -235,7 +235,7 @@ impl Embedded {
         Outcome::new(&self.scenario, observations, calls)
     }
 
-    /// The same scenario without merging of interchangeable calls: for replays, whose names must stay as they are.
+    /// Name of a canister in the scenario; `?` for one that it does not have.
     pub fn canister_name(&self, canister: u16) -> &str {
         self.scenario.canisters.get(usize::from(canister)).map_or("?", |canister| &canister.name)
     }

@@ -279,7 +279,7 @@ impl Kernel {
                 self.send(world, &mut run.tree, run.call, run.context, run.path.request(at as u32 + 1), sent);
             }
         }
-        let settled = self.settle(world, &mut run.tree, run.context, &effects, cleanup.as_deref());
+        let settled = self.settle(&mut run.tree, run.context, &effects, cleanup.as_deref());
         world.calls[run.call as usize] = self.tables.trees.intern(Arc::new(run.tree));
         debug_assert_ne!(world.calls[run.call as usize], NOT_STARTED);
         Ok(Delivery {

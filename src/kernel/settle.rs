@@ -6,7 +6,6 @@ use super::Kernel;
 use super::guest::{Response, Trap};
 use super::memo::Effects;
 use super::tree::{CallTree, InFlight};
-use super::world::World;
 
 /// Result of settling one delivery.
 pub(super) struct Settled {
@@ -23,7 +22,6 @@ impl Kernel {
     /// when nothing of it is left.
     pub(super) fn settle(
         &mut self,
-        world: &mut World,
         tree: &mut CallTree,
         at: usize,
         effects: &Effects,
@@ -64,7 +62,6 @@ impl Kernel {
         if tree.contexts[at].answered && !awaits {
             tree.close_context(at);
         }
-        let _ = world;
         Settled { answered: response.map(|response| (path, response)), awaits, dropped }
     }
 
