@@ -111,6 +111,9 @@ impl<C: Contract> Guest for Builtin<C> {
                 .map(|reply| reply.map(|reply| (state.clone(), reply)))
                 .and_then(|answer| known(answer, "query", method)),
             Input::Callback { .. } | Input::Cleanup { .. } => Err("a built-in canister makes no calls".to_string()),
+            // It has none of these entry points.
+            Input::Task(_) | Input::Inspect { .. } | Input::PreUpgrade | Input::PostUpgrade { .. } => Ok(None),
+            Input::Transform { method, .. } => Err(format!("Canister has no query method '{method}'")),
         };
         let mut execution = Execution { reads: around.reads, ..Execution::idle(memory) };
         match answer {

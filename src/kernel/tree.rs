@@ -1,6 +1,6 @@
-//! One call with everything it caused: its open call contexts and its outstanding requests.
+//! One root, a call or a task, with everything it caused: its open call contexts and its outstanding requests.
 //!
-//! A [`CallTree`] holds no name of its own call instance, so the same progress of two interchangeable calls is the same
+//! A [`CallTree`] holds no name of its own root, so the same progress of two interchangeable calls is the same
 //! value, interned once, and moving a call's subtree to another instance is a change of one number in the world.
 
 use crate::schedule::Path;
@@ -12,7 +12,7 @@ pub type MessageId = u32;
 /// An interned response.
 pub type ResponseId = u32;
 
-/// Progress of one call instance. The default value: started and nothing left of it.
+/// Progress of one root. The default value: started and nothing left of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct CallTree {
     /// Open call contexts, sorted by path; the call's own has the empty path.
@@ -21,6 +21,8 @@ pub struct CallTree {
     pub requests: Vec<Request>,
     /// How the call itself was answered.
     pub answer: Option<ResponseId>,
+    /// Whether the call was accepted by `canister_inspect_message` and waits to start.
+    pub submitted: bool,
 }
 
 /// A call context: one call with all its deliveries on one canister (interface specification "Call contexts").
@@ -32,8 +34,10 @@ pub struct Context {
     pub canister: u16,
     /// Who called; an interned principal.
     pub caller: u32,
-    /// Whether it has responded.
+    /// Whether it has responded, or need not: nobody waits for a task.
     pub answered: bool,
+    /// Whether its canister was uninstalled since: its callbacks run no code any more.
+    pub deleted: bool,
     /// Cycles received and not accepted.
     pub available: Cycles,
     /// Deadline of the call, 0 for a guaranteed response.
@@ -59,6 +63,8 @@ pub struct Request {
     pub callback: Option<Callback>,
     /// Which faults of the scenario match its edge: bit i for fault i.
     pub faults: u32,
+    /// The canister that it told the management canister to stop, until it has stopped.
+    pub waits_for_stop: Option<u16>,
 }
 
 /// The caller's half of an outstanding call.
@@ -101,7 +107,7 @@ impl Request {
 impl CallTree {
     /// Whether something of this call can or must still happen; an expired request that nobody waits for does not count.
     pub fn is_busy(&self) -> bool {
-        !self.contexts.is_empty() || self.requests.iter().any(|request| request.callback.is_some())
+        self.submitted || !self.contexts.is_empty() || self.requests.iter().any(|request| request.callback.is_some())
     }
 
     /// Adds a context in order of paths; returns its position.
