@@ -110,6 +110,10 @@ impl Kernel {
     /// stands for it.
     pub(super) fn start_multiplicity(&self, world: &World, call: usize) -> u32 {
         let Some(group) = self.groups.iter().find(|group| group.contains(&call)) else { return 1 };
+        if world.trees[call] != NOT_STARTED {
+            // Submitted before: a tree of its own.
+            return 1;
+        }
         let mut waiting = group.iter().filter(|&&other| world.trees[other] == NOT_STARTED);
         if waiting.next() == Some(&call) { 1 + waiting.count() as u32 } else { 0 }
     }

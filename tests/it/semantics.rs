@@ -3,7 +3,11 @@
 //! Test names bear the number of the corner. `c0` is what a test is about; `c1` answers as its method's letter says.
 
 mod calls;
+mod faults;
+mod lifecycle;
+mod management;
 mod state;
+mod tasks;
 
 use super::play::Play;
 use super::stage::{Stage, call, id, observe};

@@ -41,6 +41,8 @@ const HEAD: &str = r#"
   (import "ic0" "stable64_read" (func $read64 (param i64 i64 i64)))
   (import "ic0" "stable64_write" (func $write64 (param i64 i64 i64)))
   (import "ic0" "global_timer_set" (func $timer_set (param i64) (result i64)))
+  (import "ic0" "time" (func $time (result i64)))
+  (import "ic0" "canister_status" (func $status (result i32)))
   (import "ic0" "debug_print" (func $print (param i32 i32)))
   (import "ic0" "trap" (func $trap (param i32 i32)))
 "#;
@@ -84,6 +86,11 @@ const HELPERS: &str = r#"
 
 /// A canister with this body. Letters in `'x'` become their codes.
 pub fn canister(body: &str) -> String {
+    canister_with("", body)
+}
+
+/// Likewise, with more imports.
+pub fn canister_with(imports: &str, body: &str) -> String {
     let mut ids = String::new();
     for canister in 0..8 {
         let at = 32 + 16 * canister;
@@ -93,7 +100,7 @@ pub fn canister(body: &str) -> String {
         }
         ids.push_str("\")\n");
     }
-    format!("(module\n{HEAD}  (memory 1)\n{HELPERS}{ids}{})\n", letters(body))
+    format!("(module\n{HEAD}{imports}  (memory 1)\n{HELPERS}{ids}{})\n", letters(body))
 }
 
 fn letters(body: &str) -> String {
