@@ -23,7 +23,7 @@ use crate::engine::embedded::Embedded;
 use crate::invariant;
 use crate::kernel::{Choice, Permutation, Unsupported, World};
 use crate::scenario::{Expect, When};
-use crate::schedule::{Root, Schedule};
+use crate::schedule::{Root, Schedule, StepKind};
 
 use graph::Graph;
 
@@ -47,6 +47,30 @@ pub struct Progress {
     pub violations: u64,
 }
 
+/// What a finding needs (design section 4), from the most to the least alarming.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Grade {
+    /// No fault.
+    A,
+    /// A fault that the IC itself, a callee or an administrator produces.
+    B,
+    /// A callback that really traps.
+    C,
+    /// A trap that was injected.
+    D,
+}
+
+/// How far the search came with the worlds of one number of faults.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Depth {
+    /// Faults spent.
+    pub faults: u32,
+    /// Distinct worlds found.
+    pub worlds: u64,
+    /// Worlds that were expanded.
+    pub expanded: u64,
+}
+
 /// The simplest violation of one invariant.
 #[derive(Clone, Debug)]
 pub struct Finding {
@@ -60,6 +84,8 @@ pub struct Finding {
     pub deliveries: u32,
     /// Faults.
     pub faults: u32,
+    /// What it needs.
+    pub grade: Grade,
     /// Number of violating worlds.
     pub worlds: u64,
     /// Why the expression could not be evaluated, if it could not.
@@ -102,6 +128,10 @@ pub struct Explored {
     pub sometimes: Vec<(usize, bool)>,
     /// Distinct outcomes by (calls started, faults spent), at rest.
     pub outcomes: BTreeMap<(u32, u32), BTreeSet<String>>,
+    /// By number of faults, fewest first: how much of it was searched.
+    pub by_faults: Vec<Depth>,
+    /// Canisters whose timer was set and never came due, with the least time that was left, in nanoseconds.
+    pub idle_timers: Vec<(u16, u64)>,
     /// Time spent.
     pub elapsed: Duration,
 }
@@ -146,6 +176,8 @@ struct Search<'a> {
     complete: u64,
     cut_by_depth: bool,
     cut_by_timers: bool,
+    /// For each canister: the least time to its timer, and whether that ever ran.
+    timers: Vec<(Option<u64>, bool)>,
     out_of_budget: bool,
     began: Instant,
     executions_before: u64,
@@ -173,6 +205,7 @@ impl<'a> Search<'a> {
             complete: 0,
             cut_by_depth: false,
             cut_by_timers: false,
+            timers: vec![(None, false); engine.start().canisters.len()],
             out_of_budget: false,
             began: Instant::now(),
             executions_before,
@@ -230,6 +263,13 @@ impl<'a> Search<'a> {
                 self.outcomes.entry((started, world.faulted())).or_default().insert(outcome);
             }
         }
+        for (canister, (left_ns, has_run)) in self.timers.iter_mut().enumerate() {
+            match self.engine.kernel.timer(world, canister as u16) {
+                Some(0) => *has_run = true,
+                Some(now) => *left_ns = Some(left_ns.map_or(now, |least| least.min(now))),
+                None => {}
+            }
+        }
         let scenario = self.engine.scenario.clone();
         for (position, invariant) in scenario.invariants.iter().enumerate() {
             if self.sometimes[position] == Some(false) && invariant::is_seen(invariant, &view) {
@@ -282,13 +322,20 @@ impl<'a> Search<'a> {
         order.sort_by_key(|&(world, at)| (self.graph.rank(world), at));
         let mut findings = Vec::new();
         for (world, invariant) in order {
-            let schedule = self.schedule(world)?;
+            let (schedule, callback_traps) = self.schedule(world)?;
+            let grade = match () {
+                () if schedule.steps.iter().any(|step| step.kind == StepKind::Trap) => Grade::D,
+                () if callback_traps => Grade::C,
+                () if self.graph.faulted(world) > 0 => Grade::B,
+                () => Grade::A,
+            };
             let found = self.found[invariant].take().expect("bug in canloom: this invariant was violated");
             findings.push(Finding {
                 invariant,
                 calls: self.graph.rank(world).1,
                 deliveries: schedule.steps.iter().filter(|step| step.is_delivery()).count() as u32,
                 faults: self.graph.faulted(world),
+                grade,
                 worlds: found.worlds,
                 error: found.error,
                 schedule,
@@ -296,6 +343,9 @@ impl<'a> Search<'a> {
         }
         let sometimes =
             self.sometimes.iter().enumerate().filter_map(|(at, seen)| seen.map(|seen| (at, seen))).collect();
+        let timers = self.timers.iter().enumerate();
+        let idle_timers =
+            timers.filter(|(_, (_, has_run))| !has_run).filter_map(|(at, (left, _))| Some((at as u16, (*left)?)));
         Ok(Explored {
             completeness,
             interleavings: all,
@@ -307,12 +357,15 @@ impl<'a> Search<'a> {
             findings,
             sometimes,
             outcomes: std::mem::take(&mut self.outcomes),
+            by_faults: self.graph.by_faults(),
+            idle_timers: idle_timers.collect(),
             elapsed,
         })
     }
 
     /// The steps from the first world to this one, with the names that the calls have outside the search.
-    fn schedule(&mut self, world: u32) -> Result<Schedule, Unsupported> {
+    /// Also whether a callback traps on the way.
+    fn schedule(&mut self, world: u32) -> Result<(Schedule, bool), Unsupported> {
         let path = self.graph.path(world);
         let mut world = self.engine.start().clone();
         let trees = world.trees.len();
@@ -320,6 +373,7 @@ impl<'a> Search<'a> {
         let mut moved = first.unwrap_or_else(|| Permutation::identity(trees));
         let mut choices = Vec::new();
         let mut steps = Vec::new();
+        let mut callback_traps = false;
         for ordinal in path {
             self.engine.kernel.choices(&world, &mut choices)?;
             let choice = choices[ordinal as usize];
@@ -328,11 +382,14 @@ impl<'a> Search<'a> {
                 *call = moved.original(*call);
             }
             steps.push(step);
-            world = self.engine.kernel.apply(&world, &choice)?.0;
+            let (next, happened) = self.engine.kernel.apply(&world, &choice)?;
+            let traps = happened.delivery().is_some_and(|delivery| delivery.effects.trap.is_some());
+            callback_traps |= traps && choice.kind == StepKind::Response;
+            world = next;
             if let Some(next) = self.engine.kernel.canonicalize(&mut world) {
                 moved = moved.then(&next);
             }
         }
-        Ok(Schedule { steps: self.engine.kernel.in_order_of_start(steps) })
+        Ok((Schedule { steps: self.engine.kernel.in_order_of_start(steps) }, callback_traps))
     }
 }

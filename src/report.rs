@@ -3,7 +3,7 @@
 pub mod json;
 pub mod text;
 
-use crate::explore::{Completeness, Explored};
+use crate::explore::{Completeness, Explored, Grade};
 use crate::scenario::{Expect, Invariant, Scenario, When};
 
 /// What an exploration says of its scenario.
@@ -49,9 +49,14 @@ pub fn missing(scenario: &Scenario, explored: &Explored) -> Vec<usize> {
     explored.missing(expected.map(|(at, invariant)| (at, invariant.expect, invariant.when)))
 }
 
-/// Grade of a finding (design section 4): A without a fault, B with one that the IC itself produces.
-pub fn grade(faults: u32) -> &'static str {
-    if faults == 0 { "A" } else { "B" }
+/// The letter of a grade.
+pub fn grade(grade: Grade) -> &'static str {
+    match grade {
+        Grade::A => "A",
+        Grade::B => "B",
+        Grade::C => "C",
+        Grade::D => "D",
+    }
 }
 
 /// The word for a kind of invariant.

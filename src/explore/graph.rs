@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, VecDeque};
 use hashbrown::HashTable;
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::Depth;
 use crate::kernel::World;
 use crate::kernel::world::Shape;
 
@@ -161,6 +162,18 @@ impl Graph {
     /// Faults spent.
     pub fn faulted(&self, at: u32) -> u32 {
         self.nodes[at as usize].rank.0
+    }
+
+    /// How many worlds of each number of faults were found and expanded.
+    pub fn by_faults(&self) -> Vec<Depth> {
+        let mut found: BTreeMap<u32, Depth> = BTreeMap::new();
+        for node in &self.nodes {
+            let faults = node.rank.0;
+            let depth = found.entry(faults).or_insert(Depth { faults, worlds: 0, expanded: 0 });
+            depth.worlds += 1;
+            depth.expanded += u64::from(node.expanded);
+        }
+        found.into_values().collect()
     }
 
     /// Marks a complete execution.

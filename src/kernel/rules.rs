@@ -100,12 +100,16 @@ impl Kernel {
 
     /// Whether a canister's timer is due and would run.
     pub(super) fn is_timer_due(&self, world: &World, canister: u16) -> bool {
+        self.system(world.canisters[usize::from(canister)]).status == Status::Running
+            && self.timer(world, canister) == Some(0)
+    }
+
+    /// Nanoseconds until a canister's timer is due, 0 if it is; `None` if it is not set or would not run.
+    pub fn timer(&self, world: &World, canister: u16) -> Option<u64> {
         let state = world.canisters[usize::from(canister)];
-        let system = self.system(state);
-        system.timer_ns != 0
-            && system.timer_ns <= world.time_ns
-            && system.status == Status::Running
-            && self.guests[usize::from(canister)].runs(state.memory, Task::Timer)
+        let timer_ns = self.system(state).timer_ns;
+        let runs = timer_ns != 0 && self.guests[usize::from(canister)].runs(state.memory, Task::Timer);
+        runs.then(|| timer_ns.saturating_sub(world.time_ns))
     }
 
     /// Whether a canister would run a task now.

@@ -38,8 +38,21 @@ pub struct Report {
     pub violations: Vec<Violation>,
     /// For each `sometimes`: whether it was seen.
     pub sometimes: BTreeMap<String, bool>,
+    /// By number of faults, fewest first: how much of it was searched.
+    pub by_faults: Vec<ByFaults>,
     /// Interleaving coverage; empty until it is offered.
     pub coverage: BTreeMap<String, u64>,
+}
+
+/// How far the search came with one number of faults.
+#[derive(Debug, Serialize)]
+pub struct ByFaults {
+    /// Faults spent.
+    pub faults: u32,
+    /// Distinct worlds found.
+    pub worlds: u64,
+    /// Worlds that were expanded: all of them if the search was complete.
+    pub expanded: u64,
 }
 
 /// One violated invariant.
@@ -72,7 +85,7 @@ impl Report {
             let invariant = &scenario.invariants[finding.invariant];
             Violation {
                 invariant: invariant.name.clone(),
-                grade: grade(finding.faults),
+                grade: grade(finding.grade),
                 class: None,
                 calls: finding.calls,
                 deliveries: finding.deliveries,
@@ -82,6 +95,9 @@ impl Report {
                 file: file.clone(),
             }
         });
+        let by_faults = explored.by_faults.iter();
+        let by_faults =
+            by_faults.map(|depth| ByFaults { faults: depth.faults, worlds: depth.worlds, expanded: depth.expanded });
         let name = |at: usize| scenario.invariants[at].name.clone();
         Report {
             scenario: scenario.name.clone(),
@@ -97,6 +113,7 @@ impl Report {
             elapsed_s: explored.elapsed.as_secs_f64(),
             violations: violations.collect(),
             sometimes: explored.sometimes.iter().map(|&(at, seen)| (name(at), seen)).collect(),
+            by_faults: by_faults.collect(),
             coverage: BTreeMap::new(),
         }
     }

@@ -28,7 +28,7 @@ pub fn summary(scenario: &Scenario, explored: &Explored) -> String {
         Completeness::Exhaustive => "yes".to_string(),
         Completeness::Depth => format!("no, cut at chains of {} messages", scenario.bounds.depth),
         Completeness::Timers => format!("no, cut at {} firings of one timer", scenario.bounds.timers),
-        Completeness::Budget => "no, the budget ended first".to_string(),
+        Completeness::Budget => format!("no, the budget ended first; {}", by_faults(explored)),
     };
     let _ = writeln!(
         out,
@@ -60,7 +60,7 @@ pub fn summary(scenario: &Scenario, explored: &Explored) -> String {
             plural(finding.calls, "call"),
             plural(finding.faults, "fault"),
             counted(finding.deliveries, "delivery", "deliveries"),
-            grade(finding.faults),
+            grade(finding.grade),
         );
     }
     for (at, seen) in &explored.sometimes {
@@ -73,7 +73,33 @@ pub fn summary(scenario: &Scenario, explored: &Explored) -> String {
             let _ = writeln!(out, "not violated, though `expect = \"violated\"`: \"{name}\"");
         }
     }
+    for &(canister, left_ns) in &explored.idle_timers {
+        let name = &scenario.canisters.get(usize::from(canister)).map_or("?", |canister| &canister.name);
+        let left_s = left_ns.div_ceil(1_000_000_000);
+        let _ = writeln!(
+            out,
+            "note: the timer of {name} is set {left_s} s ahead and never ran: let time pass with [[time]]"
+        );
+    }
     out
+}
+
+/// Which numbers of faults were searched completely, and how much of the next one.
+fn by_faults(explored: &Explored) -> String {
+    let complete = explored.by_faults.iter().take_while(|depth| depth.expanded == depth.worlds);
+    let complete: Vec<String> = complete.map(|depth| depth.faults.to_string()).collect();
+    let mut parts = Vec::new();
+    // What is found with one fault more is only known when all with fewer are through.
+    let next = explored.by_faults.get(complete.len());
+    if let Some((last, others)) = complete.split_last() {
+        let list = if others.is_empty() { last.clone() } else { format!("{} and {last}", others.join(", ")) };
+        parts.push(format!("{list} faults complete"));
+    }
+    if let Some(depth) = next {
+        let percent = depth.expanded * 100 / depth.worlds.max(1);
+        parts.push(format!("{}: {percent} % of the worlds found so far", plural(depth.faults, "fault")));
+    }
+    parts.join(", ")
 }
 
 /// The outcomes of a scenario: a section for each number of calls started and faults spent, then a line for each outcome,
