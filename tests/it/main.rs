@@ -8,6 +8,8 @@ mod corpus;
 mod docs;
 mod interleavings;
 mod play;
+mod puppet;
+mod puppet_programs;
 mod random_canister;
 mod refusals;
 mod semantics;

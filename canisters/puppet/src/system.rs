@@ -7,7 +7,7 @@ use super::op::Op;
 use super::{entry, ic0};
 
 /// Instructions of one round of [`Op::Burn`]; measured, see the test of it.
-const ROUND: u64 = 4;
+const ROUND: u64 = 16;
 
 impl Machine {
     /// Does one of these operations.
