@@ -4,6 +4,7 @@ mod against_brute_force;
 mod brute;
 mod builtin;
 mod cli;
+mod corners;
 mod corpus;
 mod docs;
 mod interleavings;

@@ -1,7 +1,9 @@
 //! The puppet itself: each operation does what its comment says, what is no program traps, and no trace is left.
 
+use std::collections::BTreeSet;
+
 use super::puppet::expr::*;
-use super::puppet::{Call, Expr, Hook, Program, Theater};
+use super::puppet::{Call, Expr, Hook, Program, Theater, theater};
 use super::stage::id;
 
 /// What a puppet answers to this program.
@@ -13,6 +15,36 @@ fn answer(program: &Program) -> String {
 
 fn said(number: impl Into<Expr>) -> String {
     answer(&Program::new().say(number))
+}
+
+#[test]
+fn programs_have_the_bytes_that_the_description_shows() {
+    // The first two are those of `canisters/puppet/src/lib.rs`.
+    assert_eq!(Program::new().set(0, 5).bytes(), [0x01, 5, 0x31, 0]);
+    assert_eq!(Program::new().when(cell(0), Program::new().reply().end()).bytes(), [0x30, 0, 0x22, 2, 0x49, 0x20]);
+    let inspecting = Program::new().when(method_name().equals("a"), Program::new().accept_message());
+    assert_eq!(inspecting.bytes(), [0x4b, 0x02, 1, b'a', 0x14, 0x22, 1, 0x4c]);
+}
+
+/// What a module exports as entry points.
+fn entry_points(module: &str) -> BTreeSet<String> {
+    let wasm = std::fs::read(theater::module(module)).expect("the module can be read");
+    let mut names = BTreeSet::new();
+    for payload in wasmparser::Parser::new(0).parse_all(&wasm) {
+        if let wasmparser::Payload::ExportSection(exports) = payload.expect("a module") {
+            names.extend(exports.into_iter().map(|export| export.expect("an export").name.to_string()));
+        }
+    }
+    names.into_iter().filter(|name| name.starts_with("canister_")).collect()
+}
+
+#[test]
+fn puppet_tasks_has_three_more_entry_points_than_the_puppet() {
+    let (plain, tasks) = (entry_points("puppet"), entry_points("puppet_tasks"));
+    assert!(plain.is_subset(&tasks));
+    let more: Vec<&String> = tasks.difference(&plain).collect();
+    assert_eq!(more, ["canister_heartbeat", "canister_inspect_message", "canister_on_low_wasm_memory"]);
+    assert_eq!(plain.len(), 7, "{plain:?}");
 }
 
 #[test]
