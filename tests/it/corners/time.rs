@@ -20,7 +20,7 @@ fn corner_27_time_is_the_same_from_the_beginning_of_an_execution_to_its_end() {
 #[test]
 fn corner_27_time_never_goes_back_from_one_message_to_the_next() {
     // Each message adds 1 to cell 1 if its time is not before that of the last one.
-    let look = || Program::new().when(time().less_than(cell(0)).is_zero(), Program::new().add(1, 1)).set(0, time());
+    let look = || Program::new().when(time().less_than(cell(0)).equals_zero(), Program::new().add(1, 1)).set(0, time());
     let callback = look().say(cell(1));
     let program = look().call(Call::run(id(0), look().reply()).on_reply(callback));
     let mut play = Theater::of(1).call(0, &program).call(0, &look().reply()).play();

@@ -56,7 +56,7 @@ impl Expr {
     }
 
     /// 1 if it is 0, else 0.
-    pub fn is_zero(self) -> Expr {
+    pub fn equals_zero(self) -> Expr {
         self.op(Op::Not)
     }
 
@@ -84,7 +84,7 @@ impl Expr {
     }
 
     /// The number that these bytes are, at most 16.
-    pub fn as_number(self) -> Expr {
+    pub fn read_number(self) -> Expr {
         self.op(Op::FromLittleEndian)
     }
 

@@ -1,21 +1,15 @@
 //! Random scenarios of puppets: programs that call each other, fail in every way, and always come to an end.
 //!
 //! A [`Deed`] is one thing that a delivery does; requests carry the deeds of their callee, of their callbacks and of
-//! their cleanup, each drawn from a smaller grammar than the last, so calls end and [`Play::deliveries_max`] can count
-//! them. What a delivery computes depends on what ran before it (cell 0 becomes 3x + k modulo 1,000, the notes grow
-//! by a letter), so outcomes tell orders apart. What may come out of a delivery: a reply, a reject, nothing, a trap, any of
-//! them depending on the state, on the reject code or on the cycles. Drawn from a fixed seed: the same in every run.
-//! Left out: timers and other tasks, instruction counts, versions, more than one time.
-
-use std::fmt::Write as _;
+//! their cleanup, each drawn from a smaller grammar than the last, so calls end and can be counted; `staging` turns them
+//! into programs. What a delivery computes depends on what ran before it (cell 0 becomes 3x + k modulo 1,000, the notes
+//! grow by a letter), so outcomes tell orders apart. What may come out of a delivery: a reply, a reject, nothing, a trap,
+//! any of them depending on the state, on the reject code or on the cycles. Drawn from a fixed seed: the same in every
+//! run. Left out: timers and other tasks, instruction counts, versions, more than one time.
 
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::TestRunner;
-
-use super::super::stage::{Stage, id};
-use super::expr::*;
-use super::{Call, Expr, Program, Theater};
 
 /// Number of puppets.
 pub const PUPPETS: usize = 3;
@@ -69,33 +63,48 @@ pub enum Method {
 /// A request and all that it leads to.
 #[derive(Clone, Debug)]
 pub struct Request {
-    callee: usize,
-    method: Method,
-    cycles: u32,
-    is_bounded: bool,
-    deeds: Vec<Deed>,
-    on_reply: Vec<Deed>,
-    on_reject: Vec<Deed>,
-    on_cleanup: Option<Vec<Deed>>,
+    /// The puppet called.
+    pub callee: usize,
+    /// The method called.
+    pub method: Method,
+    /// Cycles attached.
+    pub cycles: u32,
+    /// Whether the caller waits 10 seconds at most.
+    pub is_bounded: bool,
+    /// What the callee does.
+    pub deeds: Vec<Deed>,
+    /// What a reply runs.
+    pub on_reply: Vec<Deed>,
+    /// What a reject runs.
+    pub on_reject: Vec<Deed>,
+    /// What a trap of either runs.
+    pub on_cleanup: Option<Vec<Deed>>,
 }
 
 /// A call from outside.
 #[derive(Clone, Debug)]
 pub struct Entry {
-    to: usize,
-    max: u32,
-    is_after: bool,
-    deeds: Vec<Deed>,
+    /// The puppet called.
+    pub to: usize,
+    /// How often.
+    pub max: u32,
+    /// Whether it waits for the first entry.
+    pub is_after: bool,
+    /// What it does there.
+    pub deeds: Vec<Deed>,
 }
 
 /// A random scenario.
 #[derive(Clone, Debug)]
 pub struct Play {
-    entries: Vec<Entry>,
-    in_flight: u32,
+    /// One or two.
+    pub entries: Vec<Entry>,
+    /// Bound on calls at a time.
+    pub in_flight: u32,
     /// Which of the edges, and what kinds.
-    fault: Option<(prop::sample::Index, &'static str)>,
-    remainders: (u32, u32, u32),
+    pub fault: Option<(prop::sample::Index, &'static str)>,
+    /// What the invariants compare with.
+    pub remainders: (u32, u32, u32),
 }
 
 /// Scenarios without end, the same ones in every run.
@@ -195,128 +204,4 @@ fn calling(depth: u32) -> BoxedStrategy<Vec<Deed>> {
         std::iter::once(mix).chain(change).chain(requests).chain(rest).collect()
     });
     deeds.boxed()
-}
-
-/// Adds this number to three times cell 0, modulo 1,000.
-fn mix(program: Program, number: impl Into<Expr>) -> Program {
-    program.set(0, cell(0).times(3).plus(number).modulo(1_000))
-}
-
-/// The program that does all this.
-pub fn program(deeds: &[Deed]) -> Program {
-    deeds.iter().fold(Program::new(), |program, deed| match deed {
-        Deed::Mix(k) => mix(program, u128::from(*k)),
-        Deed::MixStable(k) => {
-            let number = stable_read(0, 2).as_number().times(3).plus(u128::from(*k)).modulo(1_000);
-            program
-                .when(stable_size().is_zero(), Program::new().ask(stable_grow(1)))
-                .stable_write(0, number.little_endian(2))
-        }
-        Deed::Note(letter) => {
-            let order = cell(2).times(7).plus(u128::from(*letter - b'a')).modulo(1_000_000_007);
-            program.append_global(&[*letter][..]).set(2, order)
-        }
-        Deed::MixCode => mix(program, reject_code()),
-        Deed::MixRefund => mix(program, cycles_refunded()),
-        Deed::MixAvailable => mix(program, cycles_available()),
-        Deed::MixBalance => mix(program, balance().modulo(1_000)),
-        Deed::Accept(cycles) => mix(program, accept(u128::from(*cycles))),
-        Deed::IfOdd(deeds) => program.when(cell(0).modulo(2), self::program(deeds)),
-        Deed::End => program.end(),
-        Deed::Reply => program.say(cell(0)),
-        Deed::Append => program.append("lost"),
-        Deed::Reject => program.reject(global()),
-        Deed::Trap => program.trap("trapped"),
-        Deed::Call(request) => program.call(request.call()),
-    })
-}
-
-impl Request {
-    fn call(&self) -> Call {
-        let method = match self.method {
-            Method::Run => "run",
-            Method::Query => "query",
-            Method::Missing => "missing",
-        };
-        let mut call = Call::to(id(self.callee), method)
-            .with(program(&self.deeds))
-            .on_reply(program(&self.on_reply))
-            .on_reject(program(&self.on_reject));
-        if let Some(deeds) = &self.on_cleanup {
-            call = call.on_cleanup(program(deeds));
-        }
-        if self.cycles > 0 {
-            call = call.cycles(u128::from(self.cycles));
-        }
-        if self.is_bounded { call.timeout(10) } else { call }
-    }
-}
-
-fn requests(deeds: &[Deed]) -> impl Iterator<Item = &Request> {
-    deeds.iter().filter_map(|deed| match deed {
-        Deed::Call(request) => Some(&**request),
-        _ => None,
-    })
-}
-
-/// Most deliveries that a delivery of these deeds leads to, itself included.
-fn deliveries(deeds: &[Deed]) -> usize {
-    let of = |request: &Request| {
-        deliveries(&request.deeds) + deliveries(&request.on_reply).max(deliveries(&request.on_reject))
-    };
-    1 + requests(deeds).map(of).sum::<usize>()
-}
-
-/// Adds the edges on which a puppet that does these deeds sends requests to `run`.
-fn add_edges(at: usize, deeds: &[Deed], edges: &mut Vec<(usize, usize)>) {
-    for request in requests(deeds) {
-        let edge = (at, request.callee);
-        if request.method == Method::Run && !edges.contains(&edge) {
-            edges.push(edge);
-        }
-        add_edges(request.callee, &request.deeds, edges);
-        add_edges(at, &request.on_reply, edges);
-        add_edges(at, &request.on_reject, edges);
-    }
-}
-
-impl Play {
-    /// Most deliveries that its calls can make together.
-    pub fn deliveries_max(&self) -> usize {
-        self.entries.iter().map(|entry| entry.max as usize * deliveries(&entry.deeds)).sum()
-    }
-
-    /// The scenario, written down.
-    pub fn stage(&self) -> Stage {
-        let mut theater = Theater::of(PUPPETS);
-        for at in 0..PUPPETS {
-            // One query tells all: cell 0 in the lowest digits, then stable memory, cycles, and the order of the notes.
-            let all = cell(0).plus(cell(1).times(1_000));
-            let all = all.plus(balance().modulo(1_000).times(1_000_000)).plus(cell(2).times(1_000_000_000));
-            let stable = Program::new().when(stable_size(), Program::new().set(1, stable_read(0, 2).as_number()));
-            theater = theater.observe_reply(&format!("x{at}"), at, &stable.say(all));
-        }
-        let mut edges = Vec::new();
-        for (at, entry) in self.entries.iter().enumerate() {
-            let after = if at > 0 && entry.is_after { "after = \"e0\"\n" } else { "" };
-            let more = format!("max = {}\n{after}", entry.max);
-            theater = theater.call_with(entry.to, "run", &program(&entry.deeds), &more);
-            add_edges(entry.to, &entry.deeds, &mut edges);
-        }
-        if let Some((edge, kinds)) = self.fault.filter(|_| !edges.is_empty()) {
-            let (caller, callee) = *edge.get(&edges);
-            theater = theater.fault(caller, callee, kinds);
-        }
-        let mut text = format!("[explore]\nin_flight = {}\nfaults = 1\n", self.in_flight);
-        let (r0, r1, r2) = self.remainders;
-        for (name, when, expr) in [
-            ("everywhere", "always", format!("x0 - x0 / 5 * 5 != {r0}")),
-            ("at rest", "quiescent", format!("x1 - x1 / 5 * 5 != {r1}")),
-            ("in the end", "final", format!("x2 - x2 / 5 * 5 != {r2} or count(err(\"e0\")) == 0")),
-            ("now and then", "sometimes", format!("x0 - x0 / 5 * 5 == {r1} and count(open(\"e0\")) > 0")),
-        ] {
-            let _ = writeln!(text, "[[invariant]]\nname = \"{name}\"\nwhen = \"{when}\"\nexpr = '{expr}'");
-        }
-        theater.more(&text).stage()
-    }
 }
