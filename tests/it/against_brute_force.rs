@@ -9,7 +9,8 @@ use canloom::scenario::Scenario;
 
 use super::brute::{Found, Limits, enumerate};
 use super::corpus;
-use super::random_canister::{Recipe, recipes};
+use super::puppet::random;
+use super::random_canister::recipes;
 use super::stage::{Stage, call, counts, fault, observe};
 use super::wat_canister::{Wait, forwarder, ledger};
 
@@ -120,43 +121,73 @@ fn search_and_brute_force_agree_on_small_canisters() {
     assert_eq!(agreed(&Stage::new(&joined, &two)).interleavings, 3_852);
 }
 
-#[test]
-fn search_and_brute_force_agree_on_150_random_scenarios() {
-    let mut compared = 0;
-    let mut redrawn = 0;
-    let mut violated = 0;
-    let mut with_orders = 0;
-    let mut with_faults = 0;
-    let mut interleavings = 0;
-    for recipe in recipes() {
-        if recipe.deliveries_max() > DELIVERIES_MAX {
-            redrawn += 1;
-            continue;
+/// What a comparison of many random scenarios came across.
+#[derive(Default)]
+struct Tally {
+    interleavings_max: u64,
+    compared: usize,
+    redrawn: usize,
+    violated: usize,
+    with_orders: usize,
+    with_faults: usize,
+    interleavings: u64,
+}
+
+impl Tally {
+    /// Explores a random scenario on both sides, unless it is too large.
+    fn compare(&mut self, recipe: &dyn std::fmt::Debug, deliveries_max: usize, stage: impl FnOnce() -> Stage) {
+        if deliveries_max > DELIVERIES_MAX {
+            self.redrawn += 1;
+            return;
         }
-        let stage = recipe.stage();
+        let stage = stage();
         let scenario = stage.scenario();
         let explored = stage.explore();
-        if counts(&explored).0 > INTERLEAVINGS_MAX {
-            redrawn += 1;
-            continue;
+        if counts(&explored).0 > self.interleavings_max {
+            self.redrawn += 1;
+            return;
         }
         let searched = Summary::of_search(&scenario, &explored);
         let found = Summary::of_brute_force(enumerate(&scenario, &Limits::default()));
-        let text = |recipe: &Recipe| format!("{recipe:#?}\n{}", std::fs::read_to_string(&scenario.file).unwrap());
-        assert_eq!(searched, found, "{}", text(&recipe));
-        violated += usize::from(!found.violated.is_empty());
-        with_faults += usize::from(found.outcomes.keys().any(|(_, faults)| *faults > 0));
-        with_orders += usize::from(found.outcomes.values().any(|outcomes| outcomes.len() > 2));
-        interleavings += found.interleavings;
-        compared += 1;
-        if compared == 150 {
+        assert_eq!(searched, found, "{recipe:#?}\n{}", std::fs::read_to_string(&scenario.file).unwrap());
+        self.violated += usize::from(!found.violated.is_empty());
+        self.with_faults += usize::from(found.outcomes.keys().any(|(_, faults)| *faults > 0));
+        self.with_orders += usize::from(found.outcomes.values().any(|outcomes| outcomes.len() > 2));
+        self.interleavings += found.interleavings;
+        self.compared += 1;
+    }
+}
+
+#[test]
+fn search_and_brute_force_agree_on_150_random_scenarios() {
+    let mut tally = Tally { interleavings_max: INTERLEAVINGS_MAX, ..Tally::default() };
+    for recipe in recipes() {
+        tally.compare(&recipe, recipe.deliveries_max(), || recipe.stage());
+        if tally.compared == 150 {
             break;
         }
     }
-    println!("{compared} compared, {interleavings} interleavings, {redrawn} redrawn");
+    let Tally { redrawn, violated, with_orders, with_faults, interleavings, .. } = tally;
+    println!("{interleavings} interleavings, {redrawn} redrawn");
     println!("{violated} with a violation, {with_orders} in which order shows, {with_faults} with faults");
-    assert_eq!(compared, 150);
     assert!(violated >= 40, "only {violated} of the random scenarios violate something");
     assert!(with_orders >= 40, "in only {with_orders} of the random scenarios order shows in the outcome");
-    assert!(redrawn <= 2 * compared, "{redrawn} scenarios were too large");
+    assert!(redrawn <= 300, "{redrawn} scenarios were too large");
+}
+
+#[test]
+fn search_and_brute_force_agree_on_150_random_scenarios_of_puppets() {
+    let mut tally = Tally { interleavings_max: 2_000, ..Tally::default() };
+    for play in random::plays() {
+        tally.compare(&play, play.deliveries_max(), || play.stage());
+        if tally.compared == 150 {
+            break;
+        }
+    }
+    let Tally { redrawn, violated, with_orders, with_faults, interleavings, .. } = tally;
+    println!("{interleavings} interleavings, {redrawn} redrawn");
+    println!("{violated} with a violation, {with_orders} in which order shows, {with_faults} with faults");
+    assert!(violated >= 40, "only {violated} of the random scenarios violate something");
+    assert!(with_orders >= 40, "in only {with_orders} of the random scenarios order shows in the outcome");
+    assert!(redrawn <= 600, "{redrawn} scenarios were too large");
 }

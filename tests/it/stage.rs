@@ -21,13 +21,22 @@ pub struct Stage {
 impl Stage {
     /// Writes the folder. `rest` is what the scenario has beside its head, its canisters and the actors alice and bob.
     pub fn new(canisters: &[String], rest: &str) -> Stage {
+        let compile = |(at, wat): (usize, &String)| {
+            wat::parse_str(wat).unwrap_or_else(|error| panic!("c{at} is no module: {error}\n{wat}"))
+        };
+        Stage::of_modules(&canisters.iter().enumerate().map(compile).collect::<Vec<_>>(), rest)
+    }
+
+    /// Likewise, of compiled modules.
+    pub fn of_modules(canisters: &[Vec<u8>], rest: &str) -> Stage {
         let folder = tempfile::tempdir().expect("a folder can be made");
         let mut text = "format = 1\nname = \"test\"\n[actor.alice]\n[actor.bob]\n".to_string();
-        for (at, wat) in canisters.iter().enumerate() {
-            let wasm = wat::parse_str(wat).unwrap_or_else(|error| panic!("c{at} is no module: {error}\n{wat}"));
-            std::fs::write(folder.path().join(format!("c{at}.wasm")), wasm).expect("the folder can be written");
+        for (at, wasm) in canisters.iter().enumerate() {
+            // One file for equal modules: they are compiled once.
+            let file = canisters.iter().position(|other| other == wasm).expect("it is one of them");
+            std::fs::write(folder.path().join(format!("c{file}.wasm")), wasm).expect("the folder can be written");
             let id = id(at);
-            writeln!(text, "[canister.c{at}]\nwasm = \"c{at}.wasm\"\nid = \"{id}\"")
+            writeln!(text, "[canister.c{at}]\nwasm = \"c{file}.wasm\"\nid = \"{id}\"")
                 .expect("a string takes everything");
         }
         text.push_str(rest);

@@ -1,7 +1,7 @@
 //! Runs one message of one canister in the plainest way: a fresh instance, everything written in, everything read out.
 //!
 //! In: a state and a message. Out: the state after it, the answer and the requests, or why it trapped. Nothing is
-//! shared between two messages but the compiled module. Left out: instruction limits, cycles, timers.
+//! shared between two messages but the compiled module. Left out: instruction limits, timers.
 
 use std::path::Path;
 use std::rc::Rc;
@@ -47,6 +47,7 @@ fn bits(global: &Val) -> u128 {
 }
 
 /// One canister's compiled module.
+#[derive(Clone)]
 pub struct Host {
     pub id: Principal,
     controllers: Vec<Principal>,
@@ -87,6 +88,11 @@ impl Host {
         }
     }
 
+    /// The same module as another canister.
+    pub fn of(&self, id: Principal, controllers: &[Principal]) -> Self {
+        Self { id, controllers: controllers.to_vec(), ..self.clone() }
+    }
+
     /// The state of the module before any code ran.
     pub fn first(&self) -> State {
         let mut store = Store::new(self.pre.module().engine(), Run::idle());
@@ -122,7 +128,9 @@ impl Host {
         let memory = Rc::new(state.memory.after(memory.data(&store)));
         let globals = Rc::new(self.read_globals(&mut store, instance));
         let run = store.into_data();
-        Ok(Done { state: State { memory, globals, stable: run.stable }, answer: run.answer, requests: run.requests })
+        let state = State { memory, globals, stable: run.stable };
+        let (accepted, burned) = (run.accepted, run.burned);
+        Ok(Done { state, answer: run.answer, requests: run.requests, accepted, burned })
     }
 
     /// Runs one message whose changes nobody wants: what it answers and calls is all there is to know.

@@ -1,7 +1,7 @@
 //! The system calls that ic-cdk 0.20 canisters make (ic-semantics.md section 1), for one message.
 //!
-//! In: what code asks. Out: what it answered, requested and wrote to stable memory, in [`Run`]. Cycles never move,
-//! calls never fail synchronously, timers and certified data are accepted and forgotten. What is neither here nor in
+//! In: what code asks. Out: what it answered, requested, accepted and wrote to stable memory, in [`Run`]. Calls
+//! never fail synchronously, timers and certified data are accepted and forgotten. What is neither here nor in
 //! `ic0_call.rs` or `ic0_system.rs` traps.
 
 use std::rc::Rc;
@@ -16,6 +16,8 @@ pub const ALL: &[Mode] =
     &[Mode::Init, Mode::Update, Mode::ReplicatedQuery, Mode::Query, Mode::Reply, Mode::Reject, Mode::Cleanup];
 const ANSWERING: &[Mode] = &[Mode::Update, Mode::ReplicatedQuery, Mode::Query, Mode::Reply, Mode::Reject];
 const ARGUED: &[Mode] = &[Mode::Init, Mode::Update, Mode::ReplicatedQuery, Mode::Query, Mode::Reply];
+pub const FUNDED: &[Mode] = &[Mode::Update, Mode::ReplicatedQuery, Mode::Reply, Mode::Reject];
+pub const REFUNDED: &[Mode] = &[Mode::Reply, Mode::Reject];
 pub const CALLING: &[Mode] = &[Mode::Update, Mode::Reply, Mode::Reject];
 const ENDED: &[Mode] = &[Mode::Reply, Mode::Reject, Mode::Cleanup];
 const REJECTED: &[Mode] = &[Mode::Reject];
@@ -31,6 +33,8 @@ pub struct Run {
     pub controllers: Vec<Principal>,
     reply: Vec<u8>,
     pub building: Option<Outgoing>,
+    pub accepted: u128,
+    pub burned: u128,
 }
 
 impl Run {
@@ -56,6 +60,8 @@ impl Run {
             controllers: Vec::new(),
             reply: Vec::new(),
             building: None,
+            accepted: 0,
+            burned: 0,
         }
     }
 
@@ -85,6 +91,24 @@ impl Run {
         self.check(name, CALLING)?;
         let none = || violation(&format!("ic0.{name} called when no call is under construction"));
         Ok(self.building.as_mut().ok_or_else(none)?)
+    }
+
+    pub fn id(&self) -> &[u8] {
+        &self.id
+    }
+
+    /// Cycles of the canister as they are now: those attached to a call are gone at once.
+    pub fn balance(&self) -> u128 {
+        let attached: u128 = self.requests.iter().chain(&self.building).map(|call| call.cycles).sum();
+        self.message().cycles.balance + self.accepted - attached - self.burned
+    }
+
+    /// Cycles that can still be accepted: none after the answer.
+    pub fn available(&self) -> u128 {
+        match self.message().is_responded || self.answer.is_some() {
+            true => 0,
+            false => self.message().cycles.available - self.accepted,
+        }
     }
 
     fn answer(&mut self, name: &str, answer: Answer) -> Result<()> {

@@ -63,6 +63,7 @@ fn call_new(
         callee,
         method: String::from_utf8_lossy(&name).into_owned(),
         arg: Vec::new(),
+        cycles: 0,
         on_reply: (reply_function, reply_env),
         on_reject: (reject_function, reject_env),
         on_cleanup: None,

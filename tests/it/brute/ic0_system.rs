@@ -1,4 +1,4 @@
-//! The system calls about the canister itself: cycles that never move, stable memory, time, its end by a trap.
+//! The system calls about the canister itself: cycles, stable memory, time, its end by a trap.
 
 use std::rc::Rc;
 
@@ -6,11 +6,12 @@ use candid::Principal;
 use wasmtime::{Linker, Result};
 
 use super::host::NOW_NS;
-use super::ic0::{ALL, CALLING, Call, Run, read, violation, write, write_u128};
+use super::ic0::{ALL, CALLING, Call, FUNDED, REFUNDED, Run, read, violation, write, write_u128};
 use super::memory::PAGE;
 use super::message::{Mode, Stop};
 
-const BALANCE: u128 = 100_000_000_000_000_000_000;
+/// What every canister begins with.
+pub const BALANCE: u128 = 100_000_000_000_000_000_000;
 const OUT_OF_BOUNDS: &str = "stable memory out of bounds";
 
 /// Defines them.
@@ -21,21 +22,49 @@ pub fn link(l: &mut Linker<Run>) -> Result<()> {
 }
 
 fn link_cycles(l: &mut Linker<Run>) -> Result<()> {
-    for (name, value) in [
-        ("canister_cycle_balance128", BALANCE),
-        ("canister_liquid_cycle_balance128", BALANCE),
-        ("msg_cycles_available128", 0),
-        ("msg_cycles_refunded128", 0),
-    ] {
-        l.func_wrap("ic0", name, move |mut c: Call<'_>, dst: u32| write_u128(&mut c, dst, value))?;
+    for name in ["canister_cycle_balance128", "canister_liquid_cycle_balance128"] {
+        l.func_wrap("ic0", name, |mut c: Call<'_>, dst: u32| -> Result<()> {
+            let balance = c.data().balance();
+            write_u128(&mut c, dst, balance)
+        })?;
     }
-    for name in ["msg_cycles_accept128", "cycles_burn128", "cost_call"] {
-        l.func_wrap("ic0", name, |mut c: Call<'_>, _: u64, _: u64, dst: u32| write_u128(&mut c, dst, 0))?;
-    }
-    l.func_wrap("ic0", "call_cycles_add128", |mut c: Call<'_>, _: u64, _: u64| -> Result<()> {
-        c.data_mut().call("call_cycles_add128").map(|_| ())
+    l.func_wrap("ic0", "msg_cycles_available128", |mut c: Call<'_>, dst: u32| -> Result<()> {
+        c.data().check("msg_cycles_available128", FUNDED)?;
+        let available = c.data().available();
+        write_u128(&mut c, dst, available)
+    })?;
+    l.func_wrap("ic0", "msg_cycles_refunded128", |mut c: Call<'_>, dst: u32| -> Result<()> {
+        c.data().check("msg_cycles_refunded128", REFUNDED)?;
+        let refunded = c.data().message().cycles.refunded;
+        write_u128(&mut c, dst, refunded)
+    })?;
+    l.func_wrap("ic0", "msg_cycles_accept128", |mut c: Call<'_>, high: u64, low: u64, dst: u32| -> Result<()> {
+        c.data().check("msg_cycles_accept128", FUNDED)?;
+        let accepted = c.data().available().min(wide(high, low));
+        c.data_mut().accepted += accepted;
+        write_u128(&mut c, dst, accepted)
+    })?;
+    l.func_wrap("ic0", "cycles_burn128", |mut c: Call<'_>, high: u64, low: u64, dst: u32| -> Result<()> {
+        let burned = c.data().balance().min(wide(high, low));
+        c.data_mut().burned += burned;
+        write_u128(&mut c, dst, burned)
+    })?;
+    l.func_wrap("ic0", "cost_call", |mut c: Call<'_>, _: u64, _: u64, dst: u32| write_u128(&mut c, dst, 0))?;
+    l.func_wrap("ic0", "call_cycles_add128", |mut c: Call<'_>, high: u64, low: u64| -> Result<()> {
+        let (cycles, balance) = (wide(high, low), c.data().balance());
+        c.data_mut().call("call_cycles_add128")?;
+        if cycles > balance {
+            let id = Principal::from_slice(c.data().id());
+            return Err(violation(&format!("Canister {id} is out of cycles")).into());
+        }
+        c.data_mut().call("call_cycles_add128")?.cycles += cycles;
+        Ok(())
     })?;
     Ok(())
+}
+
+fn wide(high: u64, low: u64) -> u128 {
+    u128::from(high) << 64 | u128::from(low)
 }
 
 fn link_stable(l: &mut Linker<Run>) -> Result<()> {

@@ -41,12 +41,34 @@ pub struct Message {
     pub deadline_ns: u64,
     /// Whether an earlier message of this call context has answered.
     pub is_responded: bool,
+    pub cycles: Cycles,
+}
+
+/// The cycles that code can ask about.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cycles {
+    /// Of the canister, before the message.
+    pub balance: u128,
+    /// Of those that came with the call, what is left.
+    pub available: u128,
+    /// Came back with the response.
+    pub refunded: u128,
 }
 
 impl Message {
     /// A message that is no reject, in a call context that has not answered.
     pub fn new(mode: Mode, entry: Entry, caller: Principal, arg: Rc<Vec<u8>>, deadline_ns: u64) -> Self {
-        Self { mode, entry, arg, caller, reject_code: 0, reject_text: String::new(), deadline_ns, is_responded: false }
+        Self {
+            mode,
+            entry,
+            arg,
+            caller,
+            reject_code: 0,
+            reject_text: String::new(),
+            deadline_ns,
+            is_responded: false,
+            cycles: Cycles::default(),
+        }
     }
 }
 
@@ -63,6 +85,7 @@ pub struct Outgoing {
     pub callee: Vec<u8>,
     pub method: String,
     pub arg: Vec<u8>,
+    pub cycles: u128,
     pub on_reply: (u32, u32),
     pub on_reject: (u32, u32),
     pub on_cleanup: Option<(u32, u32)>,
@@ -84,6 +107,10 @@ pub struct Done {
     pub state: State,
     pub answer: Option<Answer>,
     pub requests: Vec<Outgoing>,
+    /// Cycles that it took from its call.
+    pub accepted: u128,
+    /// Cycles that it burned.
+    pub burned: u128,
 }
 
 /// How a method is exported.

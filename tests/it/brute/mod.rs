@@ -14,6 +14,8 @@
 //! mod                the walk
 //! ```
 
+#[cfg(test)]
+mod hooks;
 mod host;
 mod ic0;
 mod ic0_call;

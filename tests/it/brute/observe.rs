@@ -1,7 +1,7 @@
 //! What can be observed of a world: the answers of queries that leave no trace.
 //!
 //! In: a world and the one before it. Out: the world with its observations. A canister that did not run since the
-//! world before keeps its values; nothing else is remembered.
+//! world before and has as many cycles keeps its values; nothing else is remembered.
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use std::sync::Arc;
 use candid::Principal;
 use canloom::scenario::{Observation, Value};
 
-use super::message::{Answer, Entry, Kind, Message, Mode};
+use super::message::{Answer, Cycles, Entry, Kind, Message, Mode};
 use super::relation::Relation;
 use super::world::World;
 
@@ -20,7 +20,12 @@ pub fn refresh(relation: &Relation<'_>, before: Option<&World>, world: &mut Worl
         let canister = observation.canister;
         let memory = &world.canisters[canister].memory;
         match before {
-            Some(before) if Rc::ptr_eq(&before.canisters[canister].memory, memory) => Arc::clone(&before.observed[at]),
+            Some(before)
+                if Rc::ptr_eq(&before.canisters[canister].memory, memory)
+                    && before.balances[canister] == world.balances[canister] =>
+            {
+                Arc::clone(&before.observed[at])
+            }
             _ => Arc::new(value(relation, world, observation)),
         }
     };
@@ -51,6 +56,8 @@ fn ask(relation: &Relation<'_>, world: &World, of: &Observation) -> Result<Vec<u
     let arg = Rc::new(of.args.clone());
     let entry = Entry::Export(export);
     let message = Message::new(mode, entry, Principal::anonymous(), arg, 0);
+    let balance = world.balances[of.canister];
+    let message = Message { cycles: Cycles { balance, ..Cycles::default() }, ..message };
     let asked = host.ask(&world.canisters[of.canister], message);
     let (answer, requests) = asked.map_err(|stop| stop.text)?;
     if requests > 0 {

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use candid::Principal;
 
 use super::host::State;
-use super::message::{Done, Message, Stop};
+use super::message::{Cycles, Done, Message, Stop};
 
 /// All of them.
 #[derive(Default)]
@@ -18,6 +18,7 @@ struct Recording {
     arg: Rc<Vec<u8>>,
     caller: Principal,
     deadline_ns: u64,
+    cycles: Cycles,
     before: State,
     result: Result<Done, Stop>,
 }
@@ -38,6 +39,7 @@ impl Recordings {
                 && recording.arg == message.arg
                 && recording.caller == message.caller
                 && recording.deadline_ns == message.deadline_ns
+                && recording.cycles == message.cycles
                 && recording.before.is_same(before)
         };
         if let Some(recording) = self.0.borrow().iter().find(is_it) {
@@ -49,6 +51,7 @@ impl Recordings {
             arg: Rc::clone(&message.arg),
             caller: message.caller,
             deadline_ns: message.deadline_ns,
+            cycles: message.cycles,
             before: before.clone(),
             result: Err(Stop::default()),
         };

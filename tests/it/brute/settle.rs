@@ -34,6 +34,10 @@ impl Relation<'_> {
                 text: if is_ingress { stop.text } else { stop.to_string() },
             }),
         };
+        let refund = match response {
+            Some(_) => std::mem::take(&mut context.available),
+            None => 0,
+        };
         context.is_responded |= response.is_some();
         if !is_waiting {
             world.contexts.remove(&number);
@@ -44,18 +48,18 @@ impl Relation<'_> {
             (Some(response), Origin::Call(call)) => {
                 world.calls[call].state = CallState::Done(Arc::new(reply(response, &self.scenario.labels)));
             }
-            (Some(response), Origin::Callback(callback)) => send(world, callback, response),
+            (Some(response), Origin::Callback(callback)) => send(world, callback, response, refund),
         }
     }
 }
 
-/// Puts a response in flight, unless its callback has expired or is gone.
-pub fn send(world: &mut World, callback: u32, response: Response) {
+/// Puts a response in flight, unless its callback has expired or is gone: then its cycles are gone too.
+pub fn send(world: &mut World, callback: u32, response: Response, refund: u128) {
     let number = world.number();
     if let Some(waiting) = world.callbacks.get(&callback)
         && !waiting.is_expired
     {
-        let in_flight = InFlight { number, response };
+        let in_flight = InFlight { number, response, refund };
         world.responses.insert(callback, in_flight);
     }
 }

@@ -6,9 +6,10 @@ use candid::Principal;
 use canloom::scenario::{CallState, CallView};
 
 use super::host::State;
-use super::message::{Entry, Message, Mode};
+use super::ic0_system::BALANCE;
+use super::message::{Cycles, Entry, Message, Mode};
 use super::observe;
-use super::relation::Relation;
+use super::relation::{Relation, Sent};
 use super::world::{Origin, Response, Step, World};
 
 /// The world in which the scenario begins.
@@ -21,6 +22,7 @@ pub fn first(relation: &Relation<'_>) -> World {
     };
     let mut world = World {
         canisters: install(relation),
+        balances: vec![BALANCE; relation.hosts.len()],
         contexts: Default::default(),
         callbacks: Default::default(),
         queues: Default::default(),
@@ -35,7 +37,7 @@ pub fn first(relation: &Relation<'_>) -> World {
     for call in &scenario.setup {
         let arg = Rc::new(call.args.clone());
         let method = &call.method;
-        relation.begin(&mut world, call.canister, Origin::Setup, call.by, method, arg, 0);
+        relation.begin(&mut world, call.canister, Origin::Setup, call.by, method, arg, Sent::FROM_OUTSIDE);
         while let Some(step) = oldest(&world) {
             relation.apply(&mut world, &step);
         }
@@ -61,6 +63,7 @@ fn install(relation: &Relation<'_>) -> Vec<State> {
         let by = by.unwrap_or_else(Principal::management_canister);
         let entry = Entry::Export(String::from("canister_init"));
         let message = Message::new(Mode::Init, entry, by, Rc::new(canister.init.clone()), 0);
+        let message = Message { cycles: Cycles { balance: BALANCE, ..Cycles::default() }, ..message };
         match host.run(&state, message) {
             Ok(done) => done.state,
             Err(stop) => panic!("{} cannot be installed: {stop}", canister.name),

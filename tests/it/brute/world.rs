@@ -15,6 +15,8 @@ use super::host::State;
 #[derive(Clone)]
 pub struct World {
     pub canisters: Vec<State>,
+    /// The cycles of each.
+    pub balances: Vec<u128>,
     /// Open call contexts, by number.
     pub contexts: BTreeMap<u32, Context>,
     /// Open callbacks, by number.
@@ -44,6 +46,8 @@ pub struct Context {
     pub caller: Principal,
     pub is_responded: bool,
     pub deadline_ns: u64,
+    /// Cycles that came with the call and were not accepted.
+    pub available: u128,
 }
 
 /// Whom the response of a call context goes to.
@@ -77,6 +81,7 @@ pub struct Request {
     pub number: u32,
     pub method: Rc<str>,
     pub arg: Rc<Vec<u8>>,
+    pub cycles: u128,
     pub deadline_ns: u64,
 }
 
@@ -85,6 +90,8 @@ pub struct Request {
 pub struct InFlight {
     pub number: u32,
     pub response: Response,
+    /// Cycles that come back with it.
+    pub refund: u128,
 }
 
 /// What a call is answered.
