@@ -93,8 +93,8 @@ compile() {
     export CARGO_ENCODED_RUSTFLAGS="${flags[*]}"
     unset IFS
     local workspace
-    for workspace in "$here" ${fixtures:+"$here"/fixtures/*/}; do
-        (cd "$workspace" && "$@" build --locked --release --quiet --target "$target" --target-dir "$build")
+    for workspace in "$here" ${fixtures:+"$here"/fixtures/*/Cargo.toml}; do
+        (cd "${workspace%/Cargo.toml}" && "$@" build --locked --release --quiet --target "$target" --target-dir "$build")
     done
 }
 

@@ -6,6 +6,7 @@ mod builtin;
 mod cli;
 mod corpus;
 mod docs;
+mod fixtures;
 mod interleavings;
 mod play;
 mod random_canister;
