@@ -14,6 +14,9 @@ use canloom::explore::Explored;
 
 use super::stage::{Stage, counts};
 
+/// The init argument of the fixtures in Rust.
+pub const INIT: &str = "(principal \"${payer}\")";
+
 /// The module of a fixture in Rust.
 pub fn module(name: &str) -> PathBuf {
     let wasm = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("target/canisters/fixtures/{name}.wasm"));
@@ -42,7 +45,7 @@ pub fn observe(queries: &[&str]) -> String {
 }
 
 /// 100 deposited; 30 and 50 are withdrawn by this method, and at most one payment fails.
-fn wallet(wasm: &Path, init: &str, method: &str) -> Stage {
+pub fn wallet(wasm: &Path, init: &str, method: &str) -> Stage {
     let mut text = beginning(wasm, init) + &observe(&["balance"]);
     for amount in [30, 50] {
         text += &call(&format!("w{amount}"), method, &format!("({amount} : nat64)"));
@@ -80,6 +83,6 @@ fn assert_stale(wasm: &Path, init: &str) {
 #[test]
 fn wallets_of_ic_cdk_0_20_0_18_0_13_0_12_and_0_3_have_the_same_bug_in_the_same_48_interleavings() {
     for name in ["cdk-0-20", "cdk-0-18", "cdk-0-13", "cdk-0-12", "cdk-0-3"] {
-        assert_stale(&module(name), "(principal \"${payer}\")");
+        assert_stale(&module(name), INIT);
     }
 }

@@ -1,12 +1,12 @@
 //! Corner 24: what ic-cdk 0.20 makes of traps and cleanup with several calls or tasks in one method.
 
-use super::super::fixtures::{beginning, call, module, observe, outcomes};
+use super::super::fixtures::{INIT, beginning, call, module, observe, outcomes};
 use super::super::play::Play;
 use super::super::stage::{Stage, counts};
 
 /// Calls of `canisters/fixtures/joins`: 0 to 2 join two payments, of which none, the first, or already the method
 /// itself panics; the others spawn tasks.
-const CALLS: [(&str, &str); 6] = [
+pub const CALLS: [(&str, &str); 6] = [
     ("both", "(9 : nat64)"),
     ("both", "(1 : nat64)"),
     ("both", "(0 : nat64)"),
@@ -16,8 +16,8 @@ const CALLS: [(&str, &str); 6] = [
 ];
 
 /// A scenario with these calls.
-fn stage(calls: &[(&str, &str)]) -> Stage {
-    let mut text = beginning(&module("joins"), "(principal \"${payer}\")") + &observe(&["held", "seen"]);
+pub fn stage(calls: &[(&str, &str)]) -> Stage {
+    let mut text = beginning(&module("joins"), INIT) + &observe(&["held", "seen"]);
     for (at, (method, args)) in calls.iter().enumerate() {
         text += &call(&format!("it{at}"), method, args);
     }
