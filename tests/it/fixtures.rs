@@ -33,7 +33,7 @@ pub fn beginning(wasm: &Path, init: &str) -> String {
     )
 }
 
-/// A call of the canister by alice, and an observation of its query of the same name.
+/// A call of the canister by alice, as a table of the scenario.
 pub fn call(id: &str, method: &str, args: &str) -> String {
     format!("[[call]]\nid = \"{id}\"\nto = \"c\"\nmethod = \"{method}\"\nby = \"alice\"\nargs = \"{args}\"\n")
 }
