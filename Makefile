@@ -1,6 +1,6 @@
 CANLOOM := target/release/canloom
 
-.PHONY: help demo test model lint build canisters bench clean
+.PHONY: help demo test model lint build canisters fixtures bench clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -10,7 +10,7 @@ demo: ## Find a bug in a vault, step by step, and show that its corrected twin h
 	@$(MAKE) --no-print-directory build
 	@$(CANLOOM) explore corpus/vault-stale/scenario.toml; test $$? = 3 && echo && $(CANLOOM) explore corpus/vault-sound/scenario.toml
 
-test: canisters ## Run all tests: canloom's, the model's under loom, then those of the sample canisters' handlers
+test: fixtures ## Run all tests: canloom's, the model's under loom, then those of the sample canisters' handlers
 	cargo test --release --locked --workspace
 	cd canisters && cargo test --locked
 
@@ -18,7 +18,7 @@ model: canisters ## Check the same handlers under loom: an independent exhaustiv
 	cargo test --release --locked -p model
 
 lint: ## Check formatting, clippy and documentation; no warning is tolerated
-	cargo fmt --all --check && cd canisters && cargo fmt --all --check
+	cargo fmt --all --check && cd canisters && cargo fmt --all --check && rustfmt --check --edition 2024 fixtures/*/src/lib.rs
 	cargo clippy --release --workspace --all-targets --locked -- -D warnings && cd canisters && cargo clippy --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --release --workspace --no-deps --locked
 
@@ -27,6 +27,9 @@ build: canisters ## Build target/release/canloom
 
 canisters: ## Build the sample canisters into target/canisters
 	@canisters/build.sh
+
+fixtures: ## Build the sample canisters and those that only tests need, into target/canisters
+	@canisters/build.sh --fixtures
 
 bench: canisters ## Measure the search: worlds, executions, time and memory; and loom against it
 	cargo bench --locked --bench worlds

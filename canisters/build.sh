@@ -1,7 +1,10 @@
 #!/usr/bin/env bash
 # Builds the sample canisters and puts them into a folder as <name>.wasm.
 #
-#   canisters/build.sh [FOLDER]        default: target/canisters of the project
+#   canisters/build.sh [--fixtures] [FOLDER]        default: target/canisters of the project
+#
+# With --fixtures, also the canisters that only tests need, as fixtures/<name>.wasm below that folder. Each of them
+# is a workspace of its own, since one lock file takes one version of ic-cdk; all share one build folder.
 #
 # The standard library of wasm32-unknown-unknown comes from rustup where rustup has it or can fetch it, and
 # otherwise is built from source by Debian's packages; one line says which. The same toolchain gives the same
@@ -14,23 +17,33 @@ packages=(rustc-web cargo-web rust-web-src lld-22)
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
 root=$(dirname "$here")
 build=$root/target/canisters-build
+fixtures=
+if [ "${1:-}" = --fixtures ]; then
+    fixtures=1
+    shift
+fi
 out=${1:-$root/target/canisters}
 mkdir -p "$out" "$build"
 out=$(cd "$out" && pwd -P)
 
 say() { echo "canisters: $*" >&2; }
 
-# The folder name of every member of the workspace is the name of its canister.
+# The folder name of every package is the name of its canister.
 names=()
-for manifest in "$here"/*/Cargo.toml; do
-    names+=("$(basename "$(dirname "$manifest")")")
+for manifest in "$here"/*/Cargo.toml ${fixtures:+"$here"/fixtures/*/Cargo.toml}; do
+    folder=$(dirname "${manifest#"$here"/}")
+    names+=("$folder")
 done
 
 is_up_to_date() {
-    local name newer
+    local name newer sources
     for name in "${names[@]}"; do
         [ -f "$out/$name.wasm" ] || return 1
-        newer=$(find "$here" -newer "$out/$name.wasm" -type f \
+        case $name in
+        fixtures/*) sources=("$here/build.sh" "$here/fixtures/.cargo" "$here/$name") ;;
+        *) sources=("$here" -path "$here/fixtures" -prune -o) ;;
+        esac
+        newer=$(find "${sources[@]}" -newer "$out/$name.wasm" -type f \
             \( -name '*.rs' -o -name '*.toml' -o -name 'Cargo.lock' -o -name 'build.sh' \) -print -quit)
         [ -z "$newer" ] || return 1
     done
@@ -79,7 +92,10 @@ compile() {
     local IFS=$'\x1f'
     export CARGO_ENCODED_RUSTFLAGS="${flags[*]}"
     unset IFS
-    (cd "$here" && "$@" build --locked --release --quiet --target "$target" --target-dir "$build")
+    local workspace
+    for workspace in "$here" ${fixtures:+"$here"/fixtures/*/Cargo.toml}; do
+        (cd "${workspace%/Cargo.toml}" && "$@" build --locked --release --quiet --target "$target" --target-dir "$build")
+    done
 }
 
 if is_up_to_date; then
@@ -107,10 +123,12 @@ fi
 
 # A module that did not change keeps its file; a new one appears all at once.
 for name in "${names[@]}"; do
-    built=$build/$target/release/$name.wasm
+    built=$(basename "$name" | tr - _)
+    built=$build/$target/release/$built.wasm
     if ! cmp -s "$built" "$out/$name.wasm"; then
-        install -m 644 "$built" "$out/.$name.wasm.$$"
-        mv "$out/.$name.wasm.$$" "$out/$name.wasm"
+        mkdir -p "$(dirname "$out/$name")"
+        install -m 644 "$built" "$out/$name.wasm.$$"
+        mv "$out/$name.wasm.$$" "$out/$name.wasm"
     fi
     touch -r "$stamp" "$out/$name.wasm"
 done

@@ -9,8 +9,10 @@ use canloom::scenario::Scenario;
 
 use super::brute::{Found, Limits, enumerate};
 use super::corpus;
+use super::fixtures::{INIT, module, wallet};
 use super::puppet::random;
 use super::random_canister::recipes;
+use super::semantics::joins;
 use super::stage::{Stage, call, counts, fault, observe};
 use super::wat_canister::{Wait, forwarder, ledger};
 
@@ -119,6 +121,38 @@ fn search_and_brute_force_agree_on_small_canisters() {
     let joined = [forwarder(&[1, 2], Wait::Bounded), ledger(), ledger()];
     let two = format!("{}{}", calls(2), observe(1, "total"));
     assert_eq!(agreed(&Stage::new(&joined, &two)).interleavings, 3_852);
+}
+
+/// The same scenario with the stub `payer`, which brute force does not run, replaced by wasm that replies `(0 : nat64)`.
+fn with_payer_of_wasm(stage: &Stage) -> Stage {
+    let payer = r#"(module (import "ic0" "msg_reply" (func $reply))
+        (import "ic0" "msg_reply_data_append" (func $append (param i32 i32)))
+        (memory 1) (data (i32.const 0) "DIDL\00\01\78\00\00\00\00\00\00\00\00")
+        (func (export "canister_update pay") (call $append (i32.const 0) (i32.const 15)) (call $reply)))"#;
+    let text = std::fs::read_to_string(stage.file("scenario.toml")).expect("there is a scenario");
+    let stub = "builtin = \"stub\"\nreplies = { pay = \"(0 : nat64)\" }\n";
+    assert!(text.contains(stub), "{text}");
+    let replaced = Stage::with_scenario(&text.replace(stub, "wasm = \"payer.wasm\"\n"));
+    let wasm = wat::parse_str(payer).expect("a module");
+    std::fs::write(replaced.file("payer.wasm"), wasm).expect("the folder can be written");
+    replaced
+}
+
+#[test]
+fn search_and_brute_force_agree_on_wallets_of_the_newest_and_the_oldest_ic_cdk() {
+    for name in ["cdk-0-20", "cdk-0-3"] {
+        let found = agreed(&with_payer_of_wasm(&wallet(&module(name), INIT, "withdraw")));
+        assert_eq!(found.interleavings, 48, "{name}");
+        assert_eq!(found.violated, BTreeMap::from([("kept and paid".to_string(), (0, 2, 6))]), "{name}");
+    }
+}
+
+#[test]
+fn search_and_brute_force_agree_on_joined_calls_that_panic_and_on_tasks_that_outlive_their_method() {
+    for (call, interleavings) in [(joins::CALLS[1], 738), (joins::CALLS[4], 14)] {
+        let found = agreed(&with_payer_of_wasm(&joins::stage(&[call, call])));
+        assert_eq!(found.interleavings, interleavings, "{call:?}");
+    }
 }
 
 /// What a comparison of many random scenarios came across.

@@ -7,6 +7,7 @@ mod cli;
 mod corners;
 mod corpus;
 mod docs;
+mod fixtures;
 mod interleavings;
 mod play;
 mod puppet;

@@ -4,6 +4,7 @@
 
 mod calls;
 mod faults;
+pub mod joins;
 mod lifecycle;
 mod management;
 mod state;

@@ -44,6 +44,13 @@ impl Stage {
         Stage { folder }
     }
 
+    /// Writes the folder with nothing in it but this scenario: its modules lie elsewhere.
+    pub fn with_scenario(text: &str) -> Stage {
+        let folder = tempfile::tempdir().expect("a folder can be made");
+        std::fs::write(folder.path().join("scenario.toml"), text).expect("the folder can be written");
+        Stage { folder }
+    }
+
     /// The folder.
     pub fn folder(&self) -> &Path {
         self.folder.path()

@@ -4,7 +4,7 @@ use candid::{Encode, Principal};
 use canloom::kernel::START_BALANCE;
 
 use super::super::play::Play;
-use super::super::stage::{Stage, call, id, observe};
+use super::super::stage::{Stage, call, id};
 use super::super::wat_canister::canister;
 
 /// `g` calls a method of the management canister with this argument and 100 cycles, and replies with what it answers; a
