@@ -41,10 +41,10 @@ pub use enabled::{Choice, Target};
 pub use guest::{Cycles, Function, Guest, Input, MemoryId, Response};
 pub use manage::METHODS as MANAGEMENT_METHODS;
 pub use memo::Effects;
-pub use plan::{CallSpec, Change, FaultSpec, Limits, OutcallSpec, Place, Plan, TaskSpec, TimeSpec};
+pub use plan::{CallSpec, Change, FaultSpec, HeapSettings, Limits, OutcallSpec, Place, Plan, TaskSpec, TimeSpec};
 pub use rules::Refusal;
 pub use symmetry::Permutation;
-pub use system::{Pending, Snapshot, Status, SystemState};
+pub use system::{Hook, Pending, Snapshot, Status, SystemState};
 pub use tree::CallTree;
 pub use world::World;
 
@@ -196,9 +196,16 @@ impl Kernel {
         self.groups = symmetry::groups(&plan.calls);
         self.tasks.clear();
         for (canister, guest) in self.guests.iter().enumerate() {
-            for (task, most) in [(Task::Timer, plan.limits.timers), (Task::Heartbeat, plan.limits.heartbeats)] {
+            let canister = canister as u16;
+            // Memory that was low stays low but for an upgrade, so the hook runs seldom.
+            let hooks = if plan.heap(canister).threshold > 0 { plan.limits.timers } else { 0 };
+            let bounds = [
+                (Task::LowMemory, hooks),
+                (Task::Timer, plan.limits.timers),
+                (Task::Heartbeat, plan.limits.heartbeats),
+            ];
+            for (task, most) in bounds {
                 let most = if guest.may_run(task) { most } else { 0 };
-                let canister = canister as u16;
                 self.tasks.extend((1..=most).map(|n| TaskSpec { canister, task, n }));
             }
         }
@@ -237,6 +244,7 @@ impl Kernel {
             pending: Pending::Nothing,
             snapshot: None,
             draws: 0,
+            hook: Hook::Idle,
             controllers: self.tables.controllers.intern(Arc::from(controllers)),
         };
         CanisterState { memory, system: self.tables.systems.intern(system) }
@@ -344,7 +352,9 @@ impl Kernel {
         world.trees.iter().all(|&tree| !self.is_busy(tree))
             && (0..world.canisters.len()).all(|canister| {
                 let canister = canister as u16;
-                !self.is_timer_due(world, canister) && self.is_settled(world, canister)
+                !self.is_timer_due(world, canister)
+                    && !self.must_run_hook(world, canister)
+                    && self.is_settled(world, canister)
             })
     }
 

@@ -13,8 +13,8 @@ use crate::kernel::guest::Execution;
 use crate::kernel::guest::{Env, Guest};
 use crate::kernel::world::{CanisterState, NOT_STARTED};
 use crate::kernel::{
-    CallSpec, Change, FaultSpec, Input, Kernel, Limits, MANAGEMENT, MemoryId, OutcallSpec, Place, Plan, Response,
-    TimeSpec, Unsupported, World,
+    CallSpec, Change, FaultSpec, HeapSettings, Input, Kernel, Limits, MANAGEMENT, MemoryId, OutcallSpec, Place, Plan,
+    Response, TimeSpec, Unsupported, World,
 };
 use crate::scenario::{CallState, CallView, Code, Fault, FaultKind, FaultPlace, Reply, Scenario, Value, View};
 use crate::trace::Outcome;
@@ -426,6 +426,7 @@ fn plan(scenario: &Scenario, upgrades: &BTreeMap<usize, u16>) -> Plan {
         faults: faults.map(|(at, fault)| fault_spec(fault, upgrades.get(&at).copied().unwrap_or(0))).collect(),
         times: scenario.times.iter().map(time).collect(),
         outcalls: outcall_specs(scenario),
+        heaps: heap_settings(scenario),
         seed: u64::from(scenario.seed),
         limits: Limits {
             calls: bounds.calls,
@@ -436,6 +437,21 @@ fn plan(scenario: &Scenario, upgrades: &BTreeMap<usize, u16>) -> Plan {
             heartbeats: bounds.heartbeats,
         },
     }
+}
+
+fn heap_settings(scenario: &Scenario) -> Vec<(u16, HeapSettings)> {
+    let own = scenario.canisters.iter().enumerate().filter_map(|(at, canister)| {
+        let (limit, threshold) = (canister.wasm_memory_limit, canister.wasm_memory_threshold);
+        if limit.is_none() && threshold.is_none() {
+            return None;
+        }
+        let settings = HeapSettings {
+            limit: limit.map_or(HeapSettings::DEFAULT.limit, u64::from),
+            threshold: threshold.map_or(0, u64::from),
+        };
+        Some((at as u16, settings))
+    });
+    own.collect()
 }
 
 fn fault_spec(fault: &Fault, module: u16) -> FaultSpec {

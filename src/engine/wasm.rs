@@ -343,6 +343,10 @@ impl Guest for WasmGuest {
         Some((0..hash.len()).step_by(2).map(byte).collect())
     }
 
+    fn heap_bytes(&self, memory: MemoryId) -> u64 {
+        self.store().memory(memory).heap_pages * pages::WASM_PAGE as u64
+    }
+
     fn bytes(&self, memory: MemoryId) -> u64 {
         let store = self.store();
         let state = store.memory(memory);

@@ -238,6 +238,7 @@ impl Kernel {
             system.certified = after.certified.or(before.certified).unwrap_or(system.certified);
         });
         self.count_version(world, canister);
+        self.watch_heap(world, canister);
         Ok(Ok(()))
     }
 
@@ -272,6 +273,7 @@ impl Kernel {
             system.certified = installed.certified.unwrap_or(nothing);
         });
         self.count_version(world, canister);
+        self.watch_heap(world, canister);
         Ok(Ok(()))
     }
 

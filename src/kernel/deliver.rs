@@ -14,7 +14,7 @@ use crate::schedule::{Path, StepKind, Task};
 use super::guest::{Cycles, Env, Function, Response};
 use super::memo::{Effects, Sent};
 use super::settle::deliver_answer;
-use super::system::{Pending, Status};
+use super::system::{Hook, Pending, Status};
 use super::tree::{CallTree, Callback, Context, InFlight, Request};
 use super::world::{NOT_STARTED, Queued, World};
 use super::{Choice, Kernel, MANAGEMENT, Message, NOWHERE, Target, TaskSpec, Unsupported};
@@ -243,6 +243,9 @@ impl Kernel {
             // Deactivated before it runs, even if it traps.
             self.change_system(world, task.canister, |system| system.timer_ns = 0);
         }
+        if task.task == Task::LowMemory {
+            self.change_system(world, task.canister, |system| system.hook = Hook::Executed);
+        }
         let message = self.tables.messages.intern(Message::Task(task.task));
         self.open_root(world, at, task.canister, Principal::management_canister(), message, perform_fails)
     }
@@ -418,7 +421,12 @@ impl Kernel {
         let effects = if run.traps {
             Arc::new(Effects::trap(memory, 503, "Canister called `ic0.trap` with message: 'injected by the scenario'"))
         } else {
-            self.execute_in(world, &run, &context, run.message)?
+            let effects = self.execute_in(world, &run, &context, run.message)?;
+            let is_call = matches!(self.tables.messages.value(run.message), Message::Call { .. });
+            match self.exceeds_heap(canister, &effects).filter(|_| is_call) {
+                Some(trap) => Arc::new(Effects { memory, ..trap }),
+                None => effects,
+            }
         };
         let mut cleanup = None;
         if effects.trap.is_some()

@@ -78,7 +78,7 @@ impl Kernel {
             }
         }
         for canister in 0..self.guests.len() as u16 {
-            for task in [Task::Timer, Task::Heartbeat] {
+            for task in [Task::LowMemory, Task::Timer, Task::Heartbeat] {
                 if let Some(tree) = self.next_task(world, canister, task)
                     && self.may_run(world, canister, task).is_ok()
                 {
@@ -173,10 +173,12 @@ impl Kernel {
         world.queue.iter().any(|queued| queued.path.depth() as u32 > self.plan.limits.depth)
     }
 
-    /// Whether a timer is due that the bound on timers keeps from firing.
+    /// Whether a timer is due, or a low-memory hook must run, that the bound on timers keeps from it.
     pub fn is_cut_by_timers(&self, world: &World) -> bool {
         let cut = |canister: u16| {
-            self.is_timer_due(world, canister) && self.next_task(world, canister, Task::Timer).is_none()
+            let is_last = |task| self.next_task(world, canister, task).is_none();
+            self.is_timer_due(world, canister) && is_last(Task::Timer)
+                || self.must_run_hook(world, canister) && is_last(Task::LowMemory)
         };
         (0..self.guests.len() as u16).any(cut)
     }

@@ -26,7 +26,8 @@ impl Hash for Content<'_> {
         for (guest, state) in kernel.guests.iter().zip(&world.canisters) {
             guest.fingerprint(state.memory).hash(hasher);
             let system = tables.systems.value(state.system);
-            (system.balance, system.version, system.timer_ns, system.status, system.pending, system.draws).hash(hasher);
+            (system.balance, system.version, system.timer_ns, system.status, system.pending, system.draws, system.hook)
+                .hash(hasher);
             tables.blobs.value(system.certified).hash(hasher);
             tables.controllers.value(system.controllers).hash(hasher);
             if let Some(snapshot) = system.snapshot {

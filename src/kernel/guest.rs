@@ -370,6 +370,11 @@ pub trait Guest {
         None
     }
 
+    /// Bytes of the heap in this state.
+    fn heap_bytes(&self, _memory: MemoryId) -> u64 {
+        0
+    }
+
     /// Bytes of heap and stable memory in this state.
     fn bytes(&self, _memory: MemoryId) -> u64 {
         0

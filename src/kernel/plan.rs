@@ -135,6 +135,25 @@ pub struct OutcallSpec {
     pub bodies: Vec<Vec<u8>>,
 }
 
+/// What a canister's settings say of its heap (interface specification, `wasm_memory_limit`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HeapSettings {
+    /// Bytes beyond which update calls trap.
+    pub limit: u64,
+    /// If fewer bytes than this are left below the limit, the low-memory hook runs; 0: never.
+    pub threshold: u64,
+}
+
+impl HeapSettings {
+    /// Those of a canister that nobody has set: 3 GiB, no hook.
+    pub const DEFAULT: HeapSettings = HeapSettings { limit: 3 << 30, threshold: 0 };
+
+    /// Whether so many bytes make the hook run.
+    pub fn is_low(&self, bytes: u64) -> bool {
+        self.limit.saturating_sub(bytes) < self.threshold
+    }
+}
+
 /// Bounds of the search space; all of them are functions of the world.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -168,6 +187,8 @@ pub struct Plan {
     pub times: Vec<TimeSpec>,
     /// Answers of the world outside.
     pub outcalls: Vec<OutcallSpec>,
+    /// Settings of the canisters that have some of their own, by position.
+    pub heaps: Vec<(u16, HeapSettings)>,
     /// Seed of the bytes that canisters draw.
     pub seed: u64,
     /// Bounds.
@@ -175,12 +196,19 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// Settings of a canister's heap.
+    pub fn heap(&self, canister: u16) -> HeapSettings {
+        let own = self.heaps.iter().find(|(at, _)| *at == canister);
+        own.map_or(HeapSettings::DEFAULT, |(_, settings)| *settings)
+    }
+
     /// Nothing happens.
     pub const EMPTY: Plan = Plan {
         calls: Vec::new(),
         faults: Vec::new(),
         times: Vec::new(),
         outcalls: Vec::new(),
+        heaps: Vec::new(),
         seed: 0,
         limits: Limits::NONE,
     };

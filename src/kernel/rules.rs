@@ -8,7 +8,7 @@
 use crate::schedule::{Step, Task};
 
 use super::plan::Place;
-use super::system::Status;
+use super::system::{Hook, Status};
 use super::tree::Request;
 use super::world::{NOT_STARTED, World};
 use super::{FaultSpec, Kernel, TaskSpec};
@@ -70,7 +70,7 @@ impl Kernel {
     pub(super) fn may_start(&self, world: &World, call: usize) -> Result<(), Refusal> {
         if world.trees[call] != NOT_STARTED {
             if self.tree(world.trees[call]).submitted {
-                return Ok(());
+                return self.after_hook(world, self.plan.calls[call].canister);
             }
             return Err(Refusal::Rule(format!("call {call} has started already, a call starts once")));
         }
@@ -83,6 +83,7 @@ impl Kernel {
         if open.count() as u32 >= limits.in_flight {
             return Err(Refusal::Bound(format!("{} calls are in flight, more are not allowed", limits.in_flight)));
         }
+        self.after_hook(world, self.plan.calls[call].canister)?;
         match self.plan.calls[call].after.iter().find(|&&first| self.answer(world.trees[first]).is_none()) {
             Some(first) => Err(Refusal::Bound(format!("call {call} starts after call {first}, which is not answered"))),
             None => Ok(()),
@@ -112,6 +113,23 @@ impl Kernel {
         runs.then(|| timer_ns.saturating_sub(world.time_ns))
     }
 
+    /// Whether nothing but responses may reach a canister before its low-memory hook has run.
+    pub(super) fn must_run_hook(&self, world: &World, canister: u16) -> bool {
+        let Some(state) = world.canisters.get(usize::from(canister)) else { return false };
+        let system = self.system(*state);
+        system.hook == Hook::Ready
+            && system.status == Status::Running
+            && self.guests[usize::from(canister)].runs(state.memory, Task::LowMemory)
+    }
+
+    fn after_hook(&self, world: &World, canister: u16) -> Result<(), Refusal> {
+        if self.must_run_hook(world, canister) {
+            let name = &self.names[usize::from(canister)];
+            return Err(Refusal::Rule(format!("the low-memory hook of canister {name} runs first")));
+        }
+        Ok(())
+    }
+
     /// Whether a canister would run a task now.
     pub(super) fn may_run(&self, world: &World, canister: u16, task: Task) -> Result<(), Refusal> {
         let state = world.canisters[usize::from(canister)];
@@ -122,6 +140,13 @@ impl Kernel {
         if !self.guests[usize::from(canister)].runs(state.memory, task) {
             return Err(Refusal::Rule(format!("canister {name} does not export this entry point")));
         }
+        if task == Task::LowMemory {
+            return match self.must_run_hook(world, canister) {
+                true => Ok(()),
+                false => Err(Refusal::Rule(format!("the memory of canister {name} has not become low"))),
+            };
+        }
+        self.after_hook(world, canister)?;
         if task == Task::Timer && !self.is_timer_due(world, canister) {
             return Err(Refusal::Rule(format!("the timer of canister {name} is not due")));
         }
@@ -147,6 +172,7 @@ impl Kernel {
         if request.path.depth() as u32 > self.plan.limits.depth {
             return Err(Refusal::Bound(format!("more than {} messages in one chain", self.plan.limits.depth)));
         }
+        self.after_hook(world, request.callee)?;
         let range = world.pair((request.caller, request.callee));
         for queued in &world.queue[range] {
             if queued.tree == tree && queued.path == request.path {

@@ -31,6 +31,18 @@ pub enum Pending {
     Load,
 }
 
+/// How far the low-memory hook is (semantics 8).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Hook {
+    /// Memory is not low.
+    #[default]
+    Idle,
+    /// Memory is low: the hook runs next.
+    Ready,
+    /// It has run, and memory is still low.
+    Executed,
+}
+
 /// What a snapshot holds (semantics 7.4): neither call contexts nor queues.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Snapshot {
@@ -61,6 +73,8 @@ pub struct SystemState {
     pub draws: u32,
     /// Who controls it, interned.
     pub controllers: u32,
+    /// Its low-memory hook.
+    pub hook: Hook,
 }
 
 impl Kernel {
@@ -74,6 +88,36 @@ impl Kernel {
             system.certified = effects.certified.unwrap_or(system.certified);
         });
         self.count_version(world, canister);
+        self.watch_heap(world, canister);
+    }
+
+    /// Sees whether memory has become low, or is not any more.
+    pub(super) fn watch_heap(&mut self, world: &mut World, canister: u16) {
+        let settings = self.plan.heap(canister);
+        if settings.threshold == 0 {
+            return;
+        }
+        let is_low = settings.is_low(self.heap_bytes(world, canister));
+        self.change_system(world, canister, |system| {
+            system.hook = match (is_low, system.hook) {
+                (false, _) => Hook::Idle,
+                (true, Hook::Idle) => Hook::Ready,
+                (true, hook) => hook,
+            }
+        });
+    }
+
+    fn heap_bytes(&self, world: &World, canister: u16) -> u64 {
+        self.guests[usize::from(canister)].heap_bytes(world.canisters[usize::from(canister)].memory)
+    }
+
+    /// The trap of an update call that has left the heap larger than the settings allow.
+    pub(super) fn exceeds_heap(&self, canister: u16, effects: &Effects) -> Option<Effects> {
+        let (_, settings) = self.plan.heaps.iter().find(|(at, _)| *at == canister)?;
+        let bytes = self.guests[usize::from(canister)].heap_bytes(effects.memory);
+        let limit = settings.limit;
+        let text = format!("Canister exceeded its current Wasm memory limit of {limit} bytes");
+        (effects.trap.is_none() && bytes > limit).then(|| Effects::trap(effects.memory, 539, &text))
     }
 
     /// One more change that `ic0.canister_version` counts.

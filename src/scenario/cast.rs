@@ -17,7 +17,8 @@ use super::suggest::{hint, shorten};
 /// Most canisters, and most actors.
 const MEMBERS_MAX: usize = 64;
 
-const CANISTER_KEYS: &[&str] = &["wasm", "builtin", "replies", "id", "init", "controllers", "did"];
+const CANISTER_KEYS: &[&str] =
+    &["wasm", "builtin", "replies", "id", "init", "controllers", "did", "wasm_memory_limit", "wasm_memory_threshold"];
 /// Most methods that a stub answers.
 const REPLIES_MAX: usize = 256;
 const CANISTER_KEYS_LATER: &[&str] = &["mode"];
@@ -38,6 +39,10 @@ pub struct Canister {
     pub init: Vec<u8>,
     /// Its controllers in file order; may be empty.
     pub controllers: Vec<Principal>,
+    /// Bytes of heap beyond which update calls trap, where the file says.
+    pub wasm_memory_limit: Option<u32>,
+    /// Bytes left below that limit from which on the low-memory hook runs, where the file says.
+    pub wasm_memory_threshold: Option<u32>,
 }
 
 /// What a canister runs.
@@ -184,7 +189,15 @@ fn read_canister(
         let problem = format!("`{}` is neither an actor, a canister nor a principal", shorten(controller.value));
         controllers.push(named_or_written(&controller, names, &problem)?);
     }
-    let canister = Canister { name: name.value.to_string(), id, code, init, controllers };
+    let canister = Canister {
+        name: name.value.to_string(),
+        id,
+        code,
+        init,
+        controllers,
+        wasm_memory_limit: table.integer("wasm_memory_limit", 0..=u32::MAX)?,
+        wasm_memory_threshold: table.integer("wasm_memory_threshold", 0..=u32::MAX)?,
+    };
     Ok((canister, interface))
 }
 

@@ -279,3 +279,46 @@ fn corner_27_time_is_constant_but_for_time_steps_and_an_observation_sees_it() {
     play.steps("@2");
     assert_eq!(play.observe("clock"), (START_S + 10_800 + 7 * 86_400).to_string());
 }
+
+/// `a` grows the heap by a page; the hook adds 1 and does this. The limit is 4 pages, the threshold 2.
+fn growing(hook: &str, limits: &str) -> Stage {
+    let body = counting(&format!(
+        r#"(func (export "canister_update a") (drop (memory.grow (i32.const 1))) (call $add (i32.const 10)) (call $reply))
+           (func (export "canister_on_low_wasm_memory") (call $add (i32.const 1)) {hook})
+           (func (export "canister_heartbeat"))"#
+    ));
+    let stage = Stage::new(&[body], &(call("a", 0, "a", "max = 4") + &observe(0, "x")));
+    let file = stage.file("scenario.toml");
+    let text = std::fs::read_to_string(&file).expect("it was written");
+    std::fs::write(file, text.replace("c0.wasm\"\n", &format!("c0.wasm\"\n{limits}"))).expect("the folder is there");
+    stage
+}
+
+#[test]
+fn low_memory_hook_runs_before_anything_else_and_once() {
+    let limits = "wasm_memory_limit = 262144\nwasm_memory_threshold = 131072\n";
+    let mut play = Play::new(&growing("", limits));
+    play.steps("0");
+    assert_eq!(play.possible(), "1 c0.h1", "two pages are left");
+    play.steps("1");
+    assert_eq!(play.possible(), "c0.m1", "one page is left");
+    assert!(!play.is_quiet());
+    play.steps("c0.m1");
+    assert_eq!((play.observe("x"), play.possible()), ("21".into(), "2 c0.h1".into()));
+    play.steps("2");
+    assert_eq!((play.observe("x"), play.possible()), ("31".into(), "3 c0.h1".into()), "memory is still low");
+    play.steps("3");
+    assert!(play.answer(3).contains("IC0539"), "{}", play.answer(3));
+    assert_eq!(play.observe("x"), "31", "the call beyond the limit is undone");
+}
+
+#[test]
+fn low_memory_hook_that_traps_is_not_run_again_and_without_a_threshold_never() {
+    let limits = "wasm_memory_limit = 262144\nwasm_memory_threshold = 131072\n";
+    let mut play = Play::new(&growing(TRAP, limits));
+    play.steps("0 1 c0.m1");
+    assert_eq!((play.observe("x"), play.possible()), ("20".into(), "2 c0.h1".into()));
+    let mut play = Play::new(&growing("", "wasm_memory_limit = 262144\n"));
+    play.steps("0 1 2");
+    assert_eq!((play.observe("x"), play.possible()), ("30".into(), "3 c0.h1".into()));
+}
