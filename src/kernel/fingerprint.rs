@@ -48,7 +48,7 @@ impl Content<'_> {
         tree.answer.map(|answer| tables.responses.value(answer)).hash(hasher);
         for context in &tree.contexts {
             let caller = tables.principals.value(context.caller);
-            (&context.path, context.canister, caller, context.answered).hash(hasher);
+            (&context.path, context.canister, caller, context.answered, context.held).hash(hasher);
             (context.available, context.deadline_ns, context.instructions).hash(hasher);
         }
         for request in &tree.requests {

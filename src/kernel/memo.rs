@@ -21,6 +21,8 @@ pub struct Effects {
     pub trap: Option<Trap>,
     /// Its answer, interned.
     pub response: Option<u32>,
+    /// Whether its call context stays open for ever.
+    pub held: bool,
     /// The calls it made, in order.
     pub sent: Vec<Sent>,
     /// Cycles it accepted.
@@ -122,6 +124,7 @@ impl Kernel {
             memory: execution.memory,
             trap: execution.trap,
             response: execution.response.map(|response| self.tables.responses.intern(response)),
+            held: execution.held,
             sent,
             accepted: execution.accepted,
             burned: execution.burned,

@@ -34,6 +34,8 @@ pub struct Context {
     pub caller: u32,
     /// Whether it has responded.
     pub answered: bool,
+    /// Whether it awaits something that never comes: it stays open, and nothing of it happens any more.
+    pub held: bool,
     /// Cycles received and not accepted.
     pub available: Cycles,
     /// Deadline of the call, 0 for a guaranteed response.
@@ -99,9 +101,16 @@ impl Request {
 }
 
 impl CallTree {
-    /// Whether something of this call can or must still happen; an expired request that nobody waits for does not count.
+    /// Whether something of this call must still happen: a request or a response that somebody waits for is on its way.
+    ///
+    /// Without held contexts that is the same as having an open context, because each open one waits for a request, and
+    /// the innermost of those is on its way there or back. Held contexts, and those that wait for them, stay open for
+    /// ever. An expired request that nobody waits for may still start, and does not count.
     pub fn is_busy(&self) -> bool {
-        !self.contexts.is_empty() || self.requests.iter().any(|request| request.callback.is_some())
+        self.requests.iter().any(|request| {
+            let awaited = |callback: &Callback| request.queued.is_some() || callback.response.is_some();
+            request.callback.as_ref().is_some_and(awaited)
+        })
     }
 
     /// Adds a context in order of paths; returns its position.
