@@ -15,9 +15,7 @@ use crate::kernel::{CallSpec, Choice, FaultSpec, Input, Kernel, Limits, MemoryId
 use crate::scenario::{CallState, CallView, Code, Fault, FaultKind, Reply, Scenario, Value, View};
 use crate::trace::Outcome;
 
-use super::builtin::Builtin;
-use super::builtin::ledger::{self, Ledger};
-use super::builtin::stub::Stub;
+use super::builtin;
 use super::wasm::WasmGuest;
 use super::wasm::module::{Instrumentation, Method, Module, ModuleError, engine};
 
@@ -92,21 +90,16 @@ impl Embedded {
         let mut guests: Vec<(Principal, Box<dyn Guest>)> = Vec::new();
         let mut memories = Vec::new();
         let mut hashes = Vec::new();
+        let ids: Vec<Principal> = scenario.canisters.iter().map(|canister| canister.id).collect();
         for canister in &scenario.canisters {
             let named = |what: String| EmbeddedError::Scenario(format!("{file}: canister `{}`: {what}", canister.name));
             let wasm = match &canister.code {
                 Code::Wasm(wasm) => wasm,
-                Code::Stub(replies) => {
-                    hashes.push("built-in stub".to_string());
-                    memories.push(MemoryId(0));
-                    guests.push((canister.id, Box::new(Builtin::new(Stub::new(replies.clone()), ()))));
-                    continue;
-                }
-                Code::Icrc1Ledger => {
-                    let (ledger, books) = Ledger::install(&canister.init).map_err(named)?;
-                    hashes.push("built-in icrc1-ledger".to_string());
-                    memories.push(MemoryId(0));
-                    guests.push((canister.id, Box::new(Builtin::new(ledger, books))));
+                code => {
+                    let (guest, memory) = builtin::install(code, &canister.init, &ids).map_err(named)?;
+                    hashes.push(format!("built-in {}", builtin::name(code).unwrap_or("wasm")));
+                    memories.push(memory);
+                    guests.push((canister.id, guest));
                     continue;
                 }
             };
@@ -277,12 +270,7 @@ fn check_methods(scenario: &Scenario, modules: &BTreeMap<PathBuf, Arc<Module>>) 
         let place = line.map_or_else(|| file.to_string(), |line| format!("{file}:{line}"));
         let known: BTreeMap<&str, Method> = match &canister.code {
             Code::Wasm(wasm) => modules[wasm].methods.iter().map(|(name, kind)| (name.as_str(), *kind)).collect(),
-            // A stub's reply is the same for a query and for an update.
-            Code::Stub(replies) => replies.keys().map(|name| (name.as_str(), Method::Query)).collect(),
-            Code::Icrc1Ledger => {
-                let updates = ledger::UPDATES.into_iter().map(|name| (name, Method::Update));
-                updates.chain(ledger::QUERIES.into_iter().map(|name| (name, Method::Query))).collect()
-            }
+            code => builtin::methods(code),
         };
         match known.get(name) {
             None => {
@@ -309,6 +297,9 @@ fn check_methods(scenario: &Scenario, modules: &BTreeMap<PathBuf, Arc<Module>>) 
     }
     for call in &scenario.setup {
         method(call.canister, &call.method, None, false)?;
+    }
+    for call in scenario.canisters.iter().flat_map(|canister| builtin::calls(&canister.code)) {
+        method(call.canister, &call.method, Some(call.line), false)?;
     }
     for fault in &scenario.faults {
         method(fault.callee, &fault.method, Some(fault.line), false)?;
