@@ -97,7 +97,7 @@ impl Embedded {
                 Code::Wasm(wasm) => wasm,
                 code => {
                     let (guest, memory) = builtin::install(code, &canister.init, &ids).map_err(named)?;
-                    hashes.push(format!("built-in {}", builtin::name(code).unwrap_or("wasm")));
+                    hashes.push(builtin::name(code).to_string());
                     memories.push(memory);
                     guests.push((canister.id, guest));
                     continue;

@@ -127,13 +127,29 @@ fn fit_value(value: IDLValue, env: &TypeEnv, ty: &Type) -> Result<IDLValue, Stri
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
+    use crate::engine::{self, wasm::module::Method};
 
     #[test]
     fn every_built_in_has_an_interface_with_an_installation() {
         for builtin in all() {
             let interface = builtin.interface();
             assert_eq!(interface.init().expect("an argument").types.len(), 1, "{}", builtin.name);
+        }
+    }
+
+    #[test]
+    fn an_interface_has_the_methods_that_are_offered_and_no_other() {
+        for builtin in all() {
+            let mut env = TypeEnv::new();
+            let service = candid_parser::check_prog(&mut env, &builtin.did.parse().unwrap()).unwrap().unwrap();
+            let described = env.as_service(&service).unwrap().iter();
+            let described = described.map(|(name, ty)| (name.as_str(), env.as_func(ty).unwrap().is_query()));
+            let offered = engine::builtin::methods(&builtin.code).into_iter();
+            let offered = offered.map(|(name, kind)| (name, kind == Method::Query));
+            assert_eq!(offered.collect::<BTreeMap<_, _>>(), described.collect(), "{}", builtin.name);
         }
     }
 

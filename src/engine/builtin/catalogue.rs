@@ -14,16 +14,16 @@ use crate::engine::wasm::module::Method;
 use crate::kernel::{Guest, MemoryId};
 use crate::scenario::{Code, StubAnswer, StubCall};
 
-/// Its name in a scenario; `None` for wasm.
-pub fn name(code: &Code) -> Option<&'static str> {
+/// What stands in reports where a module has its hash.
+pub fn name(code: &Code) -> &'static str {
     match code {
-        Code::Wasm(_) => None,
-        Code::Stub(_) => Some("stub"),
-        Code::Icrc1Ledger => Some("icrc1-ledger"),
-        Code::Icrc2Ledger => Some("icrc2-ledger"),
-        Code::IcpLedger => Some("icp-ledger"),
-        Code::Cmc => Some("cmc"),
-        Code::Xrc => Some("xrc"),
+        Code::Wasm(_) => "wasm",
+        Code::Stub(_) => "built-in stub",
+        Code::Icrc1Ledger => "built-in icrc1-ledger",
+        Code::Icrc2Ledger => "built-in icrc2-ledger",
+        Code::IcpLedger => "built-in icp-ledger",
+        Code::Cmc => "built-in cmc",
+        Code::Xrc => "built-in xrc",
     }
 }
 
@@ -79,9 +79,6 @@ pub fn methods(code: &Code) -> BTreeMap<&str, Method> {
 /// The calls that a stub makes; none for everything else.
 pub fn calls(code: &Code) -> Vec<&StubCall> {
     let Code::Stub(replies) = code else { return Vec::new() };
-    let call = |answer| match answer {
-        &StubAnswer::Call(ref call) => Some(call),
-        _ => None,
-    };
-    replies.values().flatten().filter_map(call).collect()
+    let answers = replies.values().flatten();
+    answers.filter_map(|answer| if let StubAnswer::Call(call) = answer { Some(call) } else { None }).collect()
 }

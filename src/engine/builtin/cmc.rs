@@ -37,8 +37,6 @@ const FAILED_TO_FETCH_BLOCK: u64 = 2;
 const REFUND_FAILED: u64 = 3;
 /// What it keeps of a payment for a top-up that fails, beside the fee of the transfer.
 const REFUND_FEE_E8S: u64 = 2 * FEE_E8S;
-/// Block 0 counts as forgotten from the start.
-const LAST_FORGOTTEN: u64 = 0;
 
 #[derive(Clone, Debug, Default, CandidType, Deserialize)]
 struct Init {
@@ -185,8 +183,9 @@ impl Cmc {
 impl Notifications {
     /// What a repetition is answered with.
     fn known(&self, block: u64) -> Option<TopUp> {
-        if block <= LAST_FORGOTTEN {
-            return Some(Err(NotifyError::TransactionTooOld(LAST_FORGOTTEN + 1)));
+        // The last block that it has forgotten is at first block 0.
+        if block == 0 {
+            return Some(Err(NotifyError::TransactionTooOld(1)));
         }
         Some(match self.blocks.get(&block)? {
             Status::Processing => Err(NotifyError::Processing),

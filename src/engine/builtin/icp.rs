@@ -92,14 +92,20 @@ impl IcpLedger {
         let from = Account { owner, subaccount: arg.from_subaccount }.id()?;
         let to = AccountId::of_address(&arg.to).map_err(|error| format!("Invalid account identifier: {error}"))?;
         let rules = &self.icrc.rules;
-        let operation = match rules.transfer(books, (from, to, None), arg.amount.nat(), Some(arg.fee.nat())) {
+        let (mints, burns) = (rules.minting == Some(from), rules.minting == Some(to));
+        let (amount, fee) = (arg.amount.nat(), arg.fee.nat());
+        if (mints || burns) && fee != 0u8 {
+            return Err(format!("Fee for {} should be zero", if mints { "minting" } else { "burning" }));
+        }
+        if mints && burns {
+            return Err("It is illegal to mint to a minting_account".to_string());
+        }
+        // Unlike `icrc1_transfer`, which burns a whole balance however small it is, and refuses without a trap.
+        if burns && amount < rules.fee {
+            return Err(format!("Burns lower than {} are not allowed", rules.fee));
+        }
+        let operation = match rules.transfer(books, (from, to, None), amount, Some(fee)) {
             Ok(operation) => operation,
-            // Of mints and burns the ledger says this by trapping.
-            Err(Refusal::BadFee { expected_fee }) if expected_fee != rules.fee => {
-                let what = if rules.minting == Some(from) { "minting" } else { "burning" };
-                return Err(format!("Fee for {what} should be zero"));
-            }
-            Err(Refusal::BadBurn { .. }) => return Err(format!("Burns lower than {} are not allowed", rules.fee)),
             Err(refusal) => return Ok(Err(refusal)),
         };
         let created_ns = Some(arg.created_at_time.map_or_else(|| around.time_ns(), |time| time.timestamp_nanos));

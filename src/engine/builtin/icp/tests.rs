@@ -155,8 +155,12 @@ fn burns_and_mints_cost_nothing_and_trap_where_they_are_wrong() {
     assert_eq!(send(&mut ledger, burn(0, 10_000)), Ok(1));
     ledger.caller = MINTER;
     assert_eq!(ledger.trap("transfer", (transfer(BOB, 3),)), "IC0503: Fee for minting should be zero");
+    let to_itself = Transfer { fee: e8s(0), ..transfer(MINTER, 3) };
+    assert_eq!(ledger.trap("transfer", (to_itself,)), "IC0503: It is illegal to mint to a minting_account");
     assert_eq!(send(&mut ledger, Transfer { fee: e8s(0), ..transfer(BOB, 3) }), Ok(2));
     assert_eq!((balance(&mut ledger, ALICE), balance(&mut ledger, BOB)), (99_990_000, 3));
+    ledger.caller = BOB;
+    assert_eq!(ledger.trap("transfer", (burn(0, 3),)), "IC0503: Burns lower than 10_000 are not allowed");
 }
 
 #[test]
