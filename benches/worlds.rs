@@ -97,7 +97,8 @@ fn cost(canisters: &Path) -> (f64, f64, u64) {
     let guest = |instrumentation| {
         let engine = engine().expect("wasmtime runs here");
         let module = Module::load(&engine, &wasm, instrumentation).expect("the ledger loads");
-        let mut guest = WasmGuest::new(Arc::new(module), &[]).expect("the ledger starts");
+        let mut guest = WasmGuest::new(engine);
+        guest.add(Arc::new(module)).expect("the ledger starts");
         let fresh = guest.fresh();
         let installed = guest.execute(fresh, Input::Init { arg: &init }, &env).expect("init runs");
         assert!(installed.trap.is_none(), "{:?}", installed.trap);

@@ -20,9 +20,10 @@ use std::time::{Duration, Instant};
 use num_bigint::BigUint;
 
 use crate::engine::embedded::Embedded;
+use crate::invariant;
 use crate::kernel::{Choice, Permutation, Unsupported, World};
 use crate::scenario::{Expect, When};
-use crate::schedule::{Schedule, Step, StepKind};
+use crate::schedule::{Root, Schedule};
 
 use graph::Graph;
 
@@ -72,6 +73,8 @@ pub enum Completeness {
     Exhaustive,
     /// Every world was visited except behind chains longer than the depth bound.
     Depth,
+    /// Every world was visited except behind more firings of a timer than the bound allows.
+    Timers,
     /// The budget ended first.
     Budget,
 }
@@ -141,7 +144,8 @@ struct Search<'a> {
     violations: u64,
     deliveries: u64,
     complete: u64,
-    cut: bool,
+    cut_by_depth: bool,
+    cut_by_timers: bool,
     out_of_budget: bool,
     began: Instant,
     executions_before: u64,
@@ -167,7 +171,8 @@ impl<'a> Search<'a> {
             violations: 0,
             deliveries: 0,
             complete: 0,
-            cut: false,
+            cut_by_depth: false,
+            cut_by_timers: false,
             out_of_budget: false,
             began: Instant::now(),
             executions_before,
@@ -178,9 +183,10 @@ impl<'a> Search<'a> {
     fn run(&mut self, budget: &Budget, progress: &mut dyn FnMut(&Progress)) -> Result<(), Unsupported> {
         let mut first = self.engine.start().clone();
         self.engine.kernel.canonicalize(&mut first);
-        self.graph.add(&first, None, 0, 0, 0);
+        self.graph.add(&first, None, 0, (0, 0, 0));
         let mut choices: Vec<Choice> = Vec::new();
         let mut expanded = 0;
+        let shape = self.engine.start().shape();
         while let Some(at) = self.graph.next() {
             progress(&self.progress(expanded));
             if budget.time.is_some_and(|time| self.began.elapsed() >= time) {
@@ -188,8 +194,8 @@ impl<'a> Search<'a> {
                 return Ok(());
             }
             expanded += 1;
-            let world = self.graph.world(at, self.engine.start());
-            self.engine.kernel.choices(&world, &mut choices);
+            let world = self.graph.world(at, shape);
+            self.engine.kernel.choices(&world, &mut choices)?;
             self.check(at, &world, &choices)?;
             self.expand(at, &world, &choices)?;
         }
@@ -210,14 +216,15 @@ impl<'a> Search<'a> {
         let observations = self.engine.observe(world)?;
         let calls = self.engine.calls(world);
         let view = self.engine.view(world, &observations, &calls);
-        let complete = self.engine.is_complete(world, choices);
+        let complete = self.engine.kernel.is_complete(world, choices);
         if complete {
             self.complete += 1;
             self.graph.set_complete(at);
         }
-        self.cut |= self.engine.kernel.is_cut(world);
+        self.cut_by_depth |= self.engine.kernel.is_cut_by_depth(world);
+        self.cut_by_timers |= self.engine.kernel.is_cut_by_timers(world);
         if view.quiet {
-            let started = world.started();
+            let started = self.engine.kernel.started(world);
             if started > 0 {
                 let outcome = self.engine.outcome(&observations, &calls).to_string();
                 self.outcomes.entry((started, world.faulted())).or_default().insert(outcome);
@@ -225,29 +232,14 @@ impl<'a> Search<'a> {
         }
         let scenario = self.engine.scenario.clone();
         for (position, invariant) in scenario.invariants.iter().enumerate() {
-            let applies = match invariant.when {
-                When::Always => true,
-                When::Quiescent => view.quiet,
-                When::Final => complete,
-                When::Sometimes => {
-                    if self.sometimes[position] == Some(false) && invariant.expr.eval(&view) == Ok(true) {
-                        self.sometimes[position] = Some(true);
-                    }
-                    false
-                }
-            };
-            if !applies {
-                continue;
+            if self.sometimes[position] == Some(false) && invariant::is_seen(invariant, &view) {
+                self.sometimes[position] = Some(true);
             }
-            let error = match invariant.expr.eval(&view) {
-                Ok(true) => continue,
-                Ok(false) => None,
-                Err(error) => Some(error),
-            };
+            let Some(violation) = invariant::violation(invariant, &view, complete) else { continue };
             self.violations += 1;
             match &mut self.found[position] {
                 Some(found) => found.worlds += 1,
-                none => *none = Some(Found { world: at, worlds: 1, error }),
+                none => *none = Some(Found { world: at, worlds: 1, error: violation.error }),
             }
         }
         Ok(())
@@ -256,11 +248,11 @@ impl<'a> Search<'a> {
     fn expand(&mut self, at: u32, world: &World, choices: &[Choice]) -> Result<(), Unsupported> {
         let depth = self.graph.depth(at) + 1;
         for (ordinal, choice) in choices.iter().enumerate() {
-            let (mut next, delivery) = self.engine.kernel.apply(world, choice)?;
-            self.deliveries += u64::from(delivery.is_some());
+            let (mut next, happened) = self.engine.kernel.apply(world, choice)?;
+            self.deliveries += u64::from(happened.delivery().is_some());
             self.engine.kernel.canonicalize(&mut next);
-            let parent = Some((at, ordinal as u32));
-            self.graph.add(&next, parent, depth, choice.multiplicity, next.faulted());
+            let rank = (next.faulted(), self.engine.kernel.started(&next), depth);
+            self.graph.add(&next, Some((at, ordinal as u32)), choice.multiplicity, rank);
         }
         self.graph.expanded(at);
         Ok(())
@@ -269,10 +261,11 @@ impl<'a> Search<'a> {
     fn finish(mut self) -> Result<Explored, Unsupported> {
         let executions = self.engine.kernel.counters().executions - self.executions_before;
         let elapsed = self.began.elapsed();
-        let completeness = match (self.out_of_budget, self.cut) {
-            (true, _) => Completeness::Budget,
-            (false, true) => Completeness::Depth,
-            (false, false) => Completeness::Exhaustive,
+        let completeness = match (self.out_of_budget, self.cut_by_depth, self.cut_by_timers) {
+            (true, _, _) => Completeness::Budget,
+            (false, true, _) => Completeness::Depth,
+            (false, false, true) => Completeness::Timers,
+            (false, false, false) => Completeness::Exhaustive,
         };
         let counted = completeness != Completeness::Budget;
         let (mut all, mut without) = (None, None);
@@ -291,12 +284,11 @@ impl<'a> Search<'a> {
         for (world, invariant) in order {
             let schedule = self.schedule(world)?;
             let found = self.found[invariant].take().expect("bug in canloom: this invariant was violated");
-            let count = |kind: fn(&Step) -> bool| schedule.steps.iter().filter(|step| kind(step)).count() as u32;
             findings.push(Finding {
                 invariant,
-                calls: count(|step| step.kind == StepKind::Start),
-                deliveries: count(Step::is_delivery),
-                faults: count(|step| !step.is_delivery()),
+                calls: self.graph.rank(world).1,
+                deliveries: schedule.steps.iter().filter(|step| step.is_delivery()).count() as u32,
+                faults: self.graph.faulted(world),
                 worlds: found.worlds,
                 error: found.error,
                 schedule,
@@ -323,16 +315,18 @@ impl<'a> Search<'a> {
     fn schedule(&mut self, world: u32) -> Result<Schedule, Unsupported> {
         let path = self.graph.path(world);
         let mut world = self.engine.start().clone();
-        let calls = world.calls.len();
+        let trees = world.trees.len();
         let first = self.engine.kernel.canonicalize(&mut world);
-        let mut moved = first.unwrap_or_else(|| Permutation::identity(calls));
+        let mut moved = first.unwrap_or_else(|| Permutation::identity(trees));
         let mut choices = Vec::new();
         let mut steps = Vec::new();
         for ordinal in path {
-            self.engine.kernel.choices(&world, &mut choices);
+            self.engine.kernel.choices(&world, &mut choices)?;
             let choice = choices[ordinal as usize];
             let mut step = self.engine.kernel.name(&world, &choice);
-            step.call = moved.original(step.call);
+            if let Root::Call(call) = &mut step.root {
+                *call = moved.original(*call);
+            }
             steps.push(step);
             world = self.engine.kernel.apply(&world, &choice)?.0;
             if let Some(next) = self.engine.kernel.canonicalize(&mut world) {

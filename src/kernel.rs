@@ -5,21 +5,29 @@
 //! (`explore`, `counterexample`), and what an execution does inside a canister ([`Guest`]).
 //!
 //! ```text
-//! guest    what a canister is          tree     one call and all it caused      world    everything, as a value
-//! intern   values kept once            memo     executions run once             enabled  legal steps
-//! deliver  a step's effect             settle   how a call context is answered  symmetry interchangeable calls
-//! tables   all interned values
+//! guest    what a canister is          tree      one root and all it caused      world     everything, as a value
+//! plan     what may happen             system    what the system holds           intern    values kept once
+//! tables   all interned values         memo      executions run once             enabled   legal steps
+//! rules    why a step is legal or not  deliver   what a delivery does            fault     what a fault does
+//! settle   how a context is answered   change    stop, upgrade, snapshots        manage    the management canister
+//! symmetry interchangeable calls
 //! ```
 
 pub mod guest;
 pub mod intern;
+pub mod plan;
+pub mod system;
 pub mod tree;
 pub mod world;
 
+mod change;
 mod deliver;
 mod enabled;
+mod fault;
 mod fingerprint;
+mod manage;
 mod memo;
+mod rules;
 mod settle;
 mod symmetry;
 mod tables;
@@ -28,17 +36,29 @@ use std::sync::Arc;
 
 use candid::Principal;
 
-pub use deliver::Delivery;
-pub use enabled::{Choice, Refusal};
+pub use deliver::{Delivery, Happened};
+pub use enabled::{Choice, Target};
 pub use guest::{Cycles, Function, Guest, Input, MemoryId, Response};
+pub use manage::METHODS as MANAGEMENT_METHODS;
 pub use memo::Effects;
+pub use plan::{CallSpec, Change, FaultSpec, Limits, OutcallSpec, Place, Plan, TaskSpec, TimeSpec};
+pub use rules::Refusal;
 pub use symmetry::Permutation;
+pub use system::{Pending, Snapshot, Status, SystemState};
 pub use tree::CallTree;
 pub use world::World;
+
+use crate::schedule::{Root, Task};
 
 use memo::Memo;
 use tables::Tables;
 use world::{CanisterState, NOT_STARTED};
+
+/// Position of the management canister, which has no state of its own among the canisters.
+pub const MANAGEMENT: u16 = u16::MAX - 1;
+
+/// Position of a canister that does not exist.
+const NOWHERE: u16 = u16::MAX;
 
 /// Balance that a canister starts with: large enough that it never freezes (semantics 5).
 pub const START_BALANCE: Cycles = 100_000_000_000_000_000_000;
@@ -70,6 +90,34 @@ pub enum Message {
         /// Interned response.
         response: u32,
     },
+    /// A task that the system runs.
+    Task(Task),
+    /// The transform function of an HTTP outcall, a query of the canister itself.
+    Transform {
+        /// Interned name.
+        method: u32,
+        /// Interned argument.
+        arg: u32,
+    },
+    /// `canister_inspect_message`, for a call.
+    Inspect {
+        /// Interned name.
+        method: u32,
+        /// Interned argument.
+        arg: u32,
+    },
+    /// `canister_init`.
+    Init {
+        /// Interned argument.
+        arg: u32,
+    },
+    /// `canister_pre_upgrade`.
+    PreUpgrade,
+    /// `canister_post_upgrade`.
+    PostUpgrade {
+        /// Interned argument.
+        arg: u32,
+    },
     /// The cleanup function of a call whose callback trapped.
     Cleanup {
         /// The function.
@@ -77,62 +125,6 @@ pub enum Message {
         /// Interned response that the callback was for.
         response: u32,
     },
-}
-
-/// What the system holds for a canister beside its memory.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct SystemState {
-    /// Cycles.
-    pub balance: Cycles,
-    /// `ic0.canister_version`; stays 0 where the module cannot see it.
-    pub version: u64,
-    /// Global timer in nanoseconds, 0 if not set.
-    pub timer_ns: u64,
-    /// Certified data, interned.
-    pub certified: u32,
-}
-
-/// A call instance, as the kernel needs it.
-#[derive(Clone, Debug)]
-pub struct CallSpec {
-    /// Which entry of the scenario it is an instance of.
-    pub entry: usize,
-    /// Where it goes.
-    pub canister: u16,
-    /// Which method.
-    pub method: String,
-    /// Candid argument.
-    pub arg: Vec<u8>,
-    /// Who calls.
-    pub caller: Principal,
-    /// Call instances that must be answered before.
-    pub after: Vec<usize>,
-}
-
-/// A fault of the scenario.
-#[derive(Clone, Debug)]
-pub struct FaultSpec {
-    /// The edge: sender, receiver, method.
-    pub edge: (u16, u16, String),
-    /// Clean reject codes it may inject.
-    pub rejects: Vec<u8>,
-    /// Whether bounded-wait calls may end in SYS_UNKNOWN.
-    pub unknown: bool,
-    /// How often.
-    pub budget: u8,
-}
-
-/// Bounds of the search space; all of them are functions of the world.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// Most calls started.
-    pub calls: u32,
-    /// Most calls open at a time.
-    pub in_flight: u32,
-    /// Most faults in all.
-    pub faults: u32,
-    /// Longest chain of messages that cause each other.
-    pub depth: u32,
 }
 
 /// Something the IC would do that canloom cannot tell: not a verdict about the canister.
@@ -158,87 +150,147 @@ pub struct Counters {
 
 /// The kernel: guests, what is asked of them, and the tables in which values are kept once.
 pub struct Kernel {
+    names: Vec<Arc<str>>,
     ids: Vec<Principal>,
     guests: Vec<Box<dyn Guest>>,
-    calls: Vec<CallSpec>,
+    plan: Plan,
     call_messages: Vec<u32>,
+    tasks: Vec<TaskSpec>,
     groups: Vec<Vec<usize>>,
-    faults: Vec<FaultSpec>,
-    limits: Limits,
     tables: Tables,
     memo: Memo,
     counters: Counters,
 }
 
 impl Kernel {
-    /// A kernel over these canisters, in this order, with no call to make yet.
-    pub fn new(canisters: Vec<(Principal, Box<dyn Guest>)>) -> Kernel {
-        let (ids, guests) = canisters.into_iter().unzip();
-        Kernel {
-            ids,
-            guests,
-            calls: Vec::new(),
+    /// A kernel over these canisters, by name and id, in this order, with nothing planned yet.
+    pub fn new(canisters: Vec<(String, Principal, Box<dyn Guest>)>) -> Kernel {
+        let mut kernel = Kernel {
+            names: Vec::new(),
+            ids: Vec::new(),
+            guests: Vec::new(),
+            plan: Plan::EMPTY,
             call_messages: Vec::new(),
+            tasks: Vec::new(),
             groups: Vec::new(),
-            faults: Vec::new(),
-            limits: Limits { calls: 0, in_flight: 0, faults: 0, depth: 0 },
             tables: Tables::new(),
             memo: Memo::default(),
             counters: Counters::default(),
+        };
+        for (name, id, guest) in canisters {
+            kernel.names.push(name.into());
+            kernel.ids.push(id);
+            kernel.guests.push(guest);
         }
+        kernel
     }
 
-    /// Says which calls may be made, with which faults and bounds. Worlds of another plan cannot be continued, their
-    /// canister states can ([`Kernel::start`]).
+    /// Says what may happen. Worlds of another plan cannot be continued, their canister states can ([`Kernel::start`]).
     ///
     /// # Panics
     /// If there are more than 32 faults.
-    pub fn plan(&mut self, calls: Vec<CallSpec>, faults: Vec<FaultSpec>, limits: Limits) {
-        assert!(faults.len() <= 32, "bug in canloom: more than 32 faults");
+    pub fn plan(&mut self, plan: Plan) {
+        assert!(plan.faults.len() <= 32, "bug in canloom: more than 32 faults");
         self.memo = Memo::default();
-        self.call_messages = calls.iter().map(|call| self.tables.intern_call(&call.method, &call.arg)).collect();
-        self.groups = symmetry::groups(&calls);
-        self.calls = calls;
-        self.faults = faults;
-        self.limits = limits;
+        self.call_messages = plan.calls.iter().map(|call| self.tables.intern_call(&call.method, &call.arg)).collect();
+        self.groups = symmetry::groups(&plan.calls);
+        self.tasks.clear();
+        for (canister, guest) in self.guests.iter().enumerate() {
+            for (task, most) in [(Task::Timer, plan.limits.timers), (Task::Heartbeat, plan.limits.heartbeats)] {
+                let most = if guest.may_run(task) { most } else { 0 };
+                let canister = canister as u16;
+                self.tasks.extend((1..=most).map(|n| TaskSpec { canister, task, n }));
+            }
+        }
+        self.plan = plan;
     }
 
-    /// The world in which the canisters have these states and no call of the plan has started.
+    /// The world in which the canisters have these states and nothing of the plan has happened.
     pub fn start(&self, canisters: Vec<CanisterState>, time_ns: u64) -> World {
         World {
             canisters,
-            calls: vec![NOT_STARTED; self.calls.len()],
+            trees: vec![NOT_STARTED; self.plan.calls.len() + self.tasks.len()],
             queue: Vec::new(),
-            faults: vec![0; self.faults.len()],
+            faults: vec![0; self.plan.faults.len()],
+            times: vec![0; self.plan.times.len()],
+            outcalls: vec![0; self.plan.outcalls.len()],
             time_ns,
         }
     }
 
-    /// State of a freshly installed canister whose guest is in this state.
-    pub fn installed(&mut self, memory: MemoryId) -> CanisterState {
-        let certified = self.tables.blobs.intern(Arc::from([]));
-        let system = SystemState { balance: START_BALANCE, version: 0, timer_ns: 0, certified };
+    /// State of a freshly installed canister whose guest is in this state, with the timer and the certified data that
+    /// installation set (0: no timer).
+    pub fn installed(
+        &mut self,
+        memory: MemoryId,
+        timer_ns: u64,
+        certified: &[u8],
+        controllers: &[Principal],
+    ) -> CanisterState {
+        let certified = self.tables.blobs.intern(Arc::from(certified));
+        let system = SystemState {
+            balance: START_BALANCE,
+            version: 0,
+            timer_ns,
+            certified,
+            status: Status::Running,
+            pending: Pending::Nothing,
+            snapshot: None,
+            draws: 0,
+            controllers: self.tables.controllers.intern(Arc::from(controllers)),
+        };
+        CanisterState { memory, system: self.tables.systems.intern(system) }
+    }
+
+    /// State of a canister that does not exist yet.
+    pub fn absent(&mut self, memory: MemoryId) -> CanisterState {
+        let state = self.installed(memory, 0, &[], &[]);
+        let system = self.system(state).clone();
+        let system = SystemState { status: Status::Absent, balance: 0, ..system };
         CanisterState { memory, system: self.tables.systems.intern(system) }
     }
 
     /// Calls of the plan.
     pub fn calls(&self) -> &[CallSpec] {
-        &self.calls
+        &self.plan.calls
     }
 
     /// Faults of the plan.
     pub fn faults(&self) -> &[FaultSpec] {
-        &self.faults
+        &self.plan.faults
     }
 
     /// Bounds of the plan.
     pub fn limits(&self) -> Limits {
-        self.limits
+        self.plan.limits
+    }
+
+    /// Where the chain of messages of a tree begins.
+    pub fn root(&self, tree: u32) -> Root {
+        match self.task(tree) {
+            None => Root::Call(tree),
+            Some(task) => {
+                Root::Task { canister: self.names[usize::from(task.canister)].clone(), task: task.task, n: task.n }
+            }
+        }
+    }
+
+    /// The task of a tree that is not a call's.
+    pub fn task(&self, tree: u32) -> Option<&TaskSpec> {
+        (tree as usize).checked_sub(self.plan.calls.len()).map(|at| &self.tasks[at])
     }
 
     /// Id of a canister.
     pub fn id(&self, canister: u16) -> Principal {
-        self.ids[usize::from(canister)]
+        if canister == MANAGEMENT { Principal::management_canister() } else { self.ids[usize::from(canister)] }
+    }
+
+    /// Name of a canister; `?` for one that there is not.
+    pub fn canister_name(&self, canister: u16) -> &str {
+        if canister == MANAGEMENT {
+            return "management";
+        }
+        self.names.get(usize::from(canister)).map_or("?", |name| name)
     }
 
     /// What has been counted so far.
@@ -246,7 +298,7 @@ impl Kernel {
         self.counters
     }
 
-    /// The tree of a started call.
+    /// A tree of a world.
     pub fn tree(&self, id: u32) -> &Arc<CallTree> {
         self.tables.trees.value(id)
     }
@@ -261,17 +313,17 @@ impl Kernel {
         self.tables.systems.value(state.system)
     }
 
-    /// Method and argument of an interned call message; `None` for callbacks.
+    /// Method and argument of an interned message that calls a method.
     pub fn call_text(&self, message: u32) -> Option<(&str, &[u8])> {
         match self.tables.messages.value(message) {
             Message::Call { method, arg } | Message::Query { method, arg } => {
                 Some((self.tables.names.value(*method), self.tables.blobs.value(*arg)))
             }
-            Message::Callback { .. } | Message::Cleanup { .. } => None,
+            _ => None,
         }
     }
 
-    /// Whether a call has something left that can or must happen.
+    /// Whether a tree has something left that can or must happen.
     pub fn is_busy(&self, tree: u32) -> bool {
         tree != NOT_STARTED && self.tables.trees.value(tree).is_busy()
     }
@@ -281,12 +333,30 @@ impl Kernel {
         if tree == NOT_STARTED { None } else { self.tables.trees.value(tree).answer }
     }
 
-    /// Whether nothing is in flight: only expired requests that nobody waits for may be left.
+    /// Number of calls that have started.
+    pub fn started(&self, world: &World) -> u32 {
+        world.trees[..self.plan.calls.len()].iter().filter(|&&tree| tree != NOT_STARTED).count() as u32
+    }
+
+    /// Whether nothing must happen any more: no message is in flight, no timer is due, nobody has to be started again.
+    /// Only expired requests that nobody waits for may be left.
     pub fn is_quiescent(&self, world: &World) -> bool {
-        world.calls.iter().all(|&tree| !self.is_busy(tree))
+        world.trees.iter().all(|&tree| !self.is_busy(tree))
+            && (0..world.canisters.len()).all(|canister| {
+                let canister = canister as u16;
+                !self.is_timer_due(world, canister) && self.is_settled(world, canister)
+            })
+    }
+
+    fn is_settled(&self, world: &World, canister: u16) -> bool {
+        let system = self.system(world.canisters[usize::from(canister)]);
+        system.status != Status::Stopping && matches!(system.pending, Pending::Nothing | Pending::Load)
     }
 
     fn canister(&self, id: &Principal) -> Option<u16> {
+        if *id == Principal::management_canister() {
+            return Some(MANAGEMENT);
+        }
         self.ids.iter().position(|other| other == id).map(|at| at as u16)
     }
 }

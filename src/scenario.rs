@@ -16,6 +16,7 @@ mod calls;
 mod candid_text;
 mod cast;
 mod document;
+mod environment;
 mod error;
 mod expr;
 mod fault;
@@ -34,11 +35,14 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use candid::Principal;
+
 pub use calls::{CallEntry, Observation, SetupCall};
 pub use cast::{Actor, Canister, Code};
+pub use environment::{Outcall, TimeStep};
 pub use error::ScenarioError;
 pub use expr::{CallState, CallView, Expr, ExprError, Reply, View};
-pub use fault::{Fault, FaultKind};
+pub use fault::{Fault, FaultKind, FaultPlace};
 pub use invariant::{Expect, Invariant, When};
 pub use names::Names;
 pub use path::ValuePath;
@@ -71,6 +75,12 @@ pub struct Scenario {
     pub calls: Vec<CallEntry>,
     /// Faults that may be injected.
     pub faults: Vec<Fault>,
+    /// Time that may pass.
+    pub times: Vec<TimeStep>,
+    /// What HTTP outcalls are answered with.
+    pub outcalls: Vec<Outcall>,
+    /// Seed of the random bytes that canisters draw.
+    pub seed: u32,
     /// What is checked.
     pub invariants: Vec<Invariant>,
     /// Names of record fields and variants that the scenario and its `.did` files mention, for decoding replies.
@@ -86,8 +96,14 @@ pub struct Bounds {
     pub in_flight: u32,
     /// Most faults on one path, over all `[[fault]]`; by default 1 if the file has any, else 0.
     pub faults: u32,
-    /// Most deliveries on one path; by default 200.
+    /// Most messages in a chain that cause each other; by default 200.
     pub depth: u32,
+    /// Most firings of each canister's timer on one path; by default 8.
+    pub timers: u32,
+    /// Most heartbeats of each canister on one path; by default 1.
+    pub heartbeats: u32,
+    /// Most canisters that others may create; by default none.
+    pub create: u32,
 }
 
 /// One call that can be started.
@@ -122,6 +138,12 @@ impl Scenario {
             actors.into_iter().map(move |actor| Instance { entry, actor })
         };
         self.calls.iter().enumerate().flat_map(of_entry).collect()
+    }
+
+    /// Ids of the canisters that others may create: the automatic ones that the scenario's own canisters leave.
+    pub fn ids_to_create(&self) -> Vec<Principal> {
+        let taken = |id: &Principal| self.canisters.iter().any(|canister| canister.id == *id);
+        (0..).map(names::automatic_canister_id).filter(|id| !taken(id)).take(self.bounds.create as usize).collect()
     }
 
     /// The names expressions of this scenario may use.

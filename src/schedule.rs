@@ -10,10 +10,19 @@
 //! 2.1r.1   delivery of the first request that the callback sent
 //! 2.1j     clean reject of request 2.1, code 2 (2.1j1, 2.1j3: the other clean codes)
 //! 2.1x     expiry of the bounded-wait call 2.1: SYS_UNKNOWN
+//! 2.1b     the callee of 2.1 answers with the scenario's error and does nothing (2.1l: with its reply, a lie)
+//! 2.1j5    it rejects with code 5, as a callee that traps or stops
+//! 2.1rt    the callback of that response traps
+//! 2.1p1    request 2.1 is delivered, and the first call that it makes cannot be performed
+//! 2s       call 2 is accepted by `canister_inspect_message`; start it with 2
+//! ledger.t1, ledger.h1   first firing of the ledger's timer, first heartbeat; requests below it: ledger.t1.1
+//! ledger.stop1, ledger.start1, ledger.upgrade1, ...   what its administrator does
+//! @1       time passes by the first `[[time]]` of the scenario
 //! ```
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use smallvec::SmallVec;
 
@@ -83,46 +92,157 @@ impl fmt::Display for Path {
     }
 }
 
+/// What happens to a canister without a call from outside: the system, or whoever administers it, does it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Task {
+    /// `canister_global_timer` runs.
+    Timer,
+    /// `canister_heartbeat` runs.
+    Heartbeat,
+    /// `canister_on_low_wasm_memory` runs.
+    LowMemory,
+    /// It is told to stop.
+    Stop,
+    /// It is started again.
+    Start,
+    /// Its module is upgraded.
+    Upgrade,
+    /// Its module is installed anew: heap and stable memory are lost.
+    Reinstall,
+    /// Its module is removed.
+    Uninstall,
+    /// A snapshot of it is taken.
+    Snapshot,
+    /// The snapshot is loaded.
+    Load,
+}
+
+/// Words of the tasks in the names of steps.
+const TASKS: [(Task, &str); 10] = [
+    (Task::Timer, "t"),
+    (Task::Heartbeat, "h"),
+    (Task::LowMemory, "m"),
+    (Task::Stop, "stop"),
+    (Task::Start, "start"),
+    (Task::Upgrade, "upgrade"),
+    (Task::Reinstall, "reinstall"),
+    (Task::Uninstall, "uninstall"),
+    (Task::Snapshot, "snapshot"),
+    (Task::Load, "load"),
+];
+
+impl Task {
+    /// Whether the canister's own code runs as a message, with a call context that may await.
+    pub fn is_message(self) -> bool {
+        matches!(self, Task::Timer | Task::Heartbeat | Task::LowMemory)
+    }
+
+    /// Its word in the names of steps.
+    pub fn word(self) -> &'static str {
+        TASKS.iter().find(|(task, _)| *task == self).expect("bug in canloom: every task has a word").1
+    }
+}
+
+/// Where a chain of messages begins.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Root {
+    /// A call instance, from 0, in file order.
+    Call(u32),
+    /// The `n`-th task of this kind, from 1, of a canister.
+    Task {
+        /// Name of the canister in the scenario.
+        canister: Arc<str>,
+        /// What happens.
+        task: Task,
+        /// Which of them.
+        n: u32,
+    },
+    /// Time passes: by this entry of the scenario's `[[time]]`, from 1. The name is the same each time.
+    Time(u32),
+}
+
+impl Root {
+    /// The number of a call instance.
+    pub fn call(&self) -> Option<u32> {
+        match self {
+            Root::Call(call) => Some(*call),
+            Root::Task { .. } | Root::Time(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for Root {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Root::Call(call) => write!(f, "{call}"),
+            Root::Task { canister, task, n } => write!(f, "{canister}.{}{n}", task.word()),
+            Root::Time(entry) => write!(f, "@{entry}"),
+        }
+    }
+}
+
 /// What a step does with the message it names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum StepKind {
-    /// Start a call: execute its ingress message.
+    /// A call arrives at a canister that inspects messages: accepted, it may start.
+    Submit,
+    /// The root itself: execute a call's ingress message, fire a timer, upgrade, let time pass.
     Start,
     /// Deliver a request to its callee.
     Request,
     /// Deliver a response to the caller's callback.
     Response,
-    /// A fault: the request is rejected before it starts, with a clean code (1, 2 or 3).
+    /// A fault: the request is rejected before it starts, with a clean code (1, 2 or 3), or with 5 as by a callee that
+    /// traps or stops.
     Reject(u8),
-    /// A fault: the bounded-wait call ends in SYS_UNKNOWN while the request goes its own way.
+    /// The bounded-wait call ends in SYS_UNKNOWN while the request goes its own way: a fault, unless its deadline has passed.
     Expire,
+    /// A fault: the callee answers with the scenario's error without doing anything.
+    BusinessError,
+    /// A fault: the callee answers with the scenario's reply without doing anything.
+    Lie,
+    /// A fault: the callback of the response traps.
+    Trap,
+    /// A fault: the delivery of this name is made, and its `n`-th `call_perform`, from 1, fails.
+    PerformFails(u32),
 }
 
 /// One thing that can happen next, by name. The name is its text: `2.1r`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Step {
-    /// Number of the call instance, from 0, in file order.
-    pub call: u32,
-    /// The message, below that call.
+    /// Where its chain of messages begins.
+    pub root: Root,
+    /// The message, below that root.
     pub path: Path,
     /// What happens to it.
     pub kind: StepKind,
 }
 
 impl Step {
-    /// Whether the step executes a message; faults do not.
+    /// Whether the step executes a message of a canister.
     pub fn is_delivery(&self) -> bool {
-        matches!(self.kind, StepKind::Start | StepKind::Request | StepKind::Response)
+        match (&self.root, self.kind) {
+            (Root::Task { task, .. }, StepKind::Start) => task.is_message(),
+            (Root::Time(_), _) => false,
+            (_, StepKind::Start | StepKind::Request | StepKind::Response) => true,
+            (_, StepKind::Trap | StepKind::PerformFails(_)) => true,
+            _ => false,
+        }
     }
 }
 
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{}", self.call, self.path)?;
+        write!(f, "{}{}", self.root, self.path)?;
         match self.kind {
+            StepKind::Submit => f.write_str("s"),
             StepKind::Reject(2) => f.write_str("j"),
             StepKind::Reject(code) => write!(f, "j{code}"),
             StepKind::Expire => f.write_str("x"),
+            StepKind::BusinessError => f.write_str("b"),
+            StepKind::Lie => f.write_str("l"),
+            StepKind::Trap => f.write_str("t"),
+            StepKind::PerformFails(n) => write!(f, "p{n}"),
             StepKind::Start | StepKind::Request | StepKind::Response => Ok(()),
         }
     }
@@ -130,7 +250,7 @@ impl fmt::Display for Step {
 
 /// Why a text is not a step's name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` is not the name of a step: {why}; names look like 0, 0.1, 0.1r, 0.1j, 0.1x")]
+#[error("`{text}` is not the name of a step: {why}; names look like 0, 0.1, 0.1r, 0.1j, 0.1x, ledger.t1, @1")]
 pub struct StepError {
     text: String,
     why: &'static str,
@@ -140,47 +260,93 @@ impl FromStr for Step {
     type Err = StepError;
 
     fn from_str(text: &str) -> Result<Step, StepError> {
-        let fail = |why| StepError { text: text.chars().take(60).collect(), why };
-        let mut parts = text.split('.');
-        let first = parts.next().unwrap_or_default();
-        let call = number(first).ok_or_else(|| fail("it starts with the number of a call"))?;
-        let mut segments: SmallVec<[u32; 5]> = SmallVec::new();
-        let mut fault = None;
-        for part in parts {
-            if fault.is_some() {
-                return Err(fail("a fault ends the name"));
-            }
-            if segments.len() == PATH_MAX {
-                return Err(fail("it is too long"));
-            }
-            let digits = part.find(|c: char| !c.is_ascii_digit()).unwrap_or(part.len());
-            let request =
-                number(&part[..digits]).filter(|n| *n > 0).ok_or_else(|| fail("requests are numbered from 1"))?;
-            let mark = match &part[digits..] {
-                "" => 0,
-                "r" => CALLBACK,
-                rest => {
-                    fault = Some(match rest {
-                        "x" => StepKind::Expire,
-                        "j" => StepKind::Reject(2),
-                        "j1" => StepKind::Reject(1),
-                        "j3" => StepKind::Reject(3),
-                        _ => return Err(fail("only r, j, j1, j3 and x may follow a number")),
-                    });
-                    0
-                }
-            };
-            segments.push(request | mark);
-        }
-        let path = Path(segments);
-        let kind = match fault {
-            Some(kind) => kind,
-            None if path.depth() == 0 => StepKind::Start,
-            None if path.is_response() => StepKind::Response,
-            None => StepKind::Request,
-        };
-        Ok(Step { call, path, kind })
+        parse(text).map_err(|why| StepError { text: text.chars().take(60).collect(), why })
     }
+}
+
+fn parse(text: &str) -> Result<Step, &'static str> {
+    let mut parts = text.split('.');
+    let first = parts.next().unwrap_or_default();
+    let (root, mut mark) = match first.chars().next() {
+        Some('@') => {
+            let entry = number(&first[1..]).filter(|entry| *entry > 0);
+            (Root::Time(entry.ok_or("time steps are numbered from 1")?), "")
+        }
+        Some(c) if c.is_ascii_digit() => {
+            let (call, mark) = digits(first);
+            (Root::Call(call.ok_or("it starts with the number of a call")?), mark)
+        }
+        Some(c) if c.is_ascii_alphabetic() || c == '_' => {
+            let task = parts.next().ok_or("after the name of a canister comes a task, as in ledger.t1")?;
+            let (task, n, mark) = task_of(task)?;
+            (Root::Task { canister: first.into(), task, n }, mark)
+        }
+        _ => return Err("it starts with the number of a call, the name of a canister, or @"),
+    };
+    let mut segments: SmallVec<[u32; 5]> = SmallVec::new();
+    for part in parts {
+        if !mark.is_empty() {
+            return Err("what follows a number ends the name");
+        }
+        if matches!(root, Root::Time(_)) {
+            return Err("nothing follows a time step");
+        }
+        if segments.len() == PATH_MAX {
+            return Err("it is too long");
+        }
+        let (request, rest) = digits(part);
+        let request = request.filter(|n| *n > 0).ok_or("requests are numbered from 1")?;
+        let (callback, rest) = rest.strip_prefix('r').map_or((0, rest), |rest| (CALLBACK, rest));
+        segments.push(request | callback);
+        mark = rest;
+    }
+    let path = Path(segments);
+    let is_call = matches!(root, Root::Call(_)) && path.depth() == 0;
+    let kind = match (mark, path.is_response()) {
+        ("", true) => StepKind::Response,
+        ("", false) if path.depth() == 0 => StepKind::Start,
+        ("", false) => StepKind::Request,
+        ("s", _) if is_call => StepKind::Submit,
+        ("t", true) => StepKind::Trap,
+        (mark, _) if mark.starts_with('p') && can_call(&root) => {
+            StepKind::PerformFails(number(&mark[1..]).filter(|n| *n > 0).ok_or("calls are numbered from 1, as in 0p1")?)
+        }
+        (mark, false) if path.depth() > 0 => match mark {
+            "x" => StepKind::Expire,
+            "j" => StepKind::Reject(2),
+            "j1" => StepKind::Reject(1),
+            "j3" => StepKind::Reject(3),
+            "j5" => StepKind::Reject(5),
+            "b" => StepKind::BusinessError,
+            "l" => StepKind::Lie,
+            _ => return Err("only r, j, j1, j3, j5, x, b, l and p may follow a number"),
+        },
+        _ => return Err("this cannot follow here"),
+    };
+    Ok(Step { root, path, kind })
+}
+
+fn can_call(root: &Root) -> bool {
+    match root {
+        Root::Call(_) => true,
+        Root::Task { task, .. } => task.is_message(),
+        Root::Time(_) => false,
+    }
+}
+
+fn task_of(text: &str) -> Result<(Task, u32, &str), &'static str> {
+    let letters = text.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(text.len());
+    let task = TASKS.iter().find(|(_, word)| *word == &text[..letters]);
+    let (task, _) =
+        task.ok_or("tasks of a canister are t, h, m, stop, start, upgrade, reinstall, uninstall, snapshot, load")?;
+    let (n, mark) = digits(&text[letters..]);
+    Ok((*task, n.filter(|n| *n > 0).ok_or("tasks are numbered from 1")?, mark))
+}
+
+/// The number a text starts with, and the rest.
+fn digits(text: &str) -> (Option<u32>, &str) {
+    let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    (number(&text[..end]), &text[end..])
 }
 
 /// A number without sign or leading zero, below 2^31.
@@ -217,12 +383,27 @@ mod tests {
     fn names_read_as_the_module_says() {
         for (text, kind) in [
             ("2", StepKind::Start),
+            ("2s", StepKind::Submit),
+            ("2p1", StepKind::PerformFails(1)),
             ("2.1", StepKind::Request),
             ("2.1r", StepKind::Response),
             ("2.1r.1", StepKind::Request),
             ("2.1j", StepKind::Reject(2)),
             ("2.1j3", StepKind::Reject(3)),
+            ("2.1j5", StepKind::Reject(5)),
+            ("2.1b", StepKind::BusinessError),
+            ("2.1l", StepKind::Lie),
+            ("2.1rt", StepKind::Trap),
+            ("2.1rp12", StepKind::PerformFails(12)),
+            ("2.1p3", StepKind::PerformFails(3)),
             ("2.1r.7x", StepKind::Expire),
+            ("ledger.t1", StepKind::Start),
+            ("a-b_c.h12", StepKind::Start),
+            ("ledger.t2.1r", StepKind::Response),
+            ("ledger.t2p1", StepKind::PerformFails(1)),
+            ("gov.stop1", StepKind::Start),
+            ("gov.upgrade3", StepKind::Start),
+            ("@1", StepKind::Start),
         ] {
             let step: Step = text.parse().unwrap();
             assert_eq!(step.kind, kind, "{text}");
@@ -232,28 +413,75 @@ mod tests {
 
     #[test]
     fn what_is_no_name_is_refused() {
-        for text in ["", "x", "-1", "01", "1.", "1.0", "1.1q", "1.1j2", "1.1x.2", "1..2", "9999999999", "1.1rr", "1.+1"]
-        {
+        for text in [
+            "",
+            "x",
+            "-1",
+            "01",
+            "1.",
+            "1.0",
+            "1.1q",
+            "1.1j2",
+            "1.1x.2",
+            "1..2",
+            "9999999999",
+            "1.1rr",
+            "1.+1",
+            "@",
+            "@0",
+            "@1.1",
+            "@1s",
+            "a.t",
+            "a.t0",
+            "a.q1",
+            "a.t1s",
+            "a.stop1p1",
+            "1.1s",
+            "1.1t",
+            "1x",
+            "1p0",
+            "1.1rb",
+            "a.t1.1s",
+        ] {
             assert!(text.parse::<Step>().is_err(), "{text}");
         }
     }
 
+    fn arbitrary_root() -> impl Strategy<Value = Root> {
+        let task = ("[a-z_][a-z0-9_-]{0,8}", 0..TASKS.len(), 1u32..99);
+        prop_oneof![
+            (0u32..1000).prop_map(Root::Call),
+            (1u32..9).prop_map(Root::Time),
+            task.prop_map(|(canister, task, n)| Root::Task {
+                canister: canister.as_str().into(),
+                task: TASKS[task].0,
+                n
+            }),
+        ]
+    }
+
     proptest! {
         #[test]
-        fn every_step_survives_its_text(call in 0u32..1000, path in prop::collection::vec((1u32..50, any::<bool>()), 0..12), fault in 0u8..5) {
+        fn every_step_survives_its_text(root in arbitrary_root(), path in prop::collection::vec((1u32..50, any::<bool>()), 0..12), mark in 0u8..10) {
             let mut name = Path::root();
             for (n, callback) in path {
                 name = name.request(n);
                 if callback { name = name.response(); }
             }
-            let kind = match (name.depth(), name.is_response(), fault) {
+            if matches!(root, Root::Time(_)) { name = Path::root(); }
+            let kind = match (name.depth(), name.is_response(), mark) {
+                (_, _, 9) if can_call(&root) => StepKind::PerformFails(7),
+                (0, _, 8) if root.call().is_some() => StepKind::Submit,
                 (0, _, _) => StepKind::Start,
+                (_, true, 7) => StepKind::Trap,
                 (_, true, _) => StepKind::Response,
                 (_, _, 0) => StepKind::Request,
                 (_, _, 1) => StepKind::Expire,
-                (_, _, code) => StepKind::Reject(code - 1),
+                (_, _, 2) => StepKind::BusinessError,
+                (_, _, 3) => StepKind::Lie,
+                (_, _, code) => StepKind::Reject(if code == 4 { 5 } else { code % 3 + 1 }),
             };
-            let step = Step { call, path: name, kind };
+            let step = Step { root, path: name, kind };
             prop_assert_eq!(step.to_string().parse::<Step>().unwrap(), step);
         }
 

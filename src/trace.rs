@@ -73,6 +73,10 @@ pub struct Event {
     pub to: String,
     /// What the message is, or what the fault does.
     pub what: String,
+    /// Whether a fault of the scenario pays for it.
+    pub is_fault: bool,
+    /// What came of it, where no canister executed a message that awaits.
+    pub outcome: Option<String>,
     /// The requests it sent.
     pub sent: Vec<Sent>,
     /// The answer it gave: to which call, and what.
@@ -113,6 +117,9 @@ impl fmt::Display for Trace {
         writeln!(f, "start: {}", values(&self.start))?;
         for event in &self.events {
             writeln!(f, "{}: {} -> {}: {}", event.step, event.from, event.to, event.what)?;
+            if let Some(outcome) = &event.outcome {
+                writeln!(f, "  {outcome}")?;
+            }
             for sent in &event.sent {
                 let wait = if sent.bounded { "bounded" } else { "unbounded" };
                 writeln!(f, "  sends {} {}({}), {wait} wait", sent.name, sent.to, sent.arg)?;

@@ -22,6 +22,12 @@ pub enum ModelError {
         /// How many there are.
         has: usize,
     },
+    /// Something of the scenario that only the wasm search can do.
+    #[error("{what} is not modelled here; search the wasm with `canloom explore`")]
+    NotModelled {
+        /// What it is.
+        what: String,
+    },
     /// A canister without handlers.
     #[error("canister `{canister}` has no handlers; add `.canister::<...>(\"{canister}\")` to the model")]
     NoHandlers {

@@ -11,10 +11,10 @@
 //! [`World::steps_of`] names what a call can do as far as the call itself is concerned; [`World::is_legal`] adds what depends
 //! on other calls. The two are apart because plans choose among the first, and loom's order decides the second.
 
-use canloom::schedule::{Path, Step, StepKind};
+use canloom::schedule::{Path, Root, Step, StepKind};
 
 use crate::mutation::Mutation;
-use crate::tree::{Request, Tree};
+use crate::tree::{Request, Tree, call_of};
 use crate::world::World;
 
 impl World {
@@ -25,7 +25,11 @@ impl World {
         if self.faulted() < self.setting.scenario.bounds.faults {
             for (path, request) in &tree.requests {
                 let kinds = self.faults_of(request);
-                steps.extend(kinds.into_iter().map(|kind| Step { call: call as u32, path: path.clone(), kind }));
+                steps.extend(kinds.into_iter().map(|kind| Step {
+                    root: Root::Call(call as u32),
+                    path: path.clone(),
+                    kind,
+                }));
             }
         }
         steps
@@ -34,7 +38,7 @@ impl World {
     fn faults_of(&self, request: &Request) -> Vec<StepKind> {
         let mut kinds = Vec::new();
         if request.queued.is_some() && !request.is_expired {
-            kinds.extend((1..=3).map(StepKind::Reject));
+            kinds.extend([1, 2, 3].map(StepKind::Reject));
         }
         if request.is_bounded && request.is_awaited && !request.is_expired {
             kinds.push(StepKind::Expire);
@@ -65,12 +69,13 @@ impl World {
     /// Whether a step of [`World::steps_of`] is legal beside the other calls.
     pub fn is_legal(&self, step: &Step) -> bool {
         match step.kind {
-            StepKind::Start => self.may_start(step.call as usize),
+            StepKind::Start => self.may_start(call_of(step) as usize),
             StepKind::Request => self.may_deliver(step),
             StepKind::Response => {
                 self.setting.mutation != Some(Mutation::ResponsesInOrder) || self.is_oldest_response(step)
             }
             StepKind::Reject(_) | StepKind::Expire => true,
+            kind => unreachable!("bug in model: it makes no steps such as {kind:?}"),
         }
     }
 
@@ -85,18 +90,18 @@ impl World {
         if self.setting.mutation == Some(Mutation::RequestsInAnyOrder) {
             return true;
         }
-        let request = &self.trees[step.call as usize].requests[&step.path];
+        let request = &self.trees[call_of(step) as usize].requests[&step.path];
         let of_pair = self.queue.iter().filter(|queued| queued.pair == (request.caller, request.callee));
-        let mut ahead = of_pair.take_while(|queued| (queued.call, &queued.path) != (step.call, &step.path));
+        let mut ahead = of_pair.take_while(|queued| (queued.call, &queued.path) != (call_of(step), &step.path));
         ahead.all(|queued| self.trees[queued.call as usize].requests[&queued.path].is_expired)
     }
 
     fn is_oldest_response(&self, step: &Step) -> bool {
-        let path = self.trees[step.call as usize].request_of(step);
+        let path = self.trees[call_of(step) as usize].request_of(step);
         let own = self
             .responses
             .iter()
-            .position(|response| response.call == step.call && Some(&response.path) == path.as_ref());
+            .position(|response| response.call == call_of(step) && Some(&response.path) == path.as_ref());
         own.is_none_or(|own| !self.responses[..own].iter().any(|older| older.pair == self.responses[own].pair))
     }
 }

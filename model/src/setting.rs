@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use candid::Principal;
-use canloom::scenario::{FaultKind, Scenario};
+use canloom::scenario::{FaultKind, FaultPlace, Scenario};
 
 use crate::canister::Message;
 use crate::error::ModelError;
@@ -67,7 +67,7 @@ impl Setting {
             let Some(install) = installs.get(&name) else { return Err(ModelError::NoHandlers { canister: name }) };
             canisters.push(install(&canister.init).map_err(|what| ModelError::Init { canister: name, what })?);
         }
-        let faults = faults(&scenario);
+        let faults = faults(&scenario)?;
         let mut setting = Setting { calls: Vec::new(), faults, scenario: scenario.clone(), canisters, mutation: None };
         for (at, call) in scenario.setup.iter().enumerate() {
             let message = Message { caller: call.by, method: call.method.clone(), arg: call.args.clone() };
@@ -124,18 +124,34 @@ fn calls(scenario: &Scenario) -> Vec<Call> {
     instances.iter().map(of_instance).collect()
 }
 
-fn faults(scenario: &Scenario) -> Vec<Fault> {
-    let code = |kind: &FaultKind| match kind {
-        FaultKind::CleanReject { code } => Some(*code),
-        FaultKind::Unknown => None,
-    };
-    let of_file = scenario.faults.iter().map(|fault| Fault {
-        caller: fault.caller,
-        callee: fault.callee,
-        method: fault.method.clone(),
-        rejects: fault.kinds.iter().filter_map(code).collect(),
-        is_unknown: fault.kinds.contains(&FaultKind::Unknown),
-        budget: fault.budget,
+fn faults(scenario: &Scenario) -> Result<Vec<Fault>, ModelError> {
+    if !scenario.times.is_empty() {
+        return Err(ModelError::NotModelled { what: "time that passes (`[[time]]`)".to_string() });
+    }
+    let of_file = scenario.faults.iter().map(|fault| {
+        let line = fault.line;
+        let FaultPlace::Edge { caller, callee: Some(callee), method } = &fault.place else {
+            return Err(ModelError::NotModelled { what: format!("the fault in line {line}, which is not on an edge") });
+        };
+        let mut rejects = Vec::new();
+        for kind in &fault.kinds {
+            match kind {
+                FaultKind::Reject { code: code @ 1..=3 } => rejects.push(*code),
+                FaultKind::Unknown => {}
+                _ => {
+                    let what = format!("the fault in line {line}: only clean rejects and SYS_UNKNOWN are");
+                    return Err(ModelError::NotModelled { what });
+                }
+            }
+        }
+        Ok(Fault {
+            caller: *caller,
+            callee: *callee,
+            method: method.clone(),
+            rejects,
+            is_unknown: fault.kinds.contains(&FaultKind::Unknown),
+            budget: fault.budget,
+        })
     });
     of_file.collect()
 }

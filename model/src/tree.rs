@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use canloom::schedule::{Path, Step, StepKind};
+use canloom::schedule::{Path, Root, Step, StepKind};
 
 use crate::canister::{Answer, Message};
 use crate::live::Handler;
@@ -48,6 +48,11 @@ pub(crate) struct Request {
     pub faults: Vec<usize>,
 }
 
+/// The call that a step belongs to.
+pub fn call_of(step: &Step) -> u32 {
+    step.root.call().expect("bug in model: its steps belong to calls")
+}
+
 impl Tree {
     /// Whether something of the call must still happen. A request that expired and that nobody waits for need not.
     pub fn is_busy(&self) -> bool {
@@ -57,15 +62,15 @@ impl Tree {
     /// The deliveries that can come next in this call, by name: requests and responses in order of their paths.
     pub fn deliveries(&self, call: u32) -> Vec<Step> {
         if !self.is_started {
-            return vec![Step { call, path: Path::root(), kind: StepKind::Start }];
+            return vec![Step { root: Root::Call(call), path: Path::root(), kind: StepKind::Start }];
         }
         let mut steps = Vec::new();
         for (path, request) in &self.requests {
             if request.queued.is_some() {
-                steps.push(Step { call, path: path.clone(), kind: StepKind::Request });
+                steps.push(Step { root: Root::Call(call), path: path.clone(), kind: StepKind::Request });
             }
             if request.is_awaited && request.answer.is_some() {
-                steps.push(Step { call, path: path.response(), kind: StepKind::Response });
+                steps.push(Step { root: Root::Call(call), path: path.response(), kind: StepKind::Response });
             }
         }
         steps

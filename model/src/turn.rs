@@ -21,6 +21,7 @@ use crate::mutation::Mutation;
 use crate::orders::{Orders, Place, Turn, digest};
 use crate::plan::Plan;
 use crate::setting::Setting;
+use crate::tree::call_of;
 use crate::world::{Effects, World};
 
 /// Stack of what an execution does in one go, in bytes: as large as Candid wants it and much larger than handlers need.
@@ -178,7 +179,7 @@ impl Execution {
 
     /// Makes a step; says what it did, and what is left for its call.
     fn make(&mut self, step: &Step, shared: &mut Shared) -> Result<(Effects, Next), ModelError> {
-        let call = step.call as usize;
+        let call = call_of(step) as usize;
         let depth = self.setting.scenario.bounds.depth;
         if step.path.depth() as u32 > depth {
             return Err(ModelError::TooDeep { step: step.to_string(), depth });

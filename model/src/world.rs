@@ -21,7 +21,7 @@ use crate::live::{Handler, Installed, Live};
 use crate::loom_host::Outgoing;
 use crate::mutation::Mutation;
 use crate::setting::Setting;
-use crate::tree::{Context, Request, Tree};
+use crate::tree::{Context, Request, Tree, call_of};
 
 /// The system in one execution.
 pub(crate) struct World {
@@ -122,7 +122,7 @@ impl World {
 
     /// Makes a step that [`World::steps_of`] has named and that is legal.
     pub fn apply(&mut self, step: &Step) -> Result<Effects, ModelError> {
-        let call = step.call as usize;
+        let call = call_of(step) as usize;
         let path = self.trees[call].request_of(step);
         let path = || path.clone().expect("bug in model: the step is about a request of this tree");
         let effects = match step.kind {
@@ -148,6 +148,7 @@ impl World {
                 self.request(call, &path).is_expired = true;
                 Ok(Effects::default())
             }
+            kind => unreachable!("bug in model: it makes no steps such as {kind:?}"),
         }?;
         self.steps.push(step.clone());
         Ok(effects)
@@ -158,7 +159,7 @@ impl World {
     }
 
     fn deliver_request(&mut self, step: &Step, path: &Path) -> Result<Effects, ModelError> {
-        let call = step.call as usize;
+        let call = call_of(step) as usize;
         let request = self.request(call, path);
         let (pair, is_awaited) = ((request.caller, request.callee), request.is_awaited);
         let message = request.queued.clone().expect("bug in model: a request is delivered once");
@@ -167,7 +168,7 @@ impl World {
             if self.setting.mutation == Some(Mutation::RequestsInAnyOrder) {
                 break;
             }
-            if (first.call, &first.path) == (step.call, path) {
+            if (first.call, &first.path) == (call_of(step), path) {
                 break;
             }
             self.leave_queue(first.call as usize, &first.path);
@@ -188,7 +189,7 @@ impl World {
     }
 
     fn deliver_response(&mut self, step: &Step, path: &Path) -> Result<Effects, ModelError> {
-        let call = step.call as usize;
+        let call = call_of(step) as usize;
         if self.setting.mutation == Some(Mutation::ResponsesInOneQueue) {
             self.mix_up(call, path);
         }
@@ -211,13 +212,13 @@ impl World {
         let method = message.method.clone();
         let handler = self.canisters[canister].begin(message);
         let context = Context { canister, method, handler };
-        self.trees[step.call as usize].contexts.insert(step.path.clone(), context);
+        self.trees[call_of(step) as usize].contexts.insert(step.path.clone(), context);
         self.resume(step, &step.path.clone())
     }
 
     /// Runs the handler of a context to its end or next await, and sends what it asked for.
     fn resume(&mut self, step: &Step, path: &Path) -> Result<Effects, ModelError> {
-        let call = step.call as usize;
+        let call = call_of(step) as usize;
         let mut context = self.trees[call].contexts.remove(path).expect("bug in model: the context is open");
         let answer = poll(&mut context.handler).map_err(|text| ModelError::Panicked {
             canister: self.setting.scenario.canisters[context.canister].name.clone(),
@@ -267,9 +268,9 @@ impl World {
             faults,
         };
         if let Some(callee) = callee {
-            self.queue.push_back(Queued { pair: (caller, callee), call: step.call, path: path.clone() });
+            self.queue.push_back(Queued { pair: (caller, callee), call: call_of(step), path: path.clone() });
         }
-        self.trees[step.call as usize].requests.insert(path, request);
+        self.trees[call_of(step) as usize].requests.insert(path, request);
     }
 
     /// Sends an answer to the caller of a request, unless it expired: then nobody receives it.

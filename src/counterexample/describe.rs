@@ -1,9 +1,10 @@
 //! One step in words: who sends what to whom, and what came of it.
 
 use crate::engine::embedded::Embedded;
-use crate::kernel::{Choice, Delivery, Response, World};
+use crate::kernel::tree::Request;
+use crate::kernel::{Choice, Delivery, Happened, Response, Target, World};
 use crate::scenario::{Scenario, Value};
-use crate::schedule::{Step, StepKind};
+use crate::schedule::{Step, StepKind, Task};
 use crate::trace::{Event, Sent};
 
 /// One step in words, before its observations are known.
@@ -13,43 +14,33 @@ pub(super) fn describe(
     after: &World,
     step: &Step,
     choice: &Choice,
-    delivery: Option<&Delivery>,
+    happened: &Happened,
 ) -> Event {
     let kernel = &engine.kernel;
-    let scenario = &engine.scenario;
-    let spec = &kernel.calls()[choice.call as usize];
-    let entry = &scenario.calls[spec.entry];
-    let actor = scenario.actors.iter().find(|actor| actor.id == spec.caller).map_or("?", |actor| &actor.name);
-    let (from, to, what) = if step.kind == StepKind::Start {
-        let to = engine.canister_name(spec.canister).to_string();
-        let what = format!("{}{}  [{}]", entry.method, parenthesized(&entry.args_text), entry.id);
-        (actor.to_string(), to, what)
-    } else {
-        let tree = kernel.tree(before.calls[choice.call as usize]);
-        let request = &tree.requests[choice.request as usize];
-        let (caller, callee) = (engine.canister_name(request.caller), engine.canister_name(request.callee));
-        let message = request.queued.and_then(|message| kernel.call_text(message));
-        let method = message.map_or_else(String::new, |(method, arg)| format!("{method}({})", shown(scenario, arg)));
-        match step.kind {
-            StepKind::Response => {
-                let callback = request.callback.as_ref();
-                let response = callback.and_then(|callback| callback.response.as_ref()).map(|answer| answer.response);
-                let text = response.map_or_else(String::new, |id| answer_text(scenario, kernel.response(id)));
-                (callee.to_string(), caller.to_string(), text)
-            }
-            StepKind::Reject(code) => {
-                (callee.to_string(), caller.to_string(), format!("fault: clean reject {code} of {method}"))
-            }
-            StepKind::Expire => {
-                let answered = request.callback.as_ref().is_some_and(|callback| callback.response.is_some());
-                let label = match (request.queued.is_some(), answered) {
-                    (true, _) => "not executed yet",
-                    (false, true) => "executed, its answer is lost",
-                    (false, false) => "running",
-                };
-                (callee.to_string(), caller.to_string(), format!("fault: SYS_UNKNOWN, the callee has {label}"))
-            }
-            _ => (caller.to_string(), callee.to_string(), method),
+    let (from, to, what) = match choice.target {
+        Target::Root(tree) => root(engine, tree, step),
+        Target::Request { tree, request } => {
+            let request = &kernel.tree(before.trees[tree as usize]).requests[request as usize];
+            on_request(engine, request, step.kind)
+        }
+        Target::Clock(entry) => {
+            let advance_ns = engine.scenario.times[entry as usize].advance_ns;
+            ("time".to_string(), "time".to_string(), format!("{} pass", duration(advance_ns)))
+        }
+        Target::Canister { canister, task } => {
+            let what = match task {
+                Task::Stop => "is told to stop",
+                Task::Start => "is started again",
+                Task::Upgrade => "is upgraded",
+                Task::Reinstall => "is installed anew",
+                Task::Uninstall => "loses its module",
+                Task::Snapshot => "has a snapshot taken",
+                Task::Load => "has its snapshot loaded",
+                Task::Timer | Task::Heartbeat | Task::LowMemory => {
+                    unreachable!("bug in canloom: tasks that run code have trees")
+                }
+            };
+            ("administrator".to_string(), engine.canister_name(canister).to_string(), what.to_string())
         }
     };
     let mut event = Event {
@@ -57,6 +48,8 @@ pub(super) fn describe(
         from,
         to,
         what,
+        is_fault: choice.fault.is_some(),
+        outcome: None,
         sent: Vec::new(),
         answer: None,
         trap: None,
@@ -66,7 +59,94 @@ pub(super) fn describe(
         observations: Vec::new(),
         world: kernel.fingerprint(after),
     };
-    let Some(delivery) = delivery else { return event };
+    if let Happened::System(text) = happened {
+        event.outcome = Some(text.clone()).filter(|text| !text.is_empty());
+    }
+    if let Some(delivery) = happened.delivery() {
+        add_delivery(&mut event, engine, step, delivery);
+    }
+    event
+}
+
+/// Who starts what, for a call or a task.
+fn root(engine: &Embedded, tree: u32, step: &Step) -> (String, String, String) {
+    let (kernel, scenario) = (&engine.kernel, &engine.scenario);
+    if let Some(task) = kernel.task(tree) {
+        let canister = engine.canister_name(task.canister).to_string();
+        let what = match task.task {
+            Task::Timer => "global timer",
+            Task::Heartbeat => "heartbeat",
+            _ => "low-memory hook",
+        };
+        return ("system".to_string(), canister, format!("{what}{}", failing(step.kind)));
+    }
+    let spec = &kernel.calls()[tree as usize];
+    let entry = &scenario.calls[spec.entry];
+    let actor = scenario.actors.iter().find(|actor| actor.id == spec.caller).map_or("?", |actor| &actor.name);
+    let to = engine.canister_name(spec.canister).to_string();
+    let inspected = if step.kind == StepKind::Submit { " to be inspected" } else { "" };
+    let what =
+        format!("{}{}  [{}]{inspected}{}", entry.method, parenthesized(&entry.args_text), entry.id, failing(step.kind));
+    (actor.to_string(), to, what)
+}
+
+fn on_request(engine: &Embedded, request: &Request, kind: StepKind) -> (String, String, String) {
+    let (kernel, scenario) = (&engine.kernel, &engine.scenario);
+    let (caller, callee) = (engine.canister_name(request.caller), engine.canister_name(request.callee));
+    let message = request.queued.and_then(|message| kernel.call_text(message));
+    let method = message.map_or_else(String::new, |(method, arg)| format!("{method}({})", shown(scenario, arg)));
+    let answer = || {
+        let callback = request.callback.as_ref();
+        let response = callback.and_then(|callback| callback.response.as_ref()).map(|answer| answer.response);
+        response.map_or_else(String::new, |id| answer_text(scenario, kernel.response(id)))
+    };
+    let (forth, back) = ((caller.to_string(), callee.to_string()), (callee.to_string(), caller.to_string()));
+    let ((from, to), what) = match kind {
+        StepKind::Response => (back, answer()),
+        StepKind::Trap => (back, format!("{}; fault: the callback traps", answer())),
+        StepKind::Reject(5) => (back, format!("fault: reject 5 of {method}")),
+        StepKind::Reject(code) => (back, format!("fault: clean reject {code} of {method}")),
+        StepKind::BusinessError => (back, format!("fault: error in answer to {method}, nothing is done")),
+        StepKind::Lie => (back, format!("fault: lie in answer to {method}, nothing is done")),
+        StepKind::Expire => {
+            let answered = request.callback.as_ref().is_some_and(|callback| callback.response.is_some());
+            let label = match (request.queued.is_some(), answered) {
+                (true, _) => "not executed yet",
+                (false, true) => "executed, its answer is lost",
+                (false, false) => "running",
+            };
+            (back, format!("SYS_UNKNOWN, the callee has {label}"))
+        }
+        StepKind::PerformFails(_) if request.queued.is_none() => (back, format!("{}{}", answer(), failing(kind))),
+        _ => (forth, format!("{method}{}", failing(kind))),
+    };
+    (from, to, what)
+}
+
+fn failing(kind: StepKind) -> String {
+    match kind {
+        StepKind::PerformFails(n) => format!("; fault: its call {n} cannot be performed"),
+        _ => String::new(),
+    }
+}
+
+/// A duration in its largest units: `1 d 2 h`.
+fn duration(ns: u64) -> String {
+    let units =
+        [(86_400_000_000_000, "d"), (3_600_000_000_000, "h"), (60_000_000_000, "min"), (1_000_000_000, "s"), (1, "ns")];
+    let mut rest = ns;
+    let mut parts = Vec::new();
+    for (size, unit) in units {
+        if rest >= size {
+            parts.push(format!("{} {unit}", rest / size));
+            rest %= size;
+        }
+    }
+    parts.join(" ")
+}
+
+fn add_delivery(event: &mut Event, engine: &Embedded, step: &Step, delivery: &Delivery) {
+    let (kernel, scenario) = (&engine.kernel, &engine.scenario);
     let effects = &delivery.effects;
     event.sent = effects
         .sent
@@ -76,7 +156,7 @@ pub(super) fn describe(
             let (method, arg) = kernel.call_text(sent.message).unwrap_or_default();
             let to = sent.callee.map_or_else(|| sent.callee_id.to_string(), |to| engine.canister_name(to).to_string());
             Sent {
-                name: format!("{}{}", step.call, step.path.request(at as u32 + 1)),
+                name: format!("{}{}", step.root, step.path.request(at as u32 + 1)),
                 to: format!("{to}.{method}"),
                 arg: shown(scenario, arg),
                 bounded: sent.timeout_s.is_some(),
@@ -85,7 +165,7 @@ pub(super) fn describe(
         .collect();
     event.answer = delivery.answered.as_ref().map(|(path, response)| {
         let lost = if delivery.dropped { " (nobody waits for it any more)" } else { "" };
-        (format!("{}{path}", step.call), answer_text(scenario, kernel.response(*response)) + lost)
+        (format!("{}{path}", step.root), answer_text(scenario, kernel.response(*response)) + lost)
     });
     event.trap = effects.trap.as_ref().map(|trap| format!("IC{:04}: {}", trap.code, trap.text));
     event.cleanup = delivery.cleanup.as_ref().map(|cleanup| match &cleanup.trap {
@@ -94,7 +174,6 @@ pub(super) fn describe(
     });
     event.awaits = delivery.awaits;
     event.log = effects.log.clone();
-    event
 }
 
 fn parenthesized(args: &str) -> String {

@@ -3,8 +3,9 @@
 //! In: an installed scenario and a schedule. Out: the trace; or a divergence with the rule that is in the way.
 
 use crate::engine::embedded::Embedded;
+use crate::invariant;
 use crate::kernel::{Refusal, Unsupported, World};
-use crate::scenario::{Value, When};
+use crate::scenario::Value;
 use crate::schedule::{Schedule, Step};
 use crate::trace::Trace;
 
@@ -56,12 +57,13 @@ pub fn replay(engine: &mut Embedded, schedule: &Schedule, invariant: Option<usiz
     for (at, step) in schedule.steps.iter().enumerate() {
         let choice = engine.kernel.find(&world, step).map_err(|refusal| {
             let mut choices = Vec::new();
-            engine.kernel.choices(&world, &mut choices);
+            // What cannot be told does not matter here: the divergence is reported either way.
+            let _ = engine.kernel.choices(&world, &mut choices);
             let possible = choices.iter().map(|choice| engine.kernel.name(&world, choice).to_string()).collect();
             ReplayError::Divergence { number: at + 1, step: step.clone(), refusal, possible }
         })?;
-        let (next, delivery) = engine.kernel.apply(&world, &choice)?;
-        let mut event = describe(engine, &world, &next, step, &choice, delivery.as_ref());
+        let (next, happened) = engine.kernel.apply(&world, &choice)?;
+        let mut event = describe(engine, &world, &next, step, &choice, &happened);
         event.observations = engine.observe(&next)?;
         replayed.trace.events.push(event);
         world = next;
@@ -83,22 +85,10 @@ fn check(
     let scenario = engine.scenario.clone();
     let invariant = &scenario.invariants[position];
     let mut choices = Vec::new();
-    engine.kernel.choices(world, &mut choices);
-    let applies = match invariant.when {
-        When::Always => true,
-        When::Quiescent => view.quiet,
-        When::Final => engine.is_complete(world, &choices),
-        When::Sometimes => false,
-    };
-    if !applies {
-        return Ok(());
-    }
-    let error = match invariant.expr.eval(&view) {
-        Ok(true) => return Ok(()),
-        Ok(false) => None,
-        Err(error) => Some(error),
-    };
-    replayed.violated = Some((replayed.trace.events.len(), error));
+    engine.kernel.choices(world, &mut choices)?;
+    let complete = engine.kernel.is_complete(world, &choices);
+    let Some(violation) = invariant::violation(invariant, &view, complete) else { return Ok(()) };
+    replayed.violated = Some((replayed.trace.events.len(), violation.error));
     replayed.values = invariant.expr.values(&view);
     Ok(())
 }

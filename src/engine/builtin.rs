@@ -98,7 +98,7 @@ pub enum Answer {
     Reject(String),
 }
 
-/// A call that a built-in makes, with an unbounded wait.
+/// A call that a built-in makes, with an unbounded wait. One that cannot be made goes on at once, as if it was rejected.
 pub struct Request {
     /// Whom.
     pub callee: Principal,
@@ -143,6 +143,8 @@ pub struct Around<'a> {
     env: &'a Env<'a>,
     reads: Vec<Read>,
     accepted: Cycles,
+    /// Calls made, those that failed included.
+    performs: u32,
 }
 
 impl Around<'_> {
@@ -176,13 +178,20 @@ impl Around<'_> {
         accepted
     }
 
+    /// Whether `call_perform` succeeds: no fault strikes it, and the callee's queue is not full.
+    fn performs(&mut self, callee: Principal) -> bool {
+        self.reads.push(Read::PerformFails(self.env.perform_fails));
+        self.performs += 1;
+        if self.performs == self.env.perform_fails {
+            return false;
+        }
+        let fits = self.env.free_slots(&callee) >= 1;
+        self.reads.push(Read::Slots { callee, needed: 1, fits });
+        fits
+    }
+
     /// The request as the kernel takes it.
     fn send(&mut self, request: Request) -> Result<Outgoing, String> {
-        let fits = self.env.free_slots(&request.callee) >= 1;
-        self.reads.push(Read::Slots { callee: request.callee, needed: 1, fits });
-        if !fits {
-            return Err(format!("too many calls to {} are open", request.callee));
-        }
         if request.cycles > 0 {
             self.reads.push(Read::Balance(self.env.balance));
             if request.cycles > self.env.balance {
@@ -217,6 +226,17 @@ impl<C: Contract> Builtin<C> {
         Builtin { contract, states }
     }
 
+    /// The same turn, or the one after it as long as a call cannot be made.
+    fn made(&self, mut turn: Turn<C::State>, around: &mut Around<'_>) -> Result<Turn<C::State>, Trap> {
+        while let Action::Call(request) = &turn.action
+            && !around.performs(request.callee)
+        {
+            let next = self.contract.resume(&turn.state, request.point, &not_made(), around);
+            turn = next.map_err(|text| Trap { code: 503, text })?;
+        }
+        Ok(turn)
+    }
+
     /// The next state and what is done; `None` for a message that does nothing.
     fn turn(
         &self,
@@ -229,6 +249,9 @@ impl<C: Contract> Builtin<C> {
         let answered = |answer| Turn { state: state.clone(), action: Action::Answer(answer) };
         match input {
             Input::Init { .. } | Input::Cleanup { .. } => Ok(None),
+            // It has none of these entry points.
+            Input::Task(_) | Input::Inspect { .. } | Input::PreUpgrade | Input::PostUpgrade { .. } => Ok(None),
+            Input::Transform { method, .. } => Err(unknown("query", method)),
             Input::Callback { function, response } => {
                 self.contract.resume(state, function.env, response, around).map(Some).map_err(trap)
             }
@@ -248,15 +271,20 @@ impl<C: Contract> Builtin<C> {
     }
 }
 
+fn not_made() -> Response {
+    Response::Reject { code: 2, text: "call_perform failed".into() }
+}
+
 fn unknown(kind: &str, method: &str) -> Trap {
     Trap { code: 536, text: format!("Canister has no {kind} method '{method}'") }
 }
 
 impl<C: Contract> Guest for Builtin<C> {
     fn execute(&mut self, memory: MemoryId, input: Input<'_>, env: &Env<'_>) -> Result<Execution, String> {
-        let mut around = Around { env, reads: Vec::new(), accepted: 0 };
+        let mut around = Around { env, reads: Vec::new(), accepted: 0, performs: 0 };
         let done = self.turn(memory, input, &mut around).and_then(|turn| {
-            let Some(Turn { state, action }) = turn else { return Ok(None) };
+            let Some(turn) = turn else { return Ok(None) };
+            let Turn { state, action } = self.made(turn, &mut around)?;
             let mut execution = Execution::idle(memory);
             match action {
                 Action::Answer(Answer::Reply(bytes)) => execution.response = Some(Response::Reply(Arc::from(bytes))),

@@ -9,10 +9,14 @@ use std::sync::Arc;
 
 use candid::Principal;
 
+use crate::kernel::guest::Execution;
 use crate::kernel::guest::{Env, Guest};
 use crate::kernel::world::{CanisterState, NOT_STARTED};
-use crate::kernel::{CallSpec, Choice, FaultSpec, Input, Kernel, Limits, MemoryId, Response, Unsupported, World};
-use crate::scenario::{CallState, CallView, Code, Fault, FaultKind, Reply, Scenario, Value, View};
+use crate::kernel::{
+    CallSpec, Change, FaultSpec, Input, Kernel, Limits, MANAGEMENT, OutcallSpec, Place, Plan, Response, TimeSpec,
+    Unsupported, World,
+};
+use crate::scenario::{CallState, CallView, Code, Fault, FaultKind, FaultPlace, Reply, Scenario, Value, View};
 use crate::trace::Outcome;
 
 use super::builtin;
@@ -87,48 +91,67 @@ impl Embedded {
         let file = scenario.file.display().to_string();
         let engine = engine().map_err(|error| EmbeddedError::Machine(format!("{error:#}")))?;
         let mut modules: BTreeMap<PathBuf, Arc<Module>> = BTreeMap::new();
-        let mut guests: Vec<(Principal, Box<dyn Guest>)> = Vec::new();
-        let mut memories = Vec::new();
+        let mut guests: Vec<(String, Principal, Box<dyn Guest>)> = Vec::new();
+        let mut installed = Vec::new();
         let mut hashes = Vec::new();
         let ids: Vec<Principal> = scenario.canisters.iter().map(|canister| canister.id).collect();
-        for canister in &scenario.canisters {
+        let mut upgrades = BTreeMap::new();
+        for (position, canister) in scenario.canisters.iter().enumerate() {
+            let name = canister.name.clone();
             let named = |what: String| EmbeddedError::Scenario(format!("{file}: canister `{}`: {what}", canister.name));
             let wasm = match &canister.code {
                 Code::Wasm(wasm) => wasm,
                 code => {
                     let (guest, memory) = builtin::install(code, &canister.init, &ids).map_err(named)?;
                     hashes.push(builtin::name(code).to_string());
-                    memories.push(memory);
-                    guests.push((canister.id, guest));
+                    installed.push(Execution::idle(memory));
+                    guests.push((name, canister.id, guest));
                     continue;
                 }
             };
-            let module = match modules.get(wasm) {
-                Some(module) => module.clone(),
+            let mut module = |wasm: &PathBuf| match modules.get(wasm) {
+                Some(module) => Ok(module.clone()),
                 None => {
                     let module = Arc::new(load(&engine, &file, &canister.name, wasm)?);
                     modules.insert(wasm.clone(), module.clone());
-                    module
+                    Ok::<_, EmbeddedError>(module)
                 }
             };
-            hashes.push(module.hash.clone());
-            let wasm = wasm.display();
-            if let Some(task) = module.tasks.first() {
-                return Err(named(format!("{wasm} exports `{task}`, which is not offered yet")));
+            let first = module(wasm)?;
+            hashes.push(first.hash.clone());
+            let mut guest = WasmGuest::new(engine.clone());
+            guest.add(first).map_err(|what| named(format!("{} {what}", wasm.display())))?;
+            // Modules that a fault may install later.
+            for (at, fault) in scenario.faults.iter().enumerate() {
+                if let (FaultPlace::Canister(here), Some(wasm)) = (&fault.place, &fault.wasm)
+                    && *here == position
+                {
+                    let later = guest.add(module(wasm)?).map_err(|what| named(format!("{} {what}", wasm.display())))?;
+                    upgrades.insert(at, later);
+                }
             }
-            let mut guest =
-                WasmGuest::new(module, &canister.controllers).map_err(|what| named(format!("{wasm} {what}")))?;
-            memories.push(install(&mut guest, canister).map_err(named)?);
-            guests.push((canister.id, Box::new(guest)));
+            installed.push(install(&mut guest, canister).map_err(named)?);
+            guests.push((name, canister.id, Box::new(guest)));
+        }
+        let to_create = scenario.ids_to_create();
+        for (at, id) in to_create.iter().enumerate() {
+            guests.push((format!("created{}", at + 1), *id, Box::new(WasmGuest::new(engine.clone()))));
         }
         check_methods(&scenario, &modules)?;
         let mut kernel = Kernel::new(guests);
-        let states: Vec<CanisterState> = memories.into_iter().map(|memory| kernel.installed(memory)).collect();
+        let mut states: Vec<CanisterState> = Vec::new();
+        for (execution, canister) in installed.into_iter().zip(&scenario.canisters) {
+            let certified = execution.certified.unwrap_or_default();
+            let timer_ns = execution.timer_ns.unwrap_or(0);
+            states.push(kernel.installed(execution.memory, timer_ns, &certified, &canister.controllers));
+        }
+        let empty = WasmGuest::new(engine.clone()).fresh();
+        states.extend(to_create.iter().map(|_| kernel.absent(empty)));
         let states = set_up(&mut kernel, &scenario, states)?;
         let queries = scenario.observations.iter();
         let queries = queries.map(|o| (o.canister as u16, kernel.query(&o.method, &o.args))).collect();
         let instances = scenario.instances();
-        kernel.plan(call_specs(&scenario), fault_specs(&scenario), limits(&scenario));
+        kernel.plan(plan(&scenario, &upgrades));
         let start = kernel.start(states, START_NS);
         Ok(Embedded {
             start,
@@ -179,8 +202,9 @@ impl Embedded {
 
     /// The calls of a world, as expressions see them.
     pub fn calls(&mut self, world: &World) -> Vec<CallView> {
-        let mut views = Vec::with_capacity(world.calls.len());
-        for (at, &tree) in world.calls.iter().enumerate() {
+        let calls = self.kernel.calls().len();
+        let mut views = Vec::with_capacity(calls);
+        for (at, &tree) in world.trees[..calls].iter().enumerate() {
             let state = match (tree, self.kernel.answer(tree)) {
                 (NOT_STARTED, _) => CallState::NotStarted,
                 (_, None) => CallState::Open,
@@ -206,12 +230,6 @@ impl Embedded {
         reply
     }
 
-    /// Whether nothing is in flight and no call can be started any more: an execution is complete.
-    pub fn is_complete(&self, world: &World, choices: &[Choice]) -> bool {
-        let starts = choices.iter().any(|choice| choice.kind == crate::schedule::StepKind::Start);
-        !starts && self.kernel.is_quiescent(world)
-    }
-
     /// What an expression sees of a world.
     pub fn view<'a>(&self, world: &World, observations: &'a [Arc<Value>], calls: &'a [CallView]) -> View<'a> {
         View {
@@ -230,7 +248,7 @@ impl Embedded {
 
     /// Name of a canister in the scenario; `?` for one that it does not have.
     pub fn canister_name(&self, canister: u16) -> &str {
-        self.scenario.canisters.get(usize::from(canister)).map_or("?", |canister| &canister.name)
+        self.kernel.canister_name(canister)
     }
 }
 
@@ -251,14 +269,17 @@ fn load(engine: &wasmtime::Engine, file: &str, canister: &str, wasm: &Path) -> R
     })
 }
 
-fn install(guest: &mut WasmGuest, canister: &crate::scenario::Canister) -> Result<MemoryId, String> {
+fn install(guest: &mut WasmGuest, canister: &crate::scenario::Canister) -> Result<Execution, String> {
     let installer = canister.controllers.first().copied().unwrap_or(Principal::anonymous());
-    let env = Env::outside(canister.id, installer, START_NS);
+    let env = Env {
+        controllers: Arc::from(canister.controllers.as_slice()),
+        ..Env::outside(canister.id, installer, START_NS)
+    };
     let fresh = guest.fresh();
     let installed = guest.execute(fresh, Input::Init { arg: &canister.init }, &env)?;
     match installed.trap {
         Some(trap) => Err(format!("installation failed: IC{:04}: {}; check `init`", trap.code, trap.text)),
-        None => Ok(installed.memory),
+        None => Ok(installed),
     }
 }
 
@@ -302,7 +323,20 @@ fn check_methods(scenario: &Scenario, modules: &BTreeMap<PathBuf, Arc<Module>>) 
         method(call.canister, &call.method, Some(call.line), false)?;
     }
     for fault in &scenario.faults {
-        method(fault.callee, &fault.method, Some(fault.line), false)?;
+        match &fault.place {
+            FaultPlace::Edge { callee: Some(callee), method: name, .. } => {
+                method(*callee, name, Some(fault.line), false)?
+            }
+            FaultPlace::Edge { callee: None, method: name, .. }
+                if !crate::kernel::MANAGEMENT_METHODS.contains(&name.as_str()) =>
+            {
+                let line = fault.line;
+                let text =
+                    format!("{file}:{line}: the management method `{name}` is not offered by the embedded engine");
+                return Err(EmbeddedError::Scenario(text));
+            }
+            _ => {}
+        }
     }
     Ok(())
 }
@@ -323,12 +357,14 @@ fn set_up(
             caller: call.by,
             after: Vec::new(),
         };
-        kernel.plan(vec![spec], Vec::new(), Limits { calls: 1, in_flight: 1, faults: 0, depth });
+        let limits = Limits { calls: 1, in_flight: 1, depth, ..Limits::NONE };
+        let (seed, outcalls) = (u64::from(scenario.seed), outcall_specs(scenario));
+        kernel.plan(Plan { calls: vec![spec], seed, outcalls, limits, ..Plan::EMPTY });
         let mut world = kernel.start(states, START_NS);
         let mut choices = Vec::new();
         let mut left = SETUP_MAX;
         loop {
-            kernel.choices(&world, &mut choices);
+            kernel.choices(&world, &mut choices)?;
             let Some(choice) = choices.first().filter(|_| left > 0) else { break };
             world = kernel.apply(&world, choice)?.0;
             left -= 1;
@@ -337,8 +373,8 @@ fn set_up(
             let (file, method) = (scenario.file.display(), &call.method);
             Err(EmbeddedError::Scenario(format!("{file}: setup call {} (`{method}`) {what}", at + 1)))
         };
-        match kernel.answer(world.calls[0]).map(|answer| kernel.response(answer).clone()) {
-            Some(Response::Reply(_)) if kernel.is_quiescent(&world) => {}
+        match kernel.answer(world.trees[0]).map(|answer| kernel.response(answer).clone()) {
+            Some(Response::Reply(_)) if !kernel.is_busy(world.trees[0]) => {}
             Some(Response::Reject { code, text }) => return failed(format!("was rejected with code {code}: {text}")),
             _ => return failed("does not come to its end".to_string()),
         }
@@ -371,24 +407,66 @@ fn call_specs(scenario: &Scenario) -> Vec<CallSpec> {
     specs.collect()
 }
 
-fn fault_specs(scenario: &Scenario) -> Vec<FaultSpec> {
-    let spec = |fault: &Fault| FaultSpec {
-        edge: (fault.caller as u16, fault.callee as u16, fault.method.clone()),
-        rejects: fault
-            .kinds
-            .iter()
-            .filter_map(|kind| match kind {
-                FaultKind::CleanReject { code } => Some(*code),
-                FaultKind::Unknown => None,
-            })
-            .collect(),
-        unknown: fault.kinds.contains(&FaultKind::Unknown),
-        budget: fault.budget.min(255) as u8,
-    };
-    scenario.faults.iter().map(spec).collect()
+/// What may happen, by positions. `upgrades` holds the module of each fault that installs another one.
+fn plan(scenario: &Scenario, upgrades: &BTreeMap<usize, u16>) -> Plan {
+    let bounds = scenario.bounds;
+    let faults = scenario.faults.iter().enumerate();
+    let time = |time: &crate::scenario::TimeStep| TimeSpec { advance_ns: time.advance_ns, max: time.max as u8 };
+    Plan {
+        calls: call_specs(scenario),
+        faults: faults.map(|(at, fault)| fault_spec(fault, upgrades.get(&at).copied().unwrap_or(0))).collect(),
+        times: scenario.times.iter().map(time).collect(),
+        outcalls: outcall_specs(scenario),
+        seed: u64::from(scenario.seed),
+        limits: Limits {
+            calls: bounds.calls,
+            in_flight: bounds.in_flight,
+            faults: bounds.faults,
+            depth: bounds.depth,
+            timers: bounds.timers,
+            heartbeats: bounds.heartbeats,
+        },
+    }
 }
 
-fn limits(scenario: &Scenario) -> Limits {
-    let bounds = scenario.bounds;
-    Limits { calls: bounds.calls, in_flight: bounds.in_flight, faults: bounds.faults, depth: bounds.depth }
+fn fault_spec(fault: &Fault, module: u16) -> FaultSpec {
+    let place = match &fault.place {
+        FaultPlace::Edge { caller, callee, method } => {
+            let callee = callee.map_or(MANAGEMENT, |callee| callee as u16);
+            Place::Edge(*caller as u16, callee, method.clone())
+        }
+        FaultPlace::Callback(canister) => Place::Callbacks(*canister as u16),
+        FaultPlace::Canister(canister) => Place::Canister(*canister as u16),
+    };
+    let mut spec = FaultSpec::new(place, fault.budget.min(255) as u8);
+    spec.business_error = fault.business_error.as_deref().map(Arc::from);
+    spec.lie = fault.lie.as_deref().map(Arc::from);
+    (spec.module, spec.arg) = (module, Arc::from(fault.arg.as_slice()));
+    for kind in &fault.kinds {
+        match kind {
+            FaultKind::Reject { code } => spec.rejects.push(*code),
+            FaultKind::Unknown => spec.unknown = true,
+            FaultKind::PerformFailed => spec.perform = true,
+            FaultKind::Trap => spec.trap = true,
+            FaultKind::Stop => spec.changes.push(Change::Stop),
+            FaultKind::StopStart => spec.changes.push(Change::StopStart),
+            FaultKind::StopUpgradeStart => spec.changes.push(Change::StopUpgradeStart),
+            FaultKind::UpgradeNoStop => spec.changes.push(Change::UpgradeNoStop),
+            FaultKind::Reinstall => spec.changes.push(Change::Reinstall),
+            FaultKind::Uninstall => spec.changes.push(Change::Uninstall),
+            FaultKind::SnapshotLoad => spec.changes.push(Change::SnapshotLoad),
+            // Their scripts are set above.
+            FaultKind::BusinessError | FaultKind::Lie => {}
+        }
+    }
+    spec
+}
+
+fn outcall_specs(scenario: &Scenario) -> Vec<OutcallSpec> {
+    let spec = |outcall: &crate::scenario::Outcall| OutcallSpec {
+        url: outcall.url.clone(),
+        status: outcall.status,
+        bodies: outcall.replies.iter().map(|reply| reply.clone().into_bytes()).collect(),
+    };
+    scenario.outcalls.iter().map(spec).collect()
 }

@@ -23,56 +23,78 @@ mod syscalls;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use crate::kernel::guest::{Env, Execution, Guest, Trap};
+use wasmtime::Engine;
+
+use crate::kernel::guest::{self, Env, Execution, Guest, Replacement, Trap};
+use crate::kernel::intern::content_hash;
 use crate::kernel::{Input, MemoryId};
+use crate::schedule::Task;
 
 use ic0::Mode;
 use instance::{Entry, Stop, Warm};
-use module::{Method, Module};
-use pages::Store as PageStore;
+use module::{Instrumentation, Method, Module};
+use pages::{Memory, Store as PageStore};
 
-/// Instructions that one message may execute (semantics 6).
+/// Instructions that one message may execute (semantics 6); a callback leaves some for its cleanup.
 const UPDATE_LIMIT: u64 = 40_000_000_000;
+const CALLBACK_LIMIT: u64 = 38_000_000_000;
 const QUERY_LIMIT: u64 = 5_000_000_000;
 const INSTALL_LIMIT: u64 = 300_000_000_000;
+const INSPECT_LIMIT: u64 = 200_000_000;
 
 /// Instances kept warm, one for each size of the heap; more sizes than this evict the smallest.
 const WARM_MAX: usize = 8;
 
-/// A canister of real wasm.
+/// A canister of real wasm: the modules that it has or may get, and its states.
 pub struct WasmGuest {
-    module: Arc<Module>,
+    engine: Engine,
     pages: Arc<Mutex<PageStore>>,
+    empty: MemoryId,
+    versions: Vec<Version>,
+}
+
+/// A module with its instances.
+struct Version {
+    module: Arc<Module>,
+    /// The state before installation: start function and `canister_init` have not run.
     fresh: MemoryId,
     warm: BTreeMap<u64, Warm>,
-    controllers: Arc<[candid::Principal]>,
 }
 
 impl WasmGuest {
-    /// A canister whose module is loaded and not yet installed: its state is [`WasmGuest::fresh`].
+    /// A canister without a module.
+    pub fn new(engine: Engine) -> WasmGuest {
+        let mut store = PageStore::new();
+        let empty = store.intern(Memory::empty());
+        WasmGuest { engine, pages: Arc::new(Mutex::new(store)), empty, versions: Vec::new() }
+    }
+
+    /// Makes a module known; returns its number among the canister's modules.
     ///
     /// # Errors
-    /// If the module cannot be instantiated (an active segment out of bounds) or its start function traps.
-    pub fn new(module: Arc<Module>, controllers: &[candid::Principal]) -> Result<WasmGuest, String> {
-        let mut store = PageStore::new();
-        let warm =
-            Warm::new(&module, None, &mut store).map_err(|error| format!("cannot be instantiated: {error:#}"))?;
+    /// If the module cannot be instantiated: an active segment is out of bounds.
+    pub fn add(&mut self, module: Arc<Module>) -> Result<u16, String> {
+        if let Some(known) = self.versions.iter().position(|version| version.module.hash == module.hash) {
+            return Ok(known as u16);
+        }
+        let number = self.versions.len() as u16;
+        let warm = Warm::new(&module, number, None, &mut self.store())
+            .map_err(|error| format!("cannot be instantiated: {error:#}"))?;
         let fresh = warm.current();
         let heap_pages = warm.heap_pages();
-        let pages = Arc::new(Mutex::new(store));
-        let mut guest = WasmGuest { module, pages, fresh, warm: BTreeMap::new(), controllers: controllers.into() };
-        guest.keep(heap_pages, warm);
-        Ok(guest)
+        self.versions.push(Version { module, fresh, warm: BTreeMap::new() });
+        self.keep(number, heap_pages, warm);
+        Ok(number)
     }
 
-    /// The state before installation: start function and `canister_init` have not run.
+    /// The state in which the first module was loaded: start function and `canister_init` have not run.
     pub fn fresh(&self) -> MemoryId {
-        self.fresh
+        self.versions.first().map_or(self.empty, |version| version.fresh)
     }
 
-    /// The module.
-    pub fn module(&self) -> &Module {
-        &self.module
+    /// The first module.
+    pub fn module(&self) -> Option<&Module> {
+        self.versions.first().map(|version| version.module.as_ref())
     }
 
     /// Distinct states, pages and nodes kept.
@@ -84,35 +106,36 @@ impl WasmGuest {
         self.pages.lock().expect("bug in canloom: the page store was left locked")
     }
 
-    fn keep(&mut self, heap_pages: u64, mut warm: Warm) {
-        if self.module.shape.needs_fresh {
-            return;
-        }
-        self.attach(&mut warm);
-        if self.warm.len() >= WARM_MAX {
-            self.warm.pop_first();
-        }
-        self.warm.insert(heap_pages, warm);
+    /// Number of the module in this state, if there is one.
+    fn version(&self, memory: MemoryId) -> Option<u16> {
+        self.store().memory(memory).module
     }
 
-    /// Gives an instance what is the same for all executions.
-    fn attach(&self, warm: &mut Warm) {
-        let host = warm.store.data_mut();
-        host.stable.attach(self.pages.clone());
-        host.controllers = self.controllers.clone();
+    fn keep(&mut self, version: u16, heap_pages: u64, mut warm: Warm) {
+        let pages = self.pages.clone();
+        let version = &mut self.versions[usize::from(version)];
+        if version.module.shape.needs_fresh {
+            return;
+        }
+        warm.store.data_mut().stable.attach(pages);
+        if version.warm.len() >= WARM_MAX {
+            version.warm.pop_first();
+        }
+        version.warm.insert(heap_pages, warm);
     }
 
     /// An instance whose heap has the size that a state needs.
-    fn take(&mut self, heap_pages: u64) -> Result<Warm, String> {
-        if let Some(warm) = self.warm.remove(&heap_pages) {
+    fn take(&mut self, version: u16, heap_pages: u64) -> Result<Warm, String> {
+        let Version { module, fresh, warm } = &mut self.versions[usize::from(version)];
+        if let Some(warm) = warm.remove(&heap_pages) {
             return Ok(warm);
         }
-        let mut store = self.store();
+        let mut store = self.pages.lock().expect("bug in canloom: the page store was left locked");
         let text = |error: wasmtime::Error| format!("cannot be instantiated: {error:#}");
-        let mut warm = Warm::new(&self.module, Some(self.fresh), &mut store).map_err(text)?;
+        let mut warm = Warm::new(module, version, Some(*fresh), &mut store).map_err(text)?;
         warm.grow_to(heap_pages).map_err(text)?;
         drop(store);
-        self.attach(&mut warm);
+        warm.store.data_mut().stable.attach(self.pages.clone());
         Ok(warm)
     }
 
@@ -125,12 +148,13 @@ impl WasmGuest {
         input: &Input<'_>,
         env: &Env<'_>,
     ) -> Result<Execution, String> {
-        let (heap_pages, stable) = {
+        let (version, heap_pages, stable) = {
             let store = self.store();
             let state = store.memory(memory);
-            (state.heap_pages, (state.stable_pages, state.stable))
+            let version = state.module.expect("bug in canloom: a canister without a module runs nothing");
+            (version, state.heap_pages, (state.stable_pages, state.stable))
         };
-        let mut warm = self.take(heap_pages)?;
+        let mut warm = self.take(version, heap_pages)?;
         {
             let store = self.store();
             warm.restore(memory, &store);
@@ -143,9 +167,8 @@ impl WasmGuest {
             return Err(what);
         }
         let trap = ended.err().map(|stop| why(stop, &mut warm, left, limit));
-        let keeps_state = !matches!(mode, Mode::Query | Mode::ReplicatedQuery | Mode::Inspect);
         let mut store = self.pages.lock().expect("bug in canloom: the page store was left locked");
-        let after = if trap.is_none() && keeps_state {
+        let after = if trap.is_none() && mode.keeps_state() {
             warm.capture(&mut store)
         } else {
             warm.roll_back(&store);
@@ -153,15 +176,35 @@ impl WasmGuest {
         };
         drop(store);
         let execution = warm.store.data_mut().finish(after, trap, instructions);
-        if execution.timer_ns.is_some_and(|at_ns| at_ns != 0) {
-            return Err("it sets a global timer, and timers are not offered yet".to_string());
-        }
         // An instance that grew for nothing cannot shrink again.
         let heap_pages_after = warm.heap_pages();
         if heap_pages_after == heap_pages || after != memory {
-            self.keep(heap_pages_after, warm);
+            self.keep(version, heap_pages_after, warm);
         }
         Ok(execution)
+    }
+
+    /// Runs an entry point if the module has it; without it nothing happens.
+    fn run_export(
+        &mut self,
+        memory: MemoryId,
+        name: &str,
+        mode: Mode,
+        limit: u64,
+        input: &Input<'_>,
+        env: &Env<'_>,
+    ) -> Result<Execution, String> {
+        let has = self.version(memory).is_some_and(|at| self.versions[usize::from(at)].module.exports(name));
+        if has { self.run(memory, &Entry::Export(name), mode, limit, input, env) } else { Ok(Execution::idle(memory)) }
+    }
+
+    /// Runs the start function, then an entry point of the installation.
+    fn install(&mut self, memory: MemoryId, name: &str, input: &Input<'_>, env: &Env<'_>) -> Result<Execution, String> {
+        let started = self.run_export(memory, rewrite::START, Mode::Start, INSTALL_LIMIT, input, env)?;
+        if started.trap.is_some() {
+            return Ok(started);
+        }
+        self.run_export(started.memory, name, Mode::Init, INSTALL_LIMIT, input, env)
     }
 
     /// Calls an update method on a warm instance and keeps nothing of it: neither restores nor captures a state. For
@@ -170,12 +213,13 @@ impl WasmGuest {
     /// # Errors
     /// If the method cannot be called, or traps.
     pub fn call_bare(&mut self, method: &str, arg: &[u8], env: &Env<'_>) -> Result<(), String> {
-        let (heap_pages, mut warm) = self.warm.pop_first().ok_or("no warm instance")?;
+        let version = self.versions.first_mut().ok_or("no module")?;
+        let (heap_pages, mut warm) = version.warm.pop_first().ok_or("no warm instance")?;
         let stable = (0, pages::Root::STABLE);
         warm.store.data_mut().reset(Mode::Update, &Input::Call { method, arg }, env, stable, UPDATE_LIMIT);
         let name = format!("canister_update {method}");
         let ended = warm.run(&Entry::Export(&name), UPDATE_LIMIT);
-        self.warm.insert(heap_pages, warm);
+        version.warm.insert(heap_pages, warm);
         ended.map_err(|_| format!("`{method}` trapped"))
     }
 
@@ -186,21 +230,22 @@ impl WasmGuest {
 
 impl Guest for WasmGuest {
     fn execute(&mut self, memory: MemoryId, input: Input<'_>, env: &Env<'_>) -> Result<Execution, String> {
-        let module = self.module.clone();
+        let Some(version) = self.version(memory) else {
+            let text = "Attempted to execute a message, but the canister contains no Wasm module".to_string();
+            return Ok(self.refuse(memory, 537, text));
+        };
+        let module = self.versions[usize::from(version)].module.clone();
         match &input {
-            Input::Init { .. } => {
-                let mut installed = Execution::idle(memory);
-                if module.shape.has_start {
-                    let start = Entry::Export(rewrite::START);
-                    installed = self.run(memory, &start, Mode::Start, INSTALL_LIMIT, &input, env)?;
-                }
-                let has_init = module.pre.module().get_export("canister_init").is_some();
-                if installed.trap.is_none() && has_init {
-                    let init = Entry::Export("canister_init");
-                    installed = self.run(installed.memory, &init, Mode::Init, INSTALL_LIMIT, &input, env)?;
-                }
-                Ok(installed)
+            Input::Init { .. } => self.install(memory, "canister_init", &input, env),
+            Input::PostUpgrade { .. } => self.install(memory, "canister_post_upgrade", &input, env),
+            Input::PreUpgrade => {
+                self.run_export(memory, "canister_pre_upgrade", Mode::PreUpgrade, INSTALL_LIMIT, &input, env)
             }
+            Input::Task(task) => {
+                let (name, mode) = task_entry(*task);
+                self.run_export(memory, name, mode, UPDATE_LIMIT, &input, env)
+            }
+            Input::Inspect { .. } => self.run_export(memory, INSPECT, Mode::Inspect, INSPECT_LIMIT, &input, env),
             Input::Call { method, .. } => match module.methods.get(*method) {
                 Some(Method::Update) => {
                     let name = format!("canister_update {method}");
@@ -216,10 +261,12 @@ impl Guest for WasmGuest {
                 }
                 None => Ok(self.refuse(memory, 536, format!("Canister has no update method '{method}'"))),
             },
-            Input::Query { method, .. } => match module.methods.get(*method) {
+            Input::Query { method, .. } | Input::Transform { method, .. } => match module.methods.get(*method) {
                 Some(Method::Query) => {
                     let name = format!("canister_query {method}");
-                    self.run(memory, &Entry::Export(&name), Mode::Query, QUERY_LIMIT, &input, env)
+                    let is_transform = matches!(input, Input::Transform { .. });
+                    let mode = if is_transform { Mode::Transform } else { Mode::Query };
+                    self.run(memory, &Entry::Export(&name), mode, QUERY_LIMIT, &input, env)
                 }
                 Some(Method::CompositeQuery) => Err(format!("the composite query `{method}` is not offered yet")),
                 _ => Ok(self.refuse(memory, 536, format!("Canister has no query method '{method}'"))),
@@ -227,7 +274,7 @@ impl Guest for WasmGuest {
             Input::Callback { function, response } => {
                 let is_reply = matches!(response, crate::kernel::Response::Reply(_));
                 let mode = if is_reply { Mode::Reply } else { Mode::Reject };
-                self.run(memory, &Entry::Callback(*function), mode, UPDATE_LIMIT, &input, env)
+                self.run(memory, &Entry::Callback(*function), mode, CALLBACK_LIMIT, &input, env)
             }
             Input::Cleanup { function, .. } => {
                 self.run(memory, &Entry::Callback(*function), Mode::Cleanup, UPDATE_LIMIT, &input, env)
@@ -236,15 +283,89 @@ impl Guest for WasmGuest {
     }
 
     fn sees_instructions(&self) -> bool {
-        self.module.imports("performance_counter")
+        self.versions.iter().any(|version| version.module.imports("performance_counter"))
     }
 
     fn sees_version(&self) -> bool {
-        self.module.imports("canister_version")
+        self.versions.iter().any(|version| version.module.imports("canister_version"))
+    }
+
+    fn runs(&self, memory: MemoryId, task: Task) -> bool {
+        let version = self.version(memory);
+        version.is_some_and(|at| self.versions[usize::from(at)].module.exports(task_entry(task).0))
+    }
+
+    fn may_run(&self, task: Task) -> bool {
+        self.versions.iter().any(|version| version.module.exports(task_entry(task).0))
+    }
+
+    fn inspects(&self, memory: MemoryId) -> bool {
+        self.version(memory).is_some_and(|at| self.versions[usize::from(at)].module.exports(INSPECT))
+    }
+
+    fn replace(&mut self, memory: MemoryId, how: Replacement<'_>) -> Result<MemoryId, Trap> {
+        let (module, is_upgrade) = match how {
+            Replacement::Uninstall => return Ok(self.empty),
+            Replacement::Upgrade(_) if self.version(memory).is_none() => {
+                let text = "Attempted to upgrade a canister that contains no Wasm module".to_string();
+                return Err(Trap { code: 537, text });
+            }
+            Replacement::Upgrade(module) => (module, true),
+            Replacement::Reinstall(module) => (module, false),
+        };
+        let invalid = |text: String| Trap { code: 505, text };
+        let number = match module {
+            guest::Module::Known(number) => number,
+            guest::Module::Bytes(bytes) => {
+                let module = Module::load(&self.engine, bytes, Instrumentation::Full);
+                let module = module.map_err(|error| invalid(error.to_string()))?;
+                self.add(Arc::new(module)).map_err(invalid)?
+            }
+        };
+        let version = &self.versions[usize::from(number)];
+        let fresh = version.fresh;
+        if !is_upgrade {
+            return Ok(fresh);
+        }
+        let keeps_heap = version.module.keeps_heap;
+        let mut store = self.store();
+        let (old, mut new) = (store.memory(memory).clone(), store.memory(fresh).clone());
+        (new.stable_pages, new.stable) = (old.stable_pages, old.stable);
+        if keeps_heap {
+            (new.heap_pages, new.heap) = (old.heap_pages.max(new.heap_pages), old.heap);
+        }
+        Ok(store.intern(new))
+    }
+
+    fn module_hash(&self, memory: MemoryId) -> Option<Vec<u8>> {
+        let hash = &self.versions[usize::from(self.version(memory)?)].module.hash;
+        let byte = |at: usize| u8::from_str_radix(&hash[at..at + 2], 16).expect("bug in canloom: a hash in hex");
+        Some((0..hash.len()).step_by(2).map(byte).collect())
+    }
+
+    fn bytes(&self, memory: MemoryId) -> u64 {
+        let store = self.store();
+        let state = store.memory(memory);
+        (state.heap_pages + state.stable_pages) * pages::WASM_PAGE as u64
     }
 
     fn fingerprint(&self, memory: MemoryId) -> u128 {
-        self.store().fingerprint(memory)
+        let store = self.store();
+        let module = store.memory(memory).module.map(|at| &self.versions[usize::from(at)].module.hash);
+        content_hash(&(module, store.fingerprint(memory)))
+    }
+}
+
+/// Entry point that decides which calls from outside are accepted.
+const INSPECT: &str = "canister_inspect_message";
+
+/// Entry point of a task, and where its execution is.
+fn task_entry(task: Task) -> (&'static str, Mode) {
+    match task {
+        Task::Timer => ("canister_global_timer", Mode::Timer),
+        Task::Heartbeat => ("canister_heartbeat", Mode::Heartbeat),
+        Task::LowMemory => ("canister_on_low_wasm_memory", Mode::LowMemory),
+        _ => unreachable!("bug in canloom: only messages have an entry point"),
     }
 }
 

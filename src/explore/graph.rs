@@ -9,6 +9,7 @@ use hashbrown::HashTable;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::kernel::World;
+use crate::kernel::world::Shape;
 
 /// Order in which worlds are taken: faults, calls, steps.
 type Rank = (u32, u32, u32);
@@ -52,7 +53,7 @@ impl Graph {
     }
 
     /// Adds a world, or finds it; `parent` is the world being expanded and the position of the step among its choices.
-    pub fn add(&mut self, world: &World, parent: Option<(u32, u32)>, steps: u32, multiplicity: u32, faults: u32) {
+    pub fn add(&mut self, world: &World, parent: Option<(u32, u32)>, multiplicity: u32, rank: Rank) {
         let mut key = std::mem::take(&mut self.scratch);
         world.encode(&mut key);
         let hash = xxh3_64(&key);
@@ -62,10 +63,10 @@ impl Graph {
         };
         let at = match self.table.find(hash, same) {
             Some(&at) => {
-                self.shorten(at, parent, steps);
+                self.shorten(at, parent, rank.2);
                 at
             }
-            None => self.insert(&key, hash, parent, (faults, world.started(), steps)),
+            None => self.insert(&key, hash, parent, rank),
         };
         if parent.is_some() {
             self.pending.push((at, multiplicity));
@@ -135,11 +136,11 @@ impl Graph {
         self.edges.append(&mut self.pending);
     }
 
-    /// The world with this number; `shape` tells how many canisters, calls and faults there are.
-    pub fn world(&self, at: u32, shape: &World) -> World {
+    /// The world with this number.
+    pub fn world(&self, at: u32, shape: Shape) -> World {
         let node = &self.nodes[at as usize];
         let bytes = &self.bytes[node.start as usize..node.start as usize + node.length as usize];
-        World::decode(bytes, shape.canisters.len(), shape.calls.len(), shape.faults.len())
+        World::decode(bytes, shape)
     }
 
     /// Number of worlds.

@@ -26,10 +26,14 @@ impl Hash for Content<'_> {
         for (guest, state) in kernel.guests.iter().zip(&world.canisters) {
             guest.fingerprint(state.memory).hash(hasher);
             let system = tables.systems.value(state.system);
-            (system.balance, system.version, system.timer_ns).hash(hasher);
+            (system.balance, system.version, system.timer_ns, system.status, system.pending, system.draws).hash(hasher);
             tables.blobs.value(system.certified).hash(hasher);
+            tables.controllers.value(system.controllers).hash(hasher);
+            if let Some(snapshot) = system.snapshot {
+                (guest.fingerprint(snapshot.memory), tables.blobs.value(snapshot.certified)).hash(hasher);
+            }
         }
-        for &tree in &world.calls {
+        for &tree in &world.trees {
             (tree == NOT_STARTED).hash(hasher);
             if tree != NOT_STARTED {
                 self.tree(kernel.tree(tree), hasher);
@@ -38,21 +42,22 @@ impl Hash for Content<'_> {
         for queued in &world.queue {
             queued.hash(hasher);
         }
-        (&world.faults, world.time_ns).hash(hasher);
+        (&world.faults, &world.times, &world.outcalls, world.time_ns).hash(hasher);
     }
 }
 
 impl Content<'_> {
     fn tree<H: Hasher>(&self, tree: &CallTree, hasher: &mut H) {
         let tables = &self.kernel.tables;
-        tree.answer.map(|answer| tables.responses.value(answer)).hash(hasher);
+        (tree.answer.map(|answer| tables.responses.value(answer)), tree.submitted).hash(hasher);
         for context in &tree.contexts {
             let caller = tables.principals.value(context.caller);
-            (&context.path, context.canister, caller, context.answered, context.held).hash(hasher);
+            (&context.path, context.canister, caller).hash(hasher);
+            (context.answered, context.held, context.deleted).hash(hasher);
             (context.available, context.deadline_ns, context.instructions).hash(hasher);
         }
         for request in &tree.requests {
-            (&request.path, request.caller, request.callee, request.cycles).hash(hasher);
+            (&request.path, request.caller, request.callee, request.cycles, request.waits_for_stop).hash(hasher);
             if let Some(Message::Call { method, arg }) = request.queued.map(|message| tables.messages.value(message)) {
                 (tables.names.value(*method), tables.blobs.value(*arg)).hash(hasher);
             }

@@ -8,6 +8,10 @@ use std::sync::Arc;
 
 use candid::Principal;
 
+use crate::schedule::Task;
+
+use super::system::Status;
+
 /// Amount of cycles.
 pub type Cycles = u128;
 
@@ -60,6 +64,29 @@ pub enum Input<'a> {
         /// Candid argument.
         arg: &'a [u8],
     },
+    /// The transform function of an HTTP outcall: a query of the canister itself.
+    Transform {
+        /// Name of the method.
+        method: &'a str,
+        /// Candid argument.
+        arg: &'a [u8],
+    },
+    /// `canister_inspect_message`, for a call from outside. State changes are discarded.
+    Inspect {
+        /// Name of the method that is to be called.
+        method: &'a str,
+        /// Candid argument.
+        arg: &'a [u8],
+    },
+    /// A task that the system runs.
+    Task(Task),
+    /// `canister_pre_upgrade`.
+    PreUpgrade,
+    /// `canister_post_upgrade`, on the state in which the new module was loaded.
+    PostUpgrade {
+        /// Candid argument.
+        arg: &'a [u8],
+    },
     /// The callback of a response.
     Callback {
         /// The reply or the reject function, as the response asks for.
@@ -100,6 +127,12 @@ pub struct Env<'a> {
     pub version: u64,
     /// The global timer, 0 if it is not set.
     pub timer_ns: u64,
+    /// Whether the canister is running.
+    pub status: Status,
+    /// Who controls the canister.
+    pub controllers: Arc<[Principal]>,
+    /// Which `call_perform` of the execution fails whatever it is for, from 1; 0: none.
+    pub perform_fails: u32,
     /// Callees of the canister's open calls, one entry an open call.
     pub outstanding: &'a [Principal],
 }
@@ -127,6 +160,12 @@ pub enum Read {
     Version(u64),
     /// [`Env::timer_ns`].
     Timer(u64),
+    /// [`Env::status`].
+    Status(Status),
+    /// Whether this principal is among [`Env::controllers`].
+    Controller(Principal, bool),
+    /// [`Env::perform_fails`]: read by every execution that makes a call.
+    PerformFails(u32),
     /// Whether at least `needed` calls to `callee` fit: only the answer was seen, not the number.
     Slots {
         /// Whom the call goes to.
@@ -153,6 +192,9 @@ impl Env<'_> {
             balance: super::START_BALANCE,
             version: 0,
             timer_ns: 0,
+            status: Status::Running,
+            controllers: Arc::default(),
+            perform_fails: 0,
             outstanding: &[],
         }
     }
@@ -170,6 +212,9 @@ impl Env<'_> {
             Read::Balance(seen) => *seen == self.balance,
             Read::Version(seen) => *seen == self.version,
             Read::Timer(seen) => *seen == self.timer_ns,
+            Read::Status(seen) => *seen == self.status,
+            Read::Controller(who, seen) => *seen == self.controllers.contains(who),
+            Read::PerformFails(seen) => *seen == self.perform_fails,
             Read::Slots { callee, needed, fits } => (self.free_slots(callee) >= *needed) == *fits,
         }
     }
@@ -218,7 +263,7 @@ pub struct Execution {
     pub memory: MemoryId,
     /// `None`: it returned.
     pub trap: Option<Trap>,
-    /// Its answer, if it gave one and returned.
+    /// Its answer, if it gave one and returned; of `canister_inspect_message` a reply if it accepted.
     pub response: Option<Response>,
     /// Whether its call context stays open for ever, as if it awaited a call that is never answered; `false` if it trapped.
     pub held: bool,
@@ -260,6 +305,26 @@ impl Execution {
     }
 }
 
+/// How a canister gets another module (semantics 7.2, 7.3). The numbers are those that the guest gave its modules.
+#[derive(Clone, Copy, Debug)]
+pub enum Replacement<'a> {
+    /// Stable memory is kept, the heap too if the module wants it.
+    Upgrade(Module<'a>),
+    /// Nothing is kept.
+    Reinstall(Module<'a>),
+    /// The module goes, and everything with it.
+    Uninstall,
+}
+
+/// A module to be installed.
+#[derive(Clone, Copy, Debug)]
+pub enum Module<'a> {
+    /// One that the guest knows by this number.
+    Known(u16),
+    /// The bytes of one.
+    Bytes(&'a [u8]),
+}
+
 /// A canister, executing one message at a time.
 pub trait Guest {
     /// Runs one message to its end or to its next await, on the given state.
@@ -278,6 +343,39 @@ pub trait Guest {
     /// Whether the module can see [`Env::version`]; if not it is kept out of the world.
     fn sees_version(&self) -> bool {
         false
+    }
+
+    /// Whether the module has an entry point for this task in this state.
+    fn runs(&self, _memory: MemoryId, _task: Task) -> bool {
+        false
+    }
+
+    /// Whether any of the canister's modules has one.
+    fn may_run(&self, _task: Task) -> bool {
+        false
+    }
+
+    /// Whether calls from outside must pass `canister_inspect_message` in this state.
+    fn inspects(&self, _memory: MemoryId) -> bool {
+        false
+    }
+
+    /// The state in which another module finds the canister before any of its code has run.
+    ///
+    /// # Errors
+    /// A text with which the installation is rejected.
+    fn replace(&mut self, _memory: MemoryId, _how: Replacement<'_>) -> Result<MemoryId, Trap> {
+        Err(Trap { code: 505, text: "a built-in canister has no module to be replaced".to_string() })
+    }
+
+    /// SHA-256 of the module in this state; `None` if there is none.
+    fn module_hash(&self, _memory: MemoryId) -> Option<Vec<u8>> {
+        None
+    }
+
+    /// Bytes of heap and stable memory in this state.
+    fn bytes(&self, _memory: MemoryId) -> u64 {
+        0
     }
 
     /// Content hash of a state, the same in every run.

@@ -10,7 +10,7 @@ use candid::Principal;
 use xxhash_rust::xxh3::Xxh3Builder;
 
 use super::guest::{Cycles, Env, Execution, Function, Input, MemoryId, Read, Trap};
-use super::{Kernel, Unsupported};
+use super::{Kernel, Place, Unsupported};
 
 /// What an execution does to the world.
 #[derive(Debug)]
@@ -37,6 +37,30 @@ pub struct Effects {
     pub instructions: u64,
     /// Lines of `debug_print`.
     pub log: Vec<String>,
+}
+
+impl Effects {
+    /// What a trap does that comes without an execution.
+    pub(super) fn trap(memory: MemoryId, code: u16, text: &str) -> Effects {
+        Effects { trap: Some(Trap { code, text: text.to_string() }), ..Effects::none(memory) }
+    }
+
+    /// What an entry point does that is not there.
+    pub(super) fn none(memory: MemoryId) -> Effects {
+        Effects {
+            memory,
+            trap: None,
+            response: None,
+            held: false,
+            sent: Vec::new(),
+            accepted: 0,
+            burned: 0,
+            timer_ns: None,
+            certified: None,
+            instructions: 0,
+            log: Vec::new(),
+        }
+    }
 }
 
 /// A call that an execution made.
@@ -87,7 +111,7 @@ impl Kernel {
             return Ok(found);
         }
         let input = self.tables.input(message);
-        let is_query = matches!(input, Input::Query { .. });
+        let is_query = matches!(input, Input::Query { .. } | Input::Inspect { .. } | Input::Transform { .. });
         let guest = &mut self.guests[usize::from(canister)];
         let mut execution =
             guest.execute(memory, input, env).map_err(|what| Unsupported { canister: env.own_id, what })?;
@@ -136,9 +160,12 @@ impl Kernel {
     }
 
     fn matching_faults(&self, caller: u16, callee: Option<u16>, method: &str) -> u32 {
-        let matches = |edge: &(u16, u16, String)| edge.0 == caller && Some(edge.1) == callee && edge.2 == method;
-        let bits = self.faults.iter().enumerate().filter(|(_, fault)| matches(&fault.edge)).map(|(at, _)| 1 << at);
-        bits.sum()
+        let matches = |place: &Place| match place {
+            Place::Edge(from, to, name) => *from == caller && Some(*to) == callee && name == method,
+            Place::Callbacks(_) | Place::Canister(_) => false,
+        };
+        let faults = self.plan.faults.iter().enumerate();
+        faults.filter(|(_, fault)| matches(&fault.place)).map(|(at, _)| 1 << at).sum()
     }
 }
 

@@ -74,7 +74,7 @@ impl Kernel {
 }
 
 /// Puts an answer on its way; `false` if nobody waits for it any more.
-fn deliver_answer(tree: &mut CallTree, path: &Path, answer: InFlight) -> bool {
+pub(super) fn deliver_answer(tree: &mut CallTree, path: &Path, answer: InFlight) -> bool {
     if path.depth() == 0 {
         tree.answer = Some(answer.response);
         return true;

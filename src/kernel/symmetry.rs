@@ -7,19 +7,19 @@
 
 use std::cmp::Ordering;
 
-use crate::schedule::Step;
+use crate::schedule::{Root, Step};
 
 use super::world::{NOT_STARTED, World};
 use super::{CallSpec, Kernel};
 
-/// Where each call instance went: position `i` holds the new number of call `i`.
+/// Where each tree went: position `i` holds the new number of tree `i`. Only call instances ever move.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Permutation(Vec<u32>);
 
 impl Permutation {
-    /// Every call stays.
-    pub fn identity(calls: usize) -> Permutation {
-        Permutation((0..calls as u32).collect())
+    /// Every tree stays.
+    pub fn identity(trees: usize) -> Permutation {
+        Permutation((0..trees as u32).collect())
     }
 
     /// First `self`, then `next`.
@@ -66,29 +66,29 @@ impl Kernel {
             if order == *group {
                 continue;
             }
-            let moved = moved.get_or_insert_with(|| (0..world.calls.len() as u32).collect());
+            let moved = moved.get_or_insert_with(|| (0..world.trees.len() as u32).collect());
             for (&to, &from) in group.iter().zip(&order) {
                 moved[from] = to as u32;
             }
         }
         let moved = moved?;
-        let trees = world.calls.clone();
+        let trees = world.trees.clone();
         for (from, &to) in moved.iter().enumerate() {
-            world.calls[to as usize] = trees[from];
+            world.trees[to as usize] = trees[from];
         }
         for queued in &mut world.queue {
-            queued.call = moved[queued.call as usize];
+            queued.tree = moved[queued.tree as usize];
         }
         Some(Permutation(moved))
     }
 
     /// The same schedule with interchangeable calls numbered in the order in which they start.
     pub fn in_order_of_start(&self, mut steps: Vec<Step>) -> Vec<Step> {
-        let mut named: Vec<u32> = (0..self.calls.len() as u32).collect();
+        let mut named: Vec<u32> = (0..self.plan.calls.len() as u32).collect();
         for group in &self.groups {
             let mut started: Vec<usize> = Vec::new();
             for step in &steps {
-                let call = step.call as usize;
+                let Some(call) = step.root.call().map(|call| call as usize) else { continue };
                 if group.contains(&call) && !started.contains(&call) {
                     started.push(call);
                 }
@@ -99,7 +99,9 @@ impl Kernel {
             }
         }
         for step in &mut steps {
-            step.call = named[step.call as usize];
+            if let Root::Call(call) = &mut step.root {
+                *call = named[*call as usize];
+            }
         }
         steps
     }
@@ -108,7 +110,7 @@ impl Kernel {
     /// stands for it.
     pub(super) fn start_multiplicity(&self, world: &World, call: usize) -> u32 {
         let Some(group) = self.groups.iter().find(|group| group.contains(&call)) else { return 1 };
-        let mut waiting = group.iter().filter(|&&other| world.calls[other] == NOT_STARTED);
+        let mut waiting = group.iter().filter(|&&other| world.trees[other] == NOT_STARTED);
         if waiting.next() == Some(&call) { 1 + waiting.count() as u32 } else { 0 }
     }
 
@@ -117,7 +119,7 @@ impl Kernel {
     /// Equal trees differ at most in where their requests wait, and no two wait in the same place; so calls that compare
     /// equal are equal.
     fn compare(&self, world: &World, a: usize, b: usize) -> Ordering {
-        let (x, y) = (world.calls[a], world.calls[b]);
+        let (x, y) = (world.trees[a], world.trees[b]);
         if x == NOT_STARTED || y == NOT_STARTED {
             return (x == NOT_STARTED).cmp(&(y == NOT_STARTED));
         }
@@ -125,7 +127,7 @@ impl Kernel {
             return self.tables.trees.hash(x).cmp(&self.tables.trees.hash(y)).then(x.cmp(&y));
         }
         let places = |call: usize| {
-            let ours = move |(at, queued): (usize, &super::world::Queued)| (queued.call as usize == call).then_some(at);
+            let ours = move |(at, queued): (usize, &super::world::Queued)| (queued.tree as usize == call).then_some(at);
             world.queue.iter().enumerate().filter_map(ours)
         };
         places(a).cmp(places(b))

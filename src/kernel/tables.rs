@@ -17,6 +17,7 @@ pub(super) struct Tables {
     pub(super) messages: Interner<Message>,
     pub(super) trees: Interner<Arc<CallTree>>,
     pub(super) systems: Interner<SystemState>,
+    pub(super) controllers: Interner<Arc<[Principal]>>,
 }
 
 impl Tables {
@@ -32,6 +33,7 @@ impl Tables {
             messages: Interner::default(),
             trees,
             systems: Interner::default(),
+            controllers: Interner::default(),
         }
     }
 
@@ -58,6 +60,16 @@ impl Tables {
             Message::Callback { function, response } => {
                 Input::Callback { function: *function, response: self.responses.value(*response) }
             }
+            Message::Task(task) => Input::Task(*task),
+            Message::Transform { method, arg } => {
+                Input::Transform { method: self.names.value(*method), arg: self.blobs.value(*arg) }
+            }
+            Message::Inspect { method, arg } => {
+                Input::Inspect { method: self.names.value(*method), arg: self.blobs.value(*arg) }
+            }
+            Message::Init { arg } => Input::Init { arg: self.blobs.value(*arg) },
+            Message::PreUpgrade => Input::PreUpgrade,
+            Message::PostUpgrade { arg } => Input::PostUpgrade { arg: self.blobs.value(*arg) },
             Message::Cleanup { function, response } => {
                 Input::Cleanup { function: *function, response: self.responses.value(*response) }
             }

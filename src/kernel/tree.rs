@@ -1,6 +1,6 @@
-//! One call with everything it caused: its open call contexts and its outstanding requests.
+//! One root, a call or a task, with everything it caused: its open call contexts and its outstanding requests.
 //!
-//! A [`CallTree`] holds no name of its own call instance, so the same progress of two interchangeable calls is the same
+//! A [`CallTree`] holds no name of its own root, so the same progress of two interchangeable calls is the same
 //! value, interned once, and moving a call's subtree to another instance is a change of one number in the world.
 
 use crate::schedule::Path;
@@ -12,7 +12,7 @@ pub type MessageId = u32;
 /// An interned response.
 pub type ResponseId = u32;
 
-/// Progress of one call instance. The default value: started and nothing left of it.
+/// Progress of one root. The default value: started and nothing left of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct CallTree {
     /// Open call contexts, sorted by path; the call's own has the empty path.
@@ -21,6 +21,8 @@ pub struct CallTree {
     pub requests: Vec<Request>,
     /// How the call itself was answered.
     pub answer: Option<ResponseId>,
+    /// Whether the call was accepted by `canister_inspect_message` and waits to start.
+    pub submitted: bool,
 }
 
 /// A call context: one call with all its deliveries on one canister (interface specification "Call contexts").
@@ -32,10 +34,12 @@ pub struct Context {
     pub canister: u16,
     /// Who called; an interned principal.
     pub caller: u32,
-    /// Whether it has responded.
+    /// Whether it has responded, or need not: nobody waits for a task.
     pub answered: bool,
     /// Whether it awaits something that never comes: it stays open, and nothing of it happens any more.
     pub held: bool,
+    /// Whether its canister was uninstalled since: its callbacks run no code any more.
+    pub deleted: bool,
     /// Cycles received and not accepted.
     pub available: Cycles,
     /// Deadline of the call, 0 for a guaranteed response.
@@ -61,6 +65,8 @@ pub struct Request {
     pub callback: Option<Callback>,
     /// Which faults of the scenario match its edge: bit i for fault i.
     pub faults: u32,
+    /// The canister that it told the management canister to stop, until it has stopped.
+    pub waits_for_stop: Option<u16>,
 }
 
 /// The caller's half of an outstanding call.
@@ -105,12 +111,14 @@ impl CallTree {
     ///
     /// Without held contexts that is the same as having an open context, because each open one waits for a request, and
     /// the innermost of those is on its way there or back. Held contexts, and those that wait for them, stay open for
-    /// ever. An expired request that nobody waits for may still start, and does not count.
+    /// ever, and so does a request to stop a canister with such a context. An expired request that nobody waits for may
+    /// still start, and does not count.
     pub fn is_busy(&self) -> bool {
-        self.requests.iter().any(|request| {
+        let moves = |request: &Request| {
             let awaited = |callback: &Callback| request.queued.is_some() || callback.response.is_some();
             request.callback.as_ref().is_some_and(awaited)
-        })
+        };
+        self.submitted || self.requests.iter().any(moves)
     }
 
     /// Adds a context in order of paths; returns its position.

@@ -26,9 +26,9 @@ pub struct CanisterState {
 pub struct Queued {
     /// Sender and receiver.
     pub pair: (u16, u16),
-    /// Call instance it belongs to.
-    pub call: u32,
-    /// Its path below that call.
+    /// The tree it belongs to.
+    pub tree: u32,
+    /// Its path below that tree's root.
     pub path: Path,
 }
 
@@ -37,14 +37,33 @@ pub struct Queued {
 pub struct World {
     /// One per canister.
     pub canisters: Vec<CanisterState>,
-    /// One interned [`super::CallTree`] per call instance; [`NOT_STARTED`] before its start.
-    pub calls: Vec<u32>,
+    /// One interned [`super::CallTree`] per call instance, then one per task that may run; [`NOT_STARTED`] before its start.
+    pub trees: Vec<u32>,
     /// Waiting requests, sorted by pair; within a pair in the order in which they were sent.
     pub queue: Vec<Queued>,
     /// How often each fault of the scenario has happened.
     pub faults: Vec<u8>,
+    /// How often each time step of the scenario was made.
+    pub times: Vec<u8>,
+    /// How often each scripted HTTP outcall of the scenario was answered.
+    pub outcalls: Vec<u8>,
     /// Nanoseconds since 1970.
     pub time_ns: u64,
+}
+
+/// Sizes of a world's parts: fixed by the scenario.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shape {
+    /// Canisters.
+    pub canisters: usize,
+    /// Trees.
+    pub trees: usize,
+    /// Faults.
+    pub faults: usize,
+    /// Time steps.
+    pub times: usize,
+    /// Scripted HTTP outcalls.
+    pub outcalls: usize,
 }
 
 impl World {
@@ -53,9 +72,15 @@ impl World {
         self.faults.iter().map(|&n| u32::from(n)).sum()
     }
 
-    /// Number of calls that have started.
-    pub fn started(&self) -> u32 {
-        self.calls.iter().filter(|&&tree| tree != NOT_STARTED).count() as u32
+    /// Sizes of its parts.
+    pub fn shape(&self) -> Shape {
+        Shape {
+            canisters: self.canisters.len(),
+            trees: self.trees.len(),
+            faults: self.faults.len(),
+            times: self.times.len(),
+            outcalls: self.outcalls.len(),
+        }
     }
 
     /// Appends a request to its pair's queue.
@@ -65,8 +90,8 @@ impl World {
     }
 
     /// Position of a request in the queue.
-    pub fn position(&self, call: u32, path: &Path) -> Option<usize> {
-        self.queue.iter().position(|queued| queued.call == call && queued.path == *path)
+    pub fn position(&self, tree: u32, path: &Path) -> Option<usize> {
+        self.queue.iter().position(|queued| queued.tree == tree && queued.path == *path)
     }
 
     /// The part of the queue that holds the requests of one pair, first in first.
@@ -76,23 +101,25 @@ impl World {
         start..end
     }
 
-    /// The world as bytes: equal exactly for equal worlds. The shape (numbers of canisters, calls, faults) is fixed by the
-    /// scenario and not repeated.
+    /// The world as bytes: equal exactly for equal worlds. The [`Shape`] is fixed by the scenario and not
+    /// repeated.
     pub fn encode(&self, out: &mut Vec<u8>) {
         out.clear();
         for canister in &self.canisters {
             out.extend_from_slice(&canister.memory.0.to_le_bytes());
             out.extend_from_slice(&canister.system.to_le_bytes());
         }
-        for tree in &self.calls {
+        for tree in &self.trees {
             out.extend_from_slice(&tree.to_le_bytes());
         }
         out.extend_from_slice(&self.faults);
+        out.extend_from_slice(&self.times);
+        out.extend_from_slice(&self.outcalls);
         out.extend_from_slice(&self.time_ns.to_le_bytes());
         for queued in &self.queue {
             out.extend_from_slice(&queued.pair.0.to_le_bytes());
             out.extend_from_slice(&queued.pair.1.to_le_bytes());
-            out.extend_from_slice(&queued.call.to_le_bytes());
+            out.extend_from_slice(&queued.tree.to_le_bytes());
             out.extend_from_slice(&(queued.path.depth() as u16).to_le_bytes());
             for segment in queued.path.segments() {
                 out.extend_from_slice(&segment.to_le_bytes());
@@ -101,22 +128,24 @@ impl World {
     }
 
     /// Reads back what [`World::encode`] wrote for a world of this shape.
-    pub fn decode(bytes: &[u8], canisters: usize, calls: usize, faults: usize) -> World {
+    pub fn decode(bytes: &[u8], shape: Shape) -> World {
         let mut reader = Reader(bytes);
-        let canisters =
-            (0..canisters).map(|_| CanisterState { memory: MemoryId(reader.u32()), system: reader.u32() }).collect();
-        let calls = (0..calls).map(|_| reader.u32()).collect();
-        let faults = reader.take(faults).to_vec();
+        let state = |reader: &mut Reader<'_>| CanisterState { memory: MemoryId(reader.u32()), system: reader.u32() };
+        let canisters = (0..shape.canisters).map(|_| state(&mut reader)).collect();
+        let trees = (0..shape.trees).map(|_| reader.u32()).collect();
+        let faults = reader.take(shape.faults).to_vec();
+        let times = reader.take(shape.times).to_vec();
+        let outcalls = reader.take(shape.outcalls).to_vec();
         let time_ns = u64::from_le_bytes(reader.take(8).try_into().expect("eight bytes"));
         let mut queue = Vec::new();
         while !reader.0.is_empty() {
             let pair = (reader.u16(), reader.u16());
-            let call = reader.u32();
+            let tree = reader.u32();
             let depth = reader.u16();
             let segments: Vec<u32> = (0..depth).map(|_| reader.u32()).collect();
-            queue.push(Queued { pair, call, path: Path::from_segments(&segments) });
+            queue.push(Queued { pair, tree, path: Path::from_segments(&segments) });
         }
-        World { canisters, calls, queue, faults, time_ns }
+        World { canisters, trees, queue, faults, times, outcalls, time_ns }
     }
 }
 
@@ -150,14 +179,16 @@ mod tests {
             prop::collection::vec(any::<u32>(), 4),
             prop::collection::vec(queued, 0..6),
             prop::collection::vec(any::<u8>(), 2),
+            prop::collection::vec(any::<u8>(), 3),
             any::<u64>(),
         )
-            .prop_map(|(canisters, calls, queue, faults, time_ns)| {
+            .prop_map(|(canisters, trees, queue, faults, used, time_ns)| {
                 let canisters =
                     canisters.into_iter().map(|(m, system)| CanisterState { memory: MemoryId(m), system }).collect();
-                let mut world = World { canisters, calls, queue: Vec::new(), faults, time_ns };
-                for (a, b, call, path) in queue {
-                    world.enqueue(Queued { pair: (a, b), call, path: Path::from_segments(&path) });
+                let (times, outcalls) = (used[..1].to_vec(), used[1..].to_vec());
+                let mut world = World { canisters, trees, queue: Vec::new(), faults, times, outcalls, time_ns };
+                for (a, b, tree, path) in queue {
+                    world.enqueue(Queued { pair: (a, b), tree, path: Path::from_segments(&path) });
                 }
                 world
             })
@@ -168,7 +199,7 @@ mod tests {
         fn a_world_survives_its_bytes(world in arbitrary_world()) {
             let mut bytes = Vec::new();
             world.encode(&mut bytes);
-            prop_assert_eq!(World::decode(&bytes, 3, 4, 2), world);
+            prop_assert_eq!(World::decode(&bytes, world.shape()), world);
         }
 
         #[test]

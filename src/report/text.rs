@@ -11,7 +11,7 @@ use num_bigint::BigUint;
 use crate::counterexample::Replayed;
 use crate::explore::{Completeness, Explored};
 use crate::scenario::{Invariant, Scenario, Value};
-use crate::schedule::StepKind;
+use crate::schedule::{Root, StepKind};
 use crate::trace::{Event, Trace};
 
 use super::{Verdict, grade, is_violation, missing};
@@ -27,6 +27,7 @@ pub fn summary(scenario: &Scenario, explored: &Explored) -> String {
     let exhaustive = match explored.completeness {
         Completeness::Exhaustive => "yes".to_string(),
         Completeness::Depth => format!("no, cut at chains of {} messages", scenario.bounds.depth),
+        Completeness::Timers => format!("no, cut at {} firings of one timer", scenario.bounds.timers),
         Completeness::Budget => "no, the budget ended first".to_string(),
     };
     let _ = writeln!(
@@ -133,15 +134,26 @@ fn after(step: usize) -> String {
 fn headline(event: &Event) -> String {
     let what = cut(&event.what);
     match event.step.kind {
-        StepKind::Start => format!("{} calls {}.{what}", event.from, event.to),
+        StepKind::Submit => format!("{} sends {}.{what}", event.from, event.to),
+        StepKind::Start => match &event.step.root {
+            Root::Call(_) => format!("{} calls {}.{what}", event.from, event.to),
+            Root::Task { task, .. } if task.is_message() => format!("{} runs its {what}", event.to),
+            Root::Task { .. } => format!("{} {what}", event.to),
+            Root::Time(_) => what,
+        },
         StepKind::Request => format!("{} executes {what} from {}", event.to, event.from),
         StepKind::Response => format!("{} gets {what} from {}", event.to, event.from),
-        StepKind::Reject(_) | StepKind::Expire => format!("{what}, {} -> {}", event.to, event.from),
+        StepKind::Trap => format!("{} gets {what}", event.to),
+        StepKind::PerformFails(_) => format!("{} executes {what}", event.to),
+        StepKind::Reject(_) | StepKind::Expire | StepKind::BusinessError | StepKind::Lie => {
+            let fault = if event.is_fault && event.step.kind == StepKind::Expire { "fault: " } else { "" };
+            format!("{fault}{what}, {} -> {}", event.to, event.from)
+        }
     }
 }
 
 fn details(event: &Event) -> Vec<String> {
-    let mut lines = Vec::new();
+    let mut lines: Vec<String> = event.outcome.iter().map(|outcome| cut(outcome)).collect();
     for sent in &event.sent {
         let wait = if sent.bounded { "bounded wait" } else { "unbounded wait" };
         lines.push(format!("sends {} {} ({wait})", sent.name, cut(&format!("{}({})", sent.to, sent.arg))));
@@ -216,7 +228,8 @@ fn diagram(trace: &Trace) -> String {
 
 fn arrow(cells: &mut [char], from: usize, to: usize, event: &Event) {
     let line = match event.step.kind {
-        StepKind::Response | StepKind::Reject(_) | StepKind::Expire => '.',
+        StepKind::Response | StepKind::Reject(_) | StepKind::Expire | StepKind::Trap => '.',
+        StepKind::BusinessError | StepKind::Lie => '.',
         _ => '-',
     };
     if from == to {
@@ -230,7 +243,7 @@ fn arrow(cells: &mut [char], from: usize, to: usize, event: &Event) {
     } else {
         cells[to + 1] = '<';
     }
-    let lost = matches!(event.step.kind, StepKind::Reject(_) | StepKind::Expire);
+    let lost = !event.step.is_delivery() && matches!(line, '.');
     let mark = if lost || event.trap.is_some() { 'x' } else { return };
     cells[(low + high) / 2] = mark;
 }

@@ -241,6 +241,6 @@ fn read_code(
 }
 
 /// A path of the file, relative to the folder of the scenario.
-fn beside(table: &Table<'_>, path: &str) -> PathBuf {
+pub(crate) fn beside(table: &Table<'_>, path: &str) -> PathBuf {
     table.source.file.parent().unwrap_or(Path::new("")).join(path)
 }

@@ -1,70 +1,133 @@
-//! Faults that the exploration may inject, each on one edge between two canisters.
+//! Faults that the exploration may inject: on an edge between two canisters, in callbacks, or on a canister as a whole.
 //!
 //! `unknown_dropped`, `unknown_running`, `unknown_executed` and `unknown_late` are other names of `sys_unknown`: the step
 //! is the same, and what the callee did until then follows from the order of deliveries.
 
+use std::path::PathBuf;
+
 use super::calls::check_method;
-use super::cast::Cast;
+use super::candid_text;
+use super::cast::{self, Cast};
 use super::document::{Table, Text};
 use super::error::ScenarioError;
 use super::load::FAULTS_MAX;
 use super::suggest::{hint, shorten};
 
-/// Most `[[fault]]`, and most kinds of one.
+/// Most kinds of one `[[fault]]`.
 const ITEMS_MAX: usize = 64;
 /// Most faults: a request keeps the ones that match it as bits of 32.
 const TABLES_MAX: usize = 32;
 
-const KINDS: &[(&str, FaultKind)] = &[
-    ("clean_reject", FaultKind::CleanReject { code: 2 }),
-    ("clean_reject_1", FaultKind::CleanReject { code: 1 }),
-    ("clean_reject_2", FaultKind::CleanReject { code: 2 }),
-    ("clean_reject_3", FaultKind::CleanReject { code: 3 }),
-    ("sys_unknown", FaultKind::Unknown),
-    ("unknown_dropped", FaultKind::Unknown),
-    ("unknown_running", FaultKind::Unknown),
-    ("unknown_executed", FaultKind::Unknown),
-    ("unknown_late", FaultKind::Unknown),
-];
-const KINDS_LATER: &[&str] = &[
-    "business_err",
-    "perform_failed",
-    "never_reply",
-    "lie",
-    "reenter",
-    "trap",
-    "stop_upgrade_start",
-    "upgrade_no_stop",
-];
-const KEYS_LATER: &[&str] = &["at", "business_err", "lie", "reenter"];
+/// Where a kind of fault can strike.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Where {
+    Edge,
+    Callback,
+    Canister,
+}
 
-/// Something that may go wrong with calls of one method from one canister to another.
+const KINDS: &[(&str, FaultKind, Where)] = &[
+    ("clean_reject", FaultKind::Reject { code: 2 }, Where::Edge),
+    ("clean_reject_1", FaultKind::Reject { code: 1 }, Where::Edge),
+    ("clean_reject_2", FaultKind::Reject { code: 2 }, Where::Edge),
+    ("clean_reject_3", FaultKind::Reject { code: 3 }, Where::Edge),
+    ("canister_error", FaultKind::Reject { code: 5 }, Where::Edge),
+    ("sys_unknown", FaultKind::Unknown, Where::Edge),
+    ("unknown_dropped", FaultKind::Unknown, Where::Edge),
+    ("unknown_running", FaultKind::Unknown, Where::Edge),
+    ("unknown_executed", FaultKind::Unknown, Where::Edge),
+    ("unknown_late", FaultKind::Unknown, Where::Edge),
+    ("business_err", FaultKind::BusinessError, Where::Edge),
+    ("lie", FaultKind::Lie, Where::Edge),
+    ("perform_failed", FaultKind::PerformFailed, Where::Edge),
+    ("trap", FaultKind::Trap, Where::Callback),
+    ("stop", FaultKind::Stop, Where::Canister),
+    ("stop_start", FaultKind::StopStart, Where::Canister),
+    ("stop_upgrade_start", FaultKind::StopUpgradeStart, Where::Canister),
+    ("upgrade_no_stop", FaultKind::UpgradeNoStop, Where::Canister),
+    ("reinstall", FaultKind::Reinstall, Where::Canister),
+    ("uninstall", FaultKind::Uninstall, Where::Canister),
+    ("snapshot_load", FaultKind::SnapshotLoad, Where::Canister),
+];
+const KINDS_LATER: &[&str] = &["never_reply", "reenter"];
+const KEYS: &[&str] = &["edge", "at", "kinds", "budget", "business_err", "lie", "wasm", "arg"];
+const KEYS_LATER: &[&str] = &["reenter"];
+
+/// Names of the management canister as the receiver of an edge.
+const MANAGEMENT: [&str; 2] = ["management", "aaaaa-aa"];
+
+/// Something that may go wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
-    /// Index of the calling canister.
-    pub caller: usize,
-    /// Index of the canister called; may be the caller itself.
-    pub callee: usize,
-    /// The method called.
-    pub method: String,
+    /// Where.
+    pub place: FaultPlace,
     /// What may happen; at least one kind, none twice.
     pub kinds: Vec<FaultKind>,
+    /// Candid bytes that `business_err` answers with.
+    pub business_error: Option<Vec<u8>>,
+    /// Candid bytes that `lie` answers with.
+    pub lie: Option<Vec<u8>>,
+    /// The module of an upgrade or a reinstallation, its path resolved against the scenario's folder; the canister's own if
+    /// there is none.
+    pub wasm: Option<PathBuf>,
+    /// Candid bytes of its argument.
+    pub arg: Vec<u8>,
     /// How often on one path, over all kinds together; 1 to 8.
     pub budget: u32,
     /// Line of the file, from 1.
     pub line: usize,
 }
 
+/// Where a fault strikes; canisters by position.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FaultPlace {
+    /// Calls of one method from one canister to another.
+    Edge {
+        /// The calling canister.
+        caller: usize,
+        /// The canister called, may be the caller itself; `None` for the management canister.
+        callee: Option<usize>,
+        /// The method called.
+        method: String,
+    },
+    /// Callbacks of this canister.
+    Callback(usize),
+    /// This canister as a whole.
+    Canister(usize),
+}
+
 /// A kind of fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum FaultKind {
     /// The callee never sees the request, and the caller gets a reject.
-    CleanReject {
-        /// Reject code: 1, 2 or 3.
+    Reject {
+        /// Reject code: 1, 2 or 3, which are clean, or 5.
         code: u8,
     },
     /// The caller gets SYS_UNKNOWN (code 6); the callee may or may not execute the request, before or after that.
     Unknown,
+    /// The callee answers with an error of its own and does nothing.
+    BusinessError,
+    /// The callee answers with a reply and does nothing.
+    Lie,
+    /// `call_perform` fails: the call is not made.
+    PerformFailed,
+    /// A callback traps.
+    Trap,
+    /// The canister stops for good.
+    Stop,
+    /// It stops, and is started again at any time later.
+    StopStart,
+    /// It stops; when it has stopped it is upgraded and started.
+    StopUpgradeStart,
+    /// It is upgraded while calls are in flight.
+    UpgradeNoStop,
+    /// It is installed anew while calls are in flight.
+    Reinstall,
+    /// Its module is removed.
+    Uninstall,
+    /// A snapshot is taken, and loaded at any time later.
+    SnapshotLoad,
 }
 
 /// Reads `[[fault]]`.
@@ -73,14 +136,53 @@ pub(crate) fn read(root: &Table<'_>, cast: &Cast) -> Result<Vec<Fault>, Scenario
 }
 
 fn fault(table: &Table<'_>, cast: &Cast) -> Result<Fault, ScenarioError> {
-    table.check_keys(&["edge", "kinds", "budget"], KEYS_LATER)?;
-    let edge = table.required_text("edge", "\"vault -> ledger.icrc1_transfer\"")?;
-    let (caller, callee, method) = read_edge(&edge, cast)?;
-    let example = "[\"clean_reject\"]";
+    table.check_keys(KEYS, KEYS_LATER)?;
+    let (place, wanted) = match (table.text("edge")?, table.text("at")?) {
+        (Some(_), Some(at)) => return Err(at.error("a fault has either `edge` or `at`; remove one")),
+        (None, Some(at)) => read_at(&at, cast)?,
+        (Some(edge), None) => (read_edge(&edge, cast)?, Where::Edge),
+        (None, None) => return Err(table.missing("edge", "\"vault -> ledger.icrc1_transfer\"")),
+    };
+    let kinds = read_kinds(table, wanted)?;
+    let scripted = |key: &str, kind: FaultKind| match (table.text(key)?, kinds.contains(&kind)) {
+        (Some(text), true) => candid_text::encode(&text, &cast.names, None).map(Some),
+        (Some(text), false) => Err(text.error(format!("`{key}` needs \"{key}\" among the `kinds`"))),
+        (None, true) => Err(table.missing(key, "'(variant { Err = \"busy\" })'")),
+        (None, false) => Ok(None),
+    };
+    let installs = [FaultKind::StopUpgradeStart, FaultKind::UpgradeNoStop, FaultKind::Reinstall];
+    if !kinds.iter().any(|kind| installs.contains(kind)) {
+        for key in ["wasm", "arg"] {
+            if let Some(text) = table.text(key)? {
+                return Err(text.error(format!("`{key}` belongs to a fault that upgrades or reinstalls")));
+            }
+        }
+    }
+    Ok(Fault {
+        place,
+        business_error: scripted("business_err", FaultKind::BusinessError)?,
+        lie: scripted("lie", FaultKind::Lie)?,
+        wasm: table.text("wasm")?.map(|wasm| cast::beside(table, wasm.value)),
+        arg: match table.text("arg")? {
+            Some(arg) => candid_text::encode(&arg, &cast.names, None)?,
+            None => candid_text::no_arguments(),
+        },
+        kinds,
+        budget: table.integer("budget", 1..=FAULTS_MAX)?.unwrap_or(1),
+        line: table.line(),
+    })
+}
+
+fn read_kinds(table: &Table<'_>, wanted: Where) -> Result<Vec<FaultKind>, ScenarioError> {
+    let example = match wanted {
+        Where::Edge => "[\"clean_reject\"]",
+        Where::Callback => "[\"trap\"]",
+        Where::Canister => "[\"stop_upgrade_start\"]",
+    };
     let texts = table.texts("kinds", ITEMS_MAX)?.ok_or_else(|| table.missing("kinds", example))?;
     let mut kinds = Vec::new();
     for text in &texts {
-        let kind = kind(text)?;
+        let kind = kind(text, wanted)?;
         if !kinds.contains(&kind) {
             kinds.push(kind);
         }
@@ -88,12 +190,25 @@ fn fault(table: &Table<'_>, cast: &Cast) -> Result<Fault, ScenarioError> {
     if kinds.is_empty() {
         return Err(table.error_at_key("kinds", format!("`kinds` is empty; for example `kinds = {example}`")));
     }
-    let budget = table.integer("budget", 1..=FAULTS_MAX)?.unwrap_or(1);
-    Ok(Fault { caller, callee, method, kinds, budget, line: table.line() })
+    Ok(kinds)
+}
+
+/// `canister.callback`, or `canister.upgrade` and, to the same effect, the name of the canister alone.
+fn read_at(at: &Text<'_>, cast: &Cast) -> Result<(FaultPlace, Where), ScenarioError> {
+    let (canister, part) = at.value.split_once('.').unwrap_or((at.value, "upgrade"));
+    let canister = cast.names.canister(canister.trim()).map_err(|problem| at.error(problem))?;
+    match part.trim() {
+        "callback" => Ok((FaultPlace::Callback(canister), Where::Callback)),
+        "upgrade" => Ok((FaultPlace::Canister(canister), Where::Canister)),
+        other => {
+            let text = format!("unknown place `{}`; write `canister.callback` or `canister.upgrade`", shorten(other));
+            Err(at.error(text))
+        }
+    }
 }
 
 /// `caller -> callee.method`; canister names have no dot, so the first dot ends the callee.
-fn read_edge(edge: &Text<'_>, cast: &Cast) -> Result<(usize, usize, String), ScenarioError> {
+fn read_edge(edge: &Text<'_>, cast: &Cast) -> Result<FaultPlace, ScenarioError> {
     let parts = edge.value.split_once("->").and_then(|(caller, rest)| Some((caller, rest.split_once('.')?)));
     let Some((caller, (callee, method))) = parts else {
         let text = format!("`{}` is not an edge; write `caller -> callee.method`", shorten(edge.value));
@@ -105,17 +220,28 @@ fn read_edge(edge: &Text<'_>, cast: &Cast) -> Result<(usize, usize, String), Sce
     };
     let method = method.trim();
     check_method(method).map_err(|problem| edge.error(problem))?;
-    let callee = (callee, caller.len() + 2);
-    Ok((canister(caller, 0)?, canister(callee.0, callee.1)?, method.to_string()))
+    let at = caller.len() + 2;
+    let caller = canister(caller, 0)?;
+    let is_management = MANAGEMENT.contains(&callee.trim()) && cast.names.canister(callee.trim()).is_err();
+    let callee = if is_management { None } else { Some(canister(callee, at)?) };
+    Ok(FaultPlace::Edge { caller, callee, method: method.to_string() })
 }
 
-fn kind(text: &Text<'_>) -> Result<FaultKind, ScenarioError> {
-    if let Some((_, kind)) = KINDS.iter().find(|(name, _)| *name == text.value) {
-        return Ok(*kind);
+fn kind(text: &Text<'_>, wanted: Where) -> Result<FaultKind, ScenarioError> {
+    if let Some((_, kind, place)) = KINDS.iter().find(|(name, _, _)| *name == text.value) {
+        if *place == wanted {
+            return Ok(*kind);
+        }
+        let place = match place {
+            Where::Edge => "edge = \"vault -> ledger.icrc1_transfer\"",
+            Where::Callback => "at = \"vault.callback\"",
+            Where::Canister => "at = \"vault.upgrade\"",
+        };
+        return Err(text.error(format!("the fault `{}` belongs to another place, as in `{place}`", text.value)));
     }
     if KINDS_LATER.contains(&text.value) {
         return Err(text.error(format!("the fault `{}` is not offered yet; remove it", text.value)));
     }
-    let known = KINDS.iter().map(|(name, _)| *name).chain(KINDS_LATER.iter().copied());
+    let known = KINDS.iter().map(|(name, _, _)| *name).chain(KINDS_LATER.iter().copied());
     Err(text.error(format!("unknown fault `{}`{}", shorten(text.value), hint(text.value, known))))
 }

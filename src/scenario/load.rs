@@ -7,6 +7,7 @@ use std::path::Path;
 use super::calls;
 use super::cast::{self, Cast};
 use super::document::{self, Table};
+use super::environment;
 use super::error::ScenarioError;
 use super::fault;
 use super::invariant;
@@ -24,12 +25,32 @@ pub(crate) const FAULTS_MAX: u32 = 8;
 const DEPTH_MAX: u32 = 10_000;
 /// Deliveries on one path if the file does not say.
 const DEPTH: u32 = 200;
+/// Firings of a canister's timer, and heartbeats of one, on one path.
+const TIMERS_MAX: u32 = 64;
+const TIMERS: u32 = 8;
+const HEARTBEATS: u32 = 1;
+/// Most canisters that others may create.
+const CREATE_MAX: u32 = 16;
 
-const KEYS: &[&str] =
-    &["format", "name", "about", "explore", "actor", "canister", "setup", "observe", "call", "fault", "invariant"];
-const KEYS_LATER: &[&str] = &["check", "ghost", "time", "symmetric"];
-const EXPLORE_KEYS: &[&str] = &["strategy", "calls", "in_flight", "faults", "depth"];
-const EXPLORE_KEYS_LATER: &[&str] = &["switches", "seed", "runs", "mode", "preemptions", "symmetric"];
+const KEYS: &[&str] = &[
+    "format",
+    "name",
+    "about",
+    "explore",
+    "actor",
+    "canister",
+    "setup",
+    "observe",
+    "call",
+    "fault",
+    "invariant",
+    "time",
+    "outcall",
+];
+const KEYS_LATER: &[&str] = &["check", "ghost", "symmetric"];
+const EXPLORE_KEYS: &[&str] =
+    &["strategy", "calls", "in_flight", "faults", "depth", "timers", "heartbeats", "create", "seed"];
+const EXPLORE_KEYS_LATER: &[&str] = &["switches", "runs", "mode", "preemptions", "symmetric"];
 const STRATEGIES_LATER: &[&str] = &["random", "pos", "pct"];
 
 /// The scenario in the bytes of a file.
@@ -57,6 +78,12 @@ pub(super) fn from_bytes(file: &Path, bytes: &[u8]) -> Result<Scenario, Scenario
     let observations = calls::observations(&observed, &cast)?;
     let calls = calls::calls(&called, &cast)?;
     let faults = fault::read(&root, &cast)?;
+    let times = environment::times(&root)?;
+    let outcalls = environment::outcalls(&root)?;
+    let seed = match root.table("explore")? {
+        Some(explore) => explore.integer("seed", 0..=u32::MAX)?.unwrap_or(0),
+        None => 0,
+    };
     let invariants = invariant::read(&root, &cast.names)?;
     let bounds = bounds(&root, &calls, !faults.is_empty())?;
 
@@ -77,6 +104,9 @@ pub(super) fn from_bytes(file: &Path, bytes: &[u8]) -> Result<Scenario, Scenario
         observations,
         calls,
         faults,
+        times,
+        outcalls,
+        seed,
         invariants,
         labels,
     })
@@ -98,7 +128,8 @@ fn bounds(root: &Table<'_>, calls: &[CallEntry], has_faults: bool) -> Result<Bou
     let instances: u32 = calls.iter().map(|call| call.max).sum();
     let faults = u32::from(has_faults);
     let Some(explore) = root.table("explore")? else {
-        return Ok(Bounds { calls: instances, in_flight: instances, faults, depth: DEPTH });
+        let (timers, heartbeats, create) = (TIMERS, HEARTBEATS, 0);
+        return Ok(Bounds { calls: instances, in_flight: instances, faults, depth: DEPTH, timers, heartbeats, create });
     };
     explore.check_keys(EXPLORE_KEYS, EXPLORE_KEYS_LATER)?;
     if let Some(strategy) = explore.text("strategy")? {
@@ -120,5 +151,8 @@ fn bounds(root: &Table<'_>, calls: &[CallEntry], has_faults: bool) -> Result<Bou
         in_flight: explore.integer("in_flight", 1..=CALLS_MAX)?.unwrap_or(calls).min(calls),
         faults: explore.integer("faults", 0..=FAULTS_MAX)?.unwrap_or(faults),
         depth: explore.integer("depth", 1..=DEPTH_MAX)?.unwrap_or(DEPTH),
+        timers: explore.integer("timers", 0..=TIMERS_MAX)?.unwrap_or(TIMERS),
+        heartbeats: explore.integer("heartbeats", 0..=TIMERS_MAX)?.unwrap_or(HEARTBEATS),
+        create: explore.integer("create", 0..=CREATE_MAX)?.unwrap_or(0),
     })
 }

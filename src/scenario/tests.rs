@@ -88,7 +88,10 @@ fn text_of(bytes: &[u8]) -> String {
 fn a_scenario_is_read_whole() {
     let scenario = load(GOOD).unwrap();
     assert_eq!((scenario.name.as_str(), scenario.about.as_str()), ("counter", "two increments"));
-    assert_eq!(scenario.bounds, Bounds { calls: 3, in_flight: 2, faults: 1, depth: 60 });
+    assert_eq!(
+        scenario.bounds,
+        Bounds { calls: 3, in_flight: 2, faults: 1, depth: 60, timers: 8, heartbeats: 1, create: 0 }
+    );
     let names: Vec<&str> = scenario.canisters.iter().map(|canister| canister.name.as_str()).collect();
     assert_eq!(names, ["b", "a"]);
     assert_eq!(scenario.canisters[0].id.to_text(), "lxzze-o7777-77777-aaaaa-cai");
@@ -107,9 +110,10 @@ fn a_scenario_is_read_whole() {
     assert_eq!((foo.by.as_slice(), foo.max, foo.after, foo.line), ([1, 0].as_slice(), 3, Some(1), 37));
     assert_eq!(foo.args_text, "(principal \"${b}\")");
     assert_eq!(scenario.calls[1].args, b"DIDL\0\0");
-    let kinds = [FaultKind::CleanReject { code: 2 }, FaultKind::CleanReject { code: 3 }, FaultKind::Unknown];
+    let kinds = [FaultKind::Reject { code: 2 }, FaultKind::Reject { code: 3 }, FaultKind::Unknown];
     let fault = &scenario.faults[0];
-    assert_eq!((fault.caller, fault.callee, fault.method.as_str(), fault.budget), (1, 0, "bar", 1));
+    let edge = FaultPlace::Edge { caller: 1, callee: Some(0), method: "bar".to_string() };
+    assert_eq!((&fault.place, fault.budget), (&edge, 1));
     assert_eq!(fault.kinds, kinds);
     let invariant = &scenario.invariants[0];
     assert_eq!((invariant.when, invariant.expect, invariant.line), (When::Quiescent, Expect::Violated, 56));
@@ -125,11 +129,20 @@ fn instances_are_numbered_in_file_order_and_actors_take_turns() {
 #[test]
 fn bounds_have_defaults() {
     let bare = GOOD.replace("strategy = \"exhaustive\"\ncalls = 3\nin_flight = 2\nfaults = 1\ndepth = 60\n", "");
-    assert_eq!(load(&bare).unwrap().bounds, Bounds { calls: 4, in_flight: 4, faults: 1, depth: 200 });
+    assert_eq!(
+        load(&bare).unwrap().bounds,
+        Bounds { calls: 4, in_flight: 4, faults: 1, depth: 200, timers: 8, heartbeats: 1, create: 0 }
+    );
     let calm = bare.replace("[explore]", "").split("[[fault]]").next().unwrap().to_string();
-    assert_eq!(load(&calm).unwrap().bounds, Bounds { calls: 4, in_flight: 4, faults: 0, depth: 200 });
+    assert_eq!(
+        load(&calm).unwrap().bounds,
+        Bounds { calls: 4, in_flight: 4, faults: 0, depth: 200, timers: 8, heartbeats: 1, create: 0 }
+    );
     let generous = GOOD.replace("calls = 3", "calls = 9").replace("in_flight = 2", "in_flight = 8");
-    assert_eq!(load(&generous).unwrap().bounds, Bounds { calls: 4, in_flight: 4, faults: 1, depth: 60 });
+    assert_eq!(
+        load(&generous).unwrap().bounds,
+        Bounds { calls: 4, in_flight: 4, faults: 1, depth: 60, timers: 8, heartbeats: 1, create: 0 }
+    );
 }
 
 #[test]

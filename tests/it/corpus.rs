@@ -101,16 +101,16 @@ impl Walk {
     /// `equal` is how many interleavings of interchangeable calls this path stands for.
     fn visit(&mut self, engine: &mut Embedded, world: &World, equal: u64, check: &Check) {
         let mut choices: Vec<Choice> = Vec::new();
-        engine.kernel.choices(world, &mut choices);
-        let is_complete = engine.is_complete(world, &choices);
+        engine.kernel.choices(world, &mut choices).expect("all is offered");
+        let is_complete = engine.kernel.is_complete(world, &choices);
         if is_complete {
             self.interleavings += equal;
             self.end(engine, world, check);
         }
         for choice in choices {
-            let (next, delivery) = engine.kernel.apply(world, &choice).expect("all is offered");
+            let (next, happened) = engine.kernel.apply(world, &choice).expect("all is offered");
             let mut check = check.clone();
-            if let Some(delivery) = delivery {
+            if let Some(delivery) = happened.delivery() {
                 let name = engine.canister_name(delivery.canister).to_string();
                 if name == "b" {
                     self.slow += 1;
@@ -143,7 +143,7 @@ impl Check {
         let x =
             |engine: &mut Embedded, world: &World| engine.observe(world).expect("X can be read")[0].as_ref().clone();
         let step = engine.kernel.name(before, choice);
-        let entry = engine.kernel.calls()[choice.call as usize].entry;
+        let entry = engine.kernel.calls()[choice.tree().expect("calls only") as usize].entry;
         let is_check = engine.scenario.calls[entry].id == "check";
         match (is_check, step.to_string().ends_with('r')) {
             (true, false) => self.before = Some(x(engine, before)),

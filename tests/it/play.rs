@@ -35,17 +35,17 @@ impl Play {
             let step: Step = name.parse().expect("the name of a step");
             let choice = self.engine.kernel.find(&self.world, &step);
             let choice = choice.unwrap_or_else(|refusal| panic!("{name} of `{names}`: {refusal}"));
-            let (next, delivery) = self.engine.kernel.apply(&self.world, &choice).expect("all is offered");
+            let (next, happened) = self.engine.kernel.apply(&self.world, &choice).expect("all is offered");
             self.world = next;
-            last = delivery;
+            last = happened.delivery().cloned();
         }
         last
     }
 
     /// Names of the steps that are possible.
-    pub fn possible(&self) -> String {
+    pub fn possible(&mut self) -> String {
         let mut choices = Vec::new();
-        self.engine.kernel.choices(&self.world, &mut choices);
+        self.engine.kernel.choices(&self.world, &mut choices).expect("all is offered");
         let names = choices.iter().map(|choice| self.engine.kernel.name(&self.world, choice).to_string());
         names.collect::<Vec<_>>().join(" ")
     }

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use canloom::kernel::guest::{Env, Execution, Read};
-use canloom::kernel::{CallSpec, Guest, Input, Kernel, Limits, MemoryId, Response, World};
+use canloom::kernel::{CallSpec, Guest, Input, Kernel, Limits, MemoryId, Plan, Response, World};
 
 use super::play::Play;
 use super::stage::{Stage, call, counts, fault, id, observe};
@@ -54,7 +54,7 @@ fn queue_order_is_part_of_the_world() {
     let mut play = Play::new(&stage);
     let (mut a, mut b) = two_worlds(&mut play, "0 1", "1 0");
     assert_eq!(a.queue.len(), 2);
-    let order = |world: &World| world.queue.iter().map(|queued| queued.call).collect::<Vec<_>>();
+    let order = |world: &World| world.queue.iter().map(|queued| queued.tree).collect::<Vec<_>>();
     assert_eq!((order(&a), order(&b)), (vec![0, 1], vec![1, 0]));
     a.queue.clear();
     b.queue.clear();
@@ -104,13 +104,13 @@ fn open_context_that_has_replied_is_part_of_the_world() {
     let mut play = Play::new(&stage);
     let begin = "0 0.1 0.1x 0.1r 0.1.1";
     let (a, b) = two_worlds(&mut play, &format!("{begin} 1 0.1.1r 2"), &format!("{begin} 0.1.1r 1 2"));
-    let tree = |world: &World| play.engine.kernel.tree(world.calls[0]).as_ref().clone();
+    let tree = |world: &World| play.engine.kernel.tree(world.trees[0]).as_ref().clone();
     let (mut x, mut y) = (tree(&a), tree(&b));
     assert_eq!((x.contexts[0].answered, y.contexts[0].answered), (true, false));
     x.contexts.clear();
     y.contexts.clear();
     assert_eq!(x, y, "the trees differ in their contexts only");
-    let others = |world: &World| World { calls: world.calls[1..].to_vec(), ..world.clone() };
+    let others = |world: &World| World { trees: world.trees[1..].to_vec(), ..world.clone() };
     assert_eq!(others(&a), others(&b), "the worlds differ in one tree only");
     for (schedule, mark) in [("1 0.1.1r 2", "0"), ("0.1.1r 1 2", "7")] {
         play.rewind();
@@ -229,13 +229,13 @@ impl Guest for Alarm {
     }
 }
 
-// Modules that set a timer are refused until timers run; so this guest is scripted, and the search is these few lines, which
-// merge worlds as the real one does, by their bytes.
+// This guest is scripted, so that nothing but the timer differs, and the search is these few lines, which merge worlds as the
+// real one does, by their bytes.
 #[test]
 fn timer_is_part_of_the_world() {
-    let mut kernel = Kernel::new(vec![(id(0), Box::new(Alarm))]);
+    let mut kernel = Kernel::new(vec![("c0".to_string(), id(0), Box::new(Alarm))]);
     let memory = MemoryId(0);
-    let state = kernel.installed(memory);
+    let state = kernel.installed(memory, 0, &[], &[]);
     let spec = |method: &str| CallSpec {
         entry: 0,
         canister: 0,
@@ -244,8 +244,8 @@ fn timer_is_part_of_the_world() {
         caller: id(7),
         after: Vec::new(),
     };
-    let limits = Limits { calls: 3, in_flight: 3, faults: 0, depth: 10 };
-    kernel.plan(["a", "b", "t"].map(spec).to_vec(), Vec::new(), limits);
+    let limits = Limits { calls: 3, in_flight: 3, depth: 10, ..Limits::NONE };
+    kernel.plan(Plan { calls: ["a", "b", "t"].map(spec).to_vec(), limits, ..Plan::EMPTY });
     let mut worlds = vec![kernel.start(vec![state], 0)];
     let mut known = BTreeSet::new();
     let mut after_a_and_b = Vec::new();
@@ -256,8 +256,8 @@ fn timer_is_part_of_the_world() {
         if !known.insert(bytes.clone()) {
             continue;
         }
-        kernel.choices(&world, &mut choices);
-        match (world.started(), kernel.answer(world.calls[2])) {
+        kernel.choices(&world, &mut choices).expect("the guest offers it");
+        match (kernel.started(&world), kernel.answer(world.trees[2])) {
             (2, None) => after_a_and_b.push(world.clone()),
             (3, Some(reply)) => {
                 let Response::Reply(bytes) = kernel.response(reply) else { panic!("t replies") };
@@ -303,12 +303,12 @@ fn result_of_a_finished_call_is_part_of_the_world() {
     let stage = Stage::new(&[x], &calls);
     let mut play = Play::new(&stage);
     let (a, b) = two_worlds(&mut play, "1 0 2", "0 1 2");
-    let tree = |world: &World| play.engine.kernel.tree(world.calls[0]).as_ref().clone();
+    let tree = |world: &World| play.engine.kernel.tree(world.trees[0]).as_ref().clone();
     let (mut x, mut y) = (tree(&a), tree(&b));
     assert_ne!(x.answer, y.answer);
     (x.answer, y.answer) = (None, None);
     assert_eq!(x, y, "they differ in the answer only");
-    assert_eq!(World { calls: b.calls.clone(), ..a.clone() }, b);
+    assert_eq!(World { trees: b.trees.clone(), ..a.clone() }, b);
     let both = texts([" | s = null; u = null; x = 0", " | s = null; u = null; x = 1"]);
     assert_eq!(outcomes(&stage, (3, 0)), both);
 }
@@ -329,7 +329,7 @@ fn response_in_flight_is_part_of_the_world() {
     let stage = Stage::new(&[asker, x], &calls);
     let mut play = Play::new(&stage);
     let (a, b) = two_worlds(&mut play, "0 1 0.1 2", "0 0.1 1 2");
-    assert_eq!(World { calls: b.calls.clone(), ..a.clone() }, b, "they differ in one tree only");
+    assert_eq!(World { trees: b.trees.clone(), ..a.clone() }, b, "they differ in one tree only");
     let both = texts([" | g = 0; s = null; u = null", " | g = 1; s = null; u = null"]);
     assert_eq!(outcomes(&stage, (3, 0)), both);
 }

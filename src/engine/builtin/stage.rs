@@ -29,17 +29,20 @@ pub struct Stage<C: Contract> {
     pub time_ns: u64,
     /// Cycles that come with each call.
     pub cycles: Cycles,
+    /// Which call of a message cannot be made, from 1; 0: none.
+    pub perform_fails: u32,
 }
 
 impl<C: Contract> Stage<C> {
     /// A canister in its first state, called by Alice.
     pub fn new(installed: (C, C::State)) -> Stage<C> {
         let guest = Builtin::new(installed.0, installed.1);
-        Stage { guest, memory: MemoryId(0), caller: ALICE, time_ns: NOW_NS, cycles: 0 }
+        Stage { guest, memory: MemoryId(0), caller: ALICE, time_ns: NOW_NS, cycles: 0, perform_fails: 0 }
     }
 
     fn execute(&mut self, input: Input<'_>) -> Execution {
-        let env = Env { available: self.cycles, ..Env::outside(OWN, self.caller, self.time_ns) };
+        let Stage { cycles: available, perform_fails, .. } = *self;
+        let env = Env { available, perform_fails, ..Env::outside(OWN, self.caller, self.time_ns) };
         let execution = self.guest.execute(self.memory, input, &env).expect("built-ins offer all they do");
         if !matches!(input, Input::Query { .. }) {
             self.memory = execution.memory;

@@ -180,4 +180,14 @@ mod tests {
             assert_eq!(request.on_reply, request.on_reject);
         }
     }
+
+    #[test]
+    fn a_stub_whose_call_cannot_be_made_replies_at_once() {
+        let call = StubCall { canister: 0, method: "back".into(), args: number(5), then: number(6), line: 1 };
+        let mut stub = stub(vec![StubAnswer::Call(call)]);
+        stub.perform_fails = 1;
+        let execution = stub.call("m", ());
+        assert!(execution.requests.is_empty());
+        assert_eq!(value::<u32>(&execution), 6);
+    }
 }

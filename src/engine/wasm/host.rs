@@ -8,7 +8,7 @@ use std::sync::Arc;
 use candid::Principal;
 
 use crate::kernel::guest::{Env, Execution, Outgoing, Read, Trap};
-use crate::kernel::{Cycles, Input, MemoryId, Response};
+use crate::kernel::{Cycles, Input, MemoryId, Response, Status};
 
 use super::ic0::Mode;
 use super::pages::Root;
@@ -32,6 +32,9 @@ pub struct Surroundings {
     balance: Cycles,
     version: u64,
     timer_ns: u64,
+    status: Status,
+    controllers: Arc<[Principal]>,
+    perform_fails: u32,
     outstanding: Vec<Principal>,
     reads: Vec<Read>,
 }
@@ -53,6 +56,10 @@ pub struct Host {
     pub mode: Mode,
     /// Argument, or payload of the reply.
     pub arg: Arc<[u8]>,
+    /// Name of the method that is being inspected.
+    pub method: String,
+    /// Calls performed so far, failed ones included.
+    performs: u32,
     /// Reject that runs this callback.
     pub reject: Option<(u8, Arc<str>)>,
     /// Limit of instructions of this execution.
@@ -81,8 +88,6 @@ pub struct Host {
     pub unsupported: Option<String>,
     /// Stable memory.
     pub stable: Stable,
-    /// Who controls the canister.
-    pub controllers: Arc<[Principal]>,
     /// The instance's own parts, once it is there.
     pub parts: Parts,
     around: Surroundings,
@@ -95,6 +100,8 @@ impl Host {
         Host {
             mode: Mode::Init,
             arg: Arc::from([]),
+            method: String::new(),
+            performs: 0,
             reject: None,
             limit: 0,
             reply: Vec::new(),
@@ -109,7 +116,6 @@ impl Host {
             trap: None,
             unsupported: None,
             stable: Stable::default(),
-            controllers: Arc::from([]),
             parts: Parts::default(),
             around: Surroundings {
                 own_id: nobody,
@@ -123,6 +129,9 @@ impl Host {
                 balance: 0,
                 version: 0,
                 timer_ns: 0,
+                status: Status::Running,
+                controllers: Arc::default(),
+                perform_fails: 0,
                 outstanding: Vec::new(),
                 reads: Vec::new(),
             },
@@ -135,7 +144,13 @@ impl Host {
         self.limit = limit;
         self.reject = None;
         self.arg = match input {
-            Input::Init { arg } | Input::Call { arg, .. } | Input::Query { arg, .. } => Arc::from(*arg),
+            Input::Init { arg } | Input::PostUpgrade { arg } => Arc::from(*arg),
+            Input::Call { arg, .. } | Input::Query { arg, .. } | Input::Transform { arg, .. } => Arc::from(*arg),
+            Input::Inspect { method, arg } => {
+                self.method = (*method).to_string();
+                Arc::from(*arg)
+            }
+            Input::Task(_) | Input::PreUpgrade => Arc::from([]),
             Input::Callback { response: Response::Reply(bytes), .. } => bytes.clone(),
             Input::Callback { response: Response::Reject { code, text }, .. }
             | Input::Cleanup { response: Response::Reject { code, text }, .. } => {
@@ -144,6 +159,7 @@ impl Host {
             }
             Input::Cleanup { .. } => Arc::from([]),
         };
+        self.performs = 0;
         self.reply.clear();
         self.response = None;
         self.accepted = 0;
@@ -168,6 +184,9 @@ impl Host {
         around.balance = env.balance;
         around.version = env.version;
         around.timer_ns = env.timer_ns;
+        around.status = env.status;
+        around.controllers = env.controllers.clone();
+        around.perform_fails = env.perform_fails;
         around.outstanding.clear();
         around.outstanding.extend_from_slice(env.outstanding);
         around.reads.clear();
@@ -275,8 +294,28 @@ impl Host {
         self.around.timer_ns
     }
 
+    /// `ic0.canister_status`.
+    pub fn status(&mut self) -> Status {
+        self.note(Read::Status(self.around.status));
+        self.around.status
+    }
+
+    /// `ic0.is_controller`.
+    pub fn is_controlled_by(&mut self, who: Principal) -> bool {
+        let is = self.around.controllers.contains(&who);
+        self.note(Read::Controller(who, is));
+        is
+    }
+
+    /// Whether the call that is being performed fails: by a fault, or because its callee's queue is full.
+    pub fn performs(&mut self, callee: Principal) -> bool {
+        self.note(Read::PerformFails(self.around.perform_fails));
+        self.performs += 1;
+        self.performs != self.around.perform_fails && self.fits(callee)
+    }
+
     /// Whether one more call to this callee fits into its queue.
-    pub fn fits(&mut self, callee: Principal) -> bool {
+    fn fits(&mut self, callee: Principal) -> bool {
         let sent = self.requests.iter().filter(|request| request.callee == callee).count() as u32;
         let open = self.around.outstanding.iter().filter(|&&other| other == callee).count() as u32;
         let needed = sent + 1;

@@ -25,10 +25,16 @@ pub enum Mode {
     Reject = 1 << 7,
     /// Cleanup callback.
     Cleanup = 1 << 8,
-    /// Heartbeat, global timer, low-memory hook.
-    Task = 1 << 9,
+    /// `canister_heartbeat`.
+    Heartbeat = 1 << 9,
     /// `canister_inspect_message`.
     Inspect = 1 << 10,
+    /// `canister_global_timer`.
+    Timer = 1 << 11,
+    /// `canister_on_low_wasm_memory`.
+    LowMemory = 1 << 12,
+    /// Query method that transforms the response to an HTTP outcall.
+    Transform = 1 << 13,
 }
 
 impl Mode {
@@ -44,9 +50,17 @@ impl Mode {
             Mode::Reply => "reply callback",
             Mode::Reject => "reject callback",
             Mode::Cleanup => "cleanup",
-            Mode::Task => "heartbeat",
+            Mode::Heartbeat => "heartbeat",
+            Mode::Timer => "global timer",
+            Mode::LowMemory => "on low Wasm memory",
+            Mode::Transform => "non replicated query",
             Mode::Inspect => "inspect message",
         }
+    }
+
+    /// Whether what the execution wrote is kept.
+    pub fn keeps_state(self) -> bool {
+        !matches!(self, Mode::Query | Mode::ReplicatedQuery | Mode::Transform | Mode::Inspect)
     }
 }
 
@@ -58,9 +72,10 @@ const NRQ: u16 = Mode::Query as u16;
 const RY: u16 = Mode::Reply as u16;
 const RT: u16 = Mode::Reject as u16;
 const C: u16 = Mode::Cleanup as u16;
-const T: u16 = Mode::Task as u16;
+const T: u16 = Mode::Heartbeat as u16 | Mode::Timer as u16 | Mode::LowMemory as u16;
+const TQ: u16 = Mode::Transform as u16;
 const F: u16 = Mode::Inspect as u16;
-const ALL: u16 = I | G | U | RQ | NRQ | RY | RT | C | T | F;
+const ALL: u16 = I | G | U | RQ | NRQ | TQ | RY | RT | C | T | F;
 const ALL_AND_START: u16 = ALL | Mode::Start as u16;
 const ANSWERING: u16 = U | RQ | NRQ | RY | RT;
 const CALLING: u16 = U | RY | RT | T;
@@ -90,8 +105,8 @@ const fn old(name: &'static str, params: &'static str, result: &'static str, mod
 
 /// Every function of the specification (version 0.66, ic0 1.2), and `mint_cycles128` of the replica.
 pub const SYSCALLS: &[Syscall] = &[
-    syscall("msg_arg_data_size", "", "I", I | U | RQ | NRQ | RY | F),
-    syscall("msg_arg_data_copy", "III", "", I | U | RQ | NRQ | RY | F),
+    syscall("msg_arg_data_size", "", "I", I | U | RQ | NRQ | TQ | RY | F),
+    syscall("msg_arg_data_copy", "III", "", I | U | RQ | NRQ | TQ | RY | F),
     syscall("msg_caller_size", "", "I", ALL),
     syscall("msg_caller_copy", "III", "", ALL),
     syscall("msg_caller_info_data_size", "", "I", ANSWERING | C | F),
@@ -102,9 +117,9 @@ pub const SYSCALLS: &[Syscall] = &[
     syscall("msg_reject_msg_size", "", "I", RT),
     syscall("msg_reject_msg_copy", "III", "", RT),
     syscall("msg_deadline", "", "l", ANSWERING),
-    syscall("msg_reply_data_append", "II", "", ANSWERING),
-    syscall("msg_reply", "", "", ANSWERING),
-    syscall("msg_reject", "II", "", ANSWERING),
+    syscall("msg_reply_data_append", "II", "", ANSWERING | TQ),
+    syscall("msg_reply", "", "", ANSWERING | TQ),
+    syscall("msg_reject", "II", "", ANSWERING | TQ),
     syscall("msg_cycles_available128", "I", "", U | RQ | RY | RT),
     old("msg_cycles_available", "", "l", U | RQ | RY | RT),
     syscall("msg_cycles_refunded128", "I", "", RY | RT),

@@ -34,13 +34,20 @@ pub struct Warm {
     globals: Vec<Global>,
     exports: HashMap<String, TypedFunc<(), ()>>,
     memory64: bool,
+    /// Number of the module among the guest's.
+    version: u16,
     /// The state that memory and globals hold; pages marked as written differ from it.
     current: MemoryId,
 }
 
 impl Warm {
     /// A fresh instance, in the state of a fresh instance. `current` is that state where it is known already.
-    pub fn new(module: &Module, current: Option<MemoryId>, pages: &mut PageStore) -> Result<Warm, wasmtime::Error> {
+    pub fn new(
+        module: &Module,
+        version: u16,
+        current: Option<MemoryId>,
+        pages: &mut PageStore,
+    ) -> Result<Warm, wasmtime::Error> {
         let mut store = Store::new(module.pre.module().engine(), Host::new());
         let instance = module.pre.instantiate(&mut store)?;
         let parts = Parts {
@@ -54,8 +61,12 @@ impl Warm {
         let globals = globals.filter_map(|&at| instance.get_global(&mut store, &global_export(at))).collect();
         let exports = HashMap::new();
         let memory64 = module.shape.memory64;
-        let mut warm = Warm { store, instance, parts, table, globals, exports, memory64, current: MemoryId(0) };
-        warm.current = current.unwrap_or_else(|| warm.capture_all(pages));
+        let current_or_zero = current.unwrap_or(MemoryId(0));
+        let mut warm =
+            Warm { store, instance, parts, table, globals, exports, memory64, version, current: current_or_zero };
+        if current.is_none() {
+            warm.current = warm.capture_all(pages);
+        }
         Ok(warm)
     }
 
@@ -174,7 +185,8 @@ impl Warm {
         let changes: Vec<(u64, u32)> = written.into_iter().map(|(at, page)| (at, pages.intern_page(page))).collect();
         let stable = pages.replace(old.stable, &changes);
         let globals = self.read_globals();
-        self.current = pages.intern(Memory { heap_pages, heap, stable_pages, stable, globals });
+        let module = Some(self.version);
+        self.current = pages.intern(Memory { module, heap_pages, heap, stable_pages, stable, globals });
         self.current
     }
 
@@ -210,7 +222,8 @@ impl Warm {
         let heap = pages.replace(Root::HEAP, &changes);
         let heap_pages = self.heap_pages();
         let globals = self.read_globals();
-        pages.intern(Memory { heap_pages, heap, stable_pages: 0, stable: Root::STABLE, globals })
+        let module = Some(self.version);
+        pages.intern(Memory { module, heap_pages, heap, stable_pages: 0, stable: Root::STABLE, globals })
     }
 
     fn read_globals(&mut self) -> Vec<u128> {

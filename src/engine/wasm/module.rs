@@ -17,8 +17,8 @@ use super::syscalls;
 /// Largest module that is loaded: 100 MiB, as the IC's.
 const MODULE_MAX: usize = 100 * 1024 * 1024;
 
-/// Entry points that run without a call, or before one. A global timer is refused when it is set.
-const TASKS: [&str; 3] = ["canister_heartbeat", "canister_inspect_message", "canister_on_low_wasm_memory"];
+/// Custom section of modules whose heap outlives upgrades.
+const KEEPS_HEAP: &str = "icp:private enhanced-orthogonal-persistence";
 
 /// How a method may be called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,8 +60,9 @@ pub struct Module {
     pub hash: String,
     /// Imported system functions.
     pub imports: Vec<String>,
-    /// Exported entry points that the system would run by itself and this engine does not yet.
-    pub tasks: Vec<&'static str>,
+    /// Whether an upgrade to this module keeps the heap: it says so in a custom section (Motoko with enhanced orthogonal
+    /// persistence), and whoever upgrades it must ask for it.
+    pub keeps_heap: bool,
 }
 
 /// The wasmtime engine for all modules: everything that could differ between two runs is off.
@@ -104,14 +105,26 @@ impl Module {
         linked.map_err(|error| ModuleError::Unsupported(format!("the system API cannot be linked: {error:#}")))?;
         let pre = linker.instantiate_pre(&compiled).map_err(|error| ModuleError::Import(format!("{error:#}")))?;
         let hash = Sha256::digest(wasm).iter().map(|byte| format!("{byte:02x}")).collect();
-        let tasks = TASKS.into_iter().filter(|task| compiled.get_export(task).is_some()).collect();
-        Ok(Module { pre, shape, methods, hash, imports, tasks })
+        Ok(Module { pre, shape, methods, hash, imports, keeps_heap: keeps_heap(wasm) })
+    }
+
+    /// Whether it has this entry point.
+    pub fn exports(&self, name: &str) -> bool {
+        self.pre.module().get_export(name).is_some()
     }
 
     /// Whether it imports a system function.
     pub fn imports(&self, name: &str) -> bool {
         self.imports.iter().any(|import| import == name)
     }
+}
+
+fn keeps_heap(wasm: &[u8]) -> bool {
+    let payloads = Parser::new(0).parse_all(wasm);
+    payloads.into_iter().any(|payload| match payload {
+        Ok(Payload::CustomSection(section)) => section.name().trim_start_matches("icp:public ") == KEEPS_HEAP,
+        _ => false,
+    })
 }
 
 /// Valid wasm with the features of the IC: no threads, relaxed SIMD, garbage collection, exceptions or several memories.

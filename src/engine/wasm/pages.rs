@@ -41,6 +41,8 @@ impl Root {
 /// All that a guest keeps between two messages.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Memory {
+    /// Number of the module among those of the guest; `None` if the canister is empty.
+    pub module: Option<u16>,
     /// Size of the heap in wasm pages.
     pub heap_pages: u64,
     /// Contents of the heap.
@@ -51,6 +53,14 @@ pub struct Memory {
     pub stable: Root,
     /// Mutable globals in order, as bits.
     pub globals: Vec<u128>,
+}
+
+impl Memory {
+    /// A canister without a module.
+    pub fn empty() -> Memory {
+        let (heap, stable) = (Root::HEAP, Root::STABLE);
+        Memory { module: None, heap_pages: 0, heap, stable_pages: 0, stable, globals: Vec::new() }
+    }
 }
 
 /// The store of one guest.

@@ -238,11 +238,18 @@ fn faults_are_checked() {
         problem("\"clean_reject\"", "\"clean_rejects\""),
         "54:10: unknown fault `clean_rejects`, did you mean `clean_reject`?"
     );
-    assert_eq!(problem("\"clean_reject\"", "\"trap\""), "54:10: the fault `trap` is not offered yet; remove it");
-    assert_eq!(problem("edge =", "at ="), "53:1: `at` in [[fault]] is not offered yet; remove it");
+    assert_eq!(problem("\"clean_reject\"", "\"reenter\""), "54:10: the fault `reenter` is not offered yet; remove it");
+    assert_eq!(
+        problem("\"clean_reject\"", "\"trap\""),
+        "54:10: the fault `trap` belongs to another place, as in `at = \"vault.callback\"`"
+    );
+    assert_eq!(
+        problem("edge = \"a -> b.bar\"", "at = \"a.back\""),
+        "53:6: unknown place `back`; write `canister.callback` or `canister.upgrade`"
+    );
     let all = "[\"clean_reject\", \"clean_reject_3\", \"unknown_dropped\", \"sys_unknown\"]";
     assert_eq!(problem(all, "[]"), "54:1: `kinds` is empty; for example `kinds = [\"clean_reject\"]`");
-    assert_eq!(problem(all, "[\"trap\"]\nbudget = 0"), "54:10: the fault `trap` is not offered yet; remove it");
+    assert_eq!(problem(all, "[\"reenter\"]\nbudget = 0"), "54:10: the fault `reenter` is not offered yet; remove it");
     assert_eq!(problem(all, "[\"sys_unknown\"]\nbudget = 9"), "55:10: `budget` is 9, must be between 1 and 8");
 }
 

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use candid::Principal;
-use canloom::scenario::{CallState, CallView, FaultKind, Instance, Scenario, Value};
+use canloom::scenario::{CallState, CallView, FaultKind, FaultPlace, Instance, Scenario, Value};
 
 use super::host::State;
 
@@ -228,7 +228,10 @@ impl World {
         is_this: impl Fn(&FaultKind) -> bool,
     ) -> Option<usize> {
         scenario.faults.iter().enumerate().position(|(at, fault)| {
-            (fault.caller, fault.callee, fault.method.as_str()) == (caller, callee, method)
+            let FaultPlace::Edge { caller: from, callee: Some(to), method: name } = &fault.place else {
+                panic!("this enumerator knows faults on edges only");
+            };
+            (*from, *to, name.as_str()) == (caller, callee, method)
                 && fault.kinds.iter().any(&is_this)
                 && self.spent[at] < fault.budget
         })
@@ -237,7 +240,8 @@ impl World {
 
 fn reject_code(kind: &FaultKind) -> Option<u32> {
     match kind {
-        FaultKind::CleanReject { code } => Some(u32::from(*code)),
+        FaultKind::Reject { code } => Some(u32::from(*code)),
         FaultKind::Unknown => None,
+        other => panic!("this enumerator does not know {other:?}"),
     }
 }

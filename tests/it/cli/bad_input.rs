@@ -1,6 +1,6 @@
 //! Bad input: one line of error that names file and place, exit 2, nothing written.
 
-use super::super::stage::fault;
+use super::super::stage::{Stage, call, fault};
 use super::super::wat_canister::{Wait, canister, forwarder};
 use super::{Ran, assert_one_error, canloom, change, explore_changed, explore_untouched, found, held, stage};
 
@@ -165,9 +165,10 @@ fn fault_on_a_method_that_does_not_exist_exits_2() {
 
 #[test]
 fn what_the_engine_does_not_offer_is_named_and_exits_2() {
-    let management = r#"(func (export "canister_update w")
-        (call $call_new (i32.const 0) (i32.const 0) (i32.const 544) (i32.const 1)
-          (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0)) (call $send))"#;
-    let ran = explore_wat(&canister(management));
-    assert_one_error(&ran, 2, &["the management canister (method `a`) is not offered yet"]);
+    let fault = "[[fault]]\nedge = \"c0 -> management.bitcoin_get_balance\"\nkinds = [\"clean_reject\"]\n";
+    let body = r#"(func (export "canister_update w") (call $reply))"#;
+    let stage = Stage::new(&[canister(body)], &(call("w", 0, "w", "") + fault));
+    let ran = canloom(stage.folder(), &["explore", "scenario.toml"]);
+    let text = "the management method `bitcoin_get_balance` is not offered by the embedded engine";
+    assert_one_error(&ran, 2, &["scenario.toml:", text]);
 }

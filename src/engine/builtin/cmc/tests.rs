@@ -238,6 +238,19 @@ fn a_refund_that_fails_can_be_tried_again() {
 }
 
 #[test]
+fn a_call_that_cannot_be_made_is_as_good_as_rejected() {
+    let mut cmc = cmc();
+    let fetch = notify(&mut cmc, BLOCK);
+    cmc.perform_fails = 1;
+    // The deposit fails to be made; the refund is the second call of the message.
+    let refund = request(cmc.answer(fetch.on_reply, &found(TOP_UP, payment(receiver(), 100_000))));
+    assert_eq!(refund.method, "transfer");
+    let execution = cmc.call("notify_top_up", (NotifyTopUp { block_index: BLOCK, canister_id: BOB },));
+    let error_message = "Failed to fetch block: call_perform failed".to_string();
+    assert_eq!(value::<TopUp>(&execution), Err(NotifyError::Other { error_code: 2, error_message }));
+}
+
+#[test]
 fn more_cycles_than_the_canister_has_are_not_sent() {
     let mut cmc = cmc();
     let fetch = notify(&mut cmc, BLOCK);

@@ -94,12 +94,7 @@ pub(super) fn link<I: Address>(linker: &mut Linker<Host>) -> Result<()> {
         let Some(call) = host.call.take() else {
             return violation(host, "ic0.call_perform: no call under construction");
         };
-        if call.callee == Principal::management_canister() {
-            let method = call.method;
-            host.unsupported = Some(format!("the management canister (method `{method}`) is not offered yet"));
-            return Err(wasmtime::Error::msg("not offered"));
-        }
-        if !host.fits(call.callee) {
+        if !host.performs(call.callee) {
             return Ok(2);
         }
         host.requests.push(call);

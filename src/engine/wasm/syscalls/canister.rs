@@ -35,7 +35,7 @@ pub(super) fn link<I: Address>(linker: &mut Linker<Host>) -> Result<()> {
         let balance = caller.data_mut().balance();
         save(&mut caller, dst.wide(), &balance.to_le_bytes(), "canister_liquid_cycle_balance128")
     });
-    define!(linker, "canister_status", |caller| -> u32 { Ok(1) });
+    define!(linker, "canister_status", |caller| -> u32 { Ok(caller.data_mut().status() as u32) });
     define!(linker, "canister_version", |caller| -> u64 { Ok(caller.data_mut().version()) });
     define!(linker, "certified_data_set", |caller, src: I, size: I| -> () {
         if size.wide() > 32 {
@@ -62,7 +62,7 @@ pub(super) fn link<I: Address>(linker: &mut Linker<Host>) -> Result<()> {
         }
     });
     define!(linker, "in_replicated_execution", |caller| -> u32 {
-        Ok(u32::from(!matches!(caller.data().mode, Mode::Query | Mode::Inspect)))
+        Ok(u32::from(!matches!(caller.data().mode, Mode::Query | Mode::Transform | Mode::Inspect)))
     });
     define!(linker, "cost_call", |caller, _name: u64, _payload: u64, dst: I| -> () {
         save(&mut caller, dst.wide(), &COST_CALL.to_le_bytes(), "cost_call")
@@ -103,7 +103,7 @@ fn link_environment<I: Address>(linker: &mut Linker<Host>) -> Result<()> {
             return violation(caller.data_mut(), "ic0_is_controller: invalid principal");
         }
         let id = Principal::from_slice(&load(&mut caller, src.wide(), size.wide(), "is_controller")?);
-        Ok(u32::from(caller.data().controllers.contains(&id)))
+        Ok(u32::from(caller.data_mut().is_controlled_by(id)))
     });
     define!(linker, "cycles_burn128", |caller, hi: u64, lo: u64, dst: I| -> () {
         let host = caller.data_mut();

@@ -30,6 +30,19 @@ pub(super) fn link<I: Address>(linker: &mut Linker<Host>) -> Result<()> {
     define!(linker, "msg_caller_info_signer_copy", |caller, dst: I, offset: I, size: I| -> () {
         copy_out(&mut caller, &[], dst.wide(), offset.wide(), size.wide(), "msg_caller_info_signer_copy")
     });
+    define!(linker, "msg_method_name_size", |caller| -> I { Ok(I::narrow(caller.data().method.len() as u64)) });
+    define!(linker, "msg_method_name_copy", |caller, dst: I, offset: I, size: I| -> () {
+        let name = caller.data().method.clone();
+        copy_out(&mut caller, name.as_bytes(), dst.wide(), offset.wide(), size.wide(), "msg_method_name_copy")
+    });
+    define!(linker, "accept_message", |caller| -> () {
+        let host = caller.data_mut();
+        if host.response.is_some() {
+            return violation(host, "ic0.accept_message: the function was already called");
+        }
+        host.response = Some(Response::Reply(std::sync::Arc::default()));
+        Ok(())
+    });
     define!(linker, "msg_reject_code", |caller| -> u32 {
         Ok(caller.data().reject.as_ref().map_or(0, |(code, _)| u32::from(*code)))
     });

@@ -1,0 +1,194 @@
+//! Why a step is legal in a world, or which rule or bound is in its way.
+//!
+//! The rules (semantics 3.1, 3.4, 4.2, 8): ingress is unordered; requests of one pair start in the order in which they were
+//! sent, where an expired one ahead may be passed over, which drops it; responses are unordered; a clean reject can take a
+//! request that has not started, at any place of its queue; a bounded-wait call can expire as long as its callback is open;
+//! a timer runs at any moment after it is due, a heartbeat at any moment, both only while the canister is running.
+
+use crate::schedule::{Step, Task};
+
+use super::plan::Place;
+use super::system::Status;
+use super::tree::Request;
+use super::world::{NOT_STARTED, World};
+use super::{FaultSpec, Kernel, TaskSpec};
+
+/// Why a step of a schedule is not legal in a world.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// There is no such message.
+    #[error("no such message: {0}")]
+    Missing(String),
+    /// A rule of the IC forbids it.
+    #[error("not legal on the IC: {0}")]
+    Rule(String),
+    /// A bound or budget of the scenario forbids it.
+    #[error("outside the scenario's bounds: {0}")]
+    Bound(String),
+}
+
+impl Kernel {
+    /// Whether one more fault fits into the bound.
+    pub(super) fn may_fault(&self, world: &World) -> bool {
+        world.faulted() < self.plan.limits.faults
+    }
+
+    pub(super) fn within_faults(&self, world: &World, step: &Step) -> Result<(), Refusal> {
+        if self.may_fault(world) {
+            return Ok(());
+        }
+        let most = self.plan.limits.faults;
+        Err(Refusal::Bound(format!("{step} would be one fault more than the {most} allowed")))
+    }
+
+    /// The first fault of the plan that matches a request's edge, offers this kind and has budget left.
+    pub(super) fn payer(&self, world: &World, request: &Request, offers: impl Fn(&FaultSpec) -> bool) -> Option<u8> {
+        self.payer_of(world, request.faults, offers)
+    }
+
+    /// Likewise, among the faults whose bits are set.
+    pub(super) fn payer_of(&self, world: &World, bits: u32, offers: impl Fn(&FaultSpec) -> bool) -> Option<u8> {
+        let faults = &self.plan.faults;
+        let pays = |at: &usize| bits & (1 << at) != 0 && offers(&faults[*at]) && world.faults[*at] < faults[*at].budget;
+        (0..faults.len()).find(pays).map(|at| at as u8)
+    }
+
+    /// The first fault that may let a callback of a canister trap.
+    pub(super) fn trap_payer(&self, world: &World, canister: u16) -> Option<u8> {
+        self.payer_of(world, u32::MAX, |fault| fault.trap && fault.place == Place::Callbacks(canister))
+    }
+
+    /// Whether a call that has not begun must pass `canister_inspect_message` first (semantics 2.7).
+    pub(super) fn must_submit(&self, world: &World, call: usize) -> bool {
+        let canister = self.plan.calls[call].canister;
+        let memory = world.canisters[usize::from(canister)].memory;
+        world.trees[call] == NOT_STARTED
+            && self.system(world.canisters[usize::from(canister)]).status == Status::Running
+            && self.guests[usize::from(canister)].inspects(memory)
+    }
+
+    pub(super) fn may_start(&self, world: &World, call: usize) -> Result<(), Refusal> {
+        if world.trees[call] != NOT_STARTED {
+            if self.tree(world.trees[call]).submitted {
+                return Ok(());
+            }
+            return Err(Refusal::Rule(format!("call {call} has started already, a call starts once")));
+        }
+        let limits = self.plan.limits;
+        if self.started(world) >= limits.calls {
+            return Err(Refusal::Bound(format!("{} calls have started, more are not allowed", limits.calls)));
+        }
+        let calls = &world.trees[..self.plan.calls.len()];
+        let open = calls.iter().filter(|&&tree| tree != NOT_STARTED && self.answer(tree).is_none());
+        if open.count() as u32 >= limits.in_flight {
+            return Err(Refusal::Bound(format!("{} calls are in flight, more are not allowed", limits.in_flight)));
+        }
+        match self.plan.calls[call].after.iter().find(|&&first| self.answer(world.trees[first]).is_none()) {
+            Some(first) => Err(Refusal::Bound(format!("call {call} starts after call {first}, which is not answered"))),
+            None => Ok(()),
+        }
+    }
+
+    /// The tree of a canister's next task of a kind, if the bound allows one more.
+    pub(super) fn next_task(&self, world: &World, canister: u16, task: Task) -> Option<u32> {
+        let calls = self.plan.calls.len();
+        let free = |(at, spec): &(usize, &TaskSpec)| {
+            spec.canister == canister && spec.task == task && world.trees[calls + at] == NOT_STARTED
+        };
+        self.tasks.iter().enumerate().find(free).map(|(at, _)| (calls + at) as u32)
+    }
+
+    /// Whether a canister's timer is due and would run.
+    pub(super) fn is_timer_due(&self, world: &World, canister: u16) -> bool {
+        let state = world.canisters[usize::from(canister)];
+        let system = self.system(state);
+        system.timer_ns != 0
+            && system.timer_ns <= world.time_ns
+            && system.status == Status::Running
+            && self.guests[usize::from(canister)].runs(state.memory, Task::Timer)
+    }
+
+    /// Whether a canister would run a task now.
+    pub(super) fn may_run(&self, world: &World, canister: u16, task: Task) -> Result<(), Refusal> {
+        let state = world.canisters[usize::from(canister)];
+        let name = &self.names[usize::from(canister)];
+        if self.system(state).status != Status::Running {
+            return Err(Refusal::Rule(format!("canister {name} is not running, so no timer and no heartbeat runs")));
+        }
+        if !self.guests[usize::from(canister)].runs(state.memory, task) {
+            return Err(Refusal::Rule(format!("canister {name} does not export this entry point")));
+        }
+        if task == Task::Timer && !self.is_timer_due(world, canister) {
+            return Err(Refusal::Rule(format!("the timer of canister {name} is not due")));
+        }
+        Ok(())
+    }
+
+    pub(super) fn may_start_task(&self, world: &World, tree: u32, spec: &TaskSpec) -> Result<(), Refusal> {
+        let name = self.root_text(tree);
+        if world.trees[tree as usize] != NOT_STARTED {
+            return Err(Refusal::Rule(format!("{name} has run already")));
+        }
+        if self.next_task(world, spec.canister, spec.task) != Some(tree) {
+            return Err(Refusal::Rule(format!("{name} comes after the ones with lower numbers")));
+        }
+        self.may_run(world, spec.canister, spec.task)
+    }
+
+    pub(super) fn may_deliver(&self, world: &World, tree: u32, request: &Request) -> Result<(), Refusal> {
+        let name = |tree: u32, path| format!("{}{path}", self.root(tree));
+        if request.queued.is_none() {
+            return Err(Refusal::Rule(format!("request {} is delivered at most once", name(tree, &request.path))));
+        }
+        if request.path.depth() as u32 > self.plan.limits.depth {
+            return Err(Refusal::Bound(format!("more than {} messages in one chain", self.plan.limits.depth)));
+        }
+        let range = world.pair((request.caller, request.callee));
+        for queued in &world.queue[range] {
+            if queued.tree == tree && queued.path == request.path {
+                return Ok(());
+            }
+            let ahead = self.tree(world.trees[queued.tree as usize]);
+            let ahead = &ahead.requests[ahead.request(&queued.path).expect("bug in canloom: queued, not in its tree")];
+            if !ahead.is_expired() {
+                return Err(Refusal::Rule(format!(
+                    "requests from one canister to another start in the order in which they were sent, and {} was sent \
+                     before {}",
+                    name(queued.tree, &queued.path),
+                    name(tree, &request.path)
+                )));
+            }
+        }
+        unreachable!("bug in canloom: request {} waits in no queue", name(tree, &request.path))
+    }
+
+    /// A tree's root in words.
+    pub(super) fn root_text(&self, tree: u32) -> String {
+        match self.task(tree) {
+            None => format!("call {tree}"),
+            Some(_) => self.root(tree).to_string(),
+        }
+    }
+}
+
+pub(super) fn may_reject(request: &Request) -> Result<(), Refusal> {
+    if request.queued.is_none() {
+        return Err(Refusal::Rule("a clean reject of a request that has started".to_string()));
+    }
+    if request.is_expired() {
+        return Err(Refusal::Rule("a reject of a request that has expired".to_string()));
+    }
+    Ok(())
+}
+
+/// The deadline of a call that can still expire.
+pub(super) fn waits_for_expiry(request: &Request) -> Result<u64, Refusal> {
+    match &request.callback {
+        None => Err(Refusal::Rule("SYS_UNKNOWN after the callback has run".to_string())),
+        Some(callback) if callback.deadline_ns == 0 => {
+            Err(Refusal::Rule("SYS_UNKNOWN on an unbounded-wait call, whose response is guaranteed".to_string()))
+        }
+        Some(callback) if callback.expired => Err(Refusal::Rule("a call expires once".to_string())),
+        Some(callback) => Ok(callback.deadline_ns),
+    }
+}

@@ -1,0 +1,95 @@
+//! What the system holds for a canister beside its memory, and how it changes.
+
+use super::guest::{Cycles, MemoryId};
+use super::memo::Effects;
+use super::{Kernel, World};
+
+/// Whether a canister takes messages (semantics 7.1). The numbers are those of `ic0.canister_status`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Status {
+    /// It does not exist: nobody has created it yet, or it was deleted.
+    Absent = 0,
+    /// All of them.
+    #[default]
+    Running = 1,
+    /// Responses only, until none is left to come.
+    Stopping = 2,
+    /// None.
+    Stopped = 3,
+}
+
+/// What must still be done to a canister by whoever administers it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Pending {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// It was stopped, and is to be started again or upgraded, as this fault says.
+    AfterStop(u8),
+    /// Its snapshot may be loaded; it need not be.
+    Load,
+}
+
+/// What a snapshot holds (semantics 7.4): neither call contexts nor queues.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Snapshot {
+    /// Memory and module.
+    pub memory: MemoryId,
+    /// Certified data, interned.
+    pub certified: u32,
+}
+
+/// What the system holds for a canister beside its memory.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct SystemState {
+    /// Cycles.
+    pub balance: Cycles,
+    /// `ic0.canister_version`; stays 0 where the module cannot see it.
+    pub version: u64,
+    /// Global timer in nanoseconds, 0 if not set.
+    pub timer_ns: u64,
+    /// Certified data, interned.
+    pub certified: u32,
+    /// Whether it takes messages.
+    pub status: Status,
+    /// What must still be done to it.
+    pub pending: Pending,
+    /// Its snapshot.
+    pub snapshot: Option<Snapshot>,
+    /// How often it has drawn random bytes.
+    pub draws: u32,
+    /// Who controls it, interned.
+    pub controllers: u32,
+}
+
+impl Kernel {
+    /// Applies the system's part of an execution that returned.
+    pub(super) fn commit(&mut self, world: &mut World, canister: u16, effects: &Effects) {
+        world.canisters[usize::from(canister)].memory = effects.memory;
+        let attached: Cycles = effects.sent.iter().map(|sent| sent.cycles).sum();
+        self.change_system(world, canister, |system| {
+            system.balance = system.balance + effects.accepted - attached - effects.burned;
+            system.timer_ns = effects.timer_ns.unwrap_or(system.timer_ns);
+            system.certified = effects.certified.unwrap_or(system.certified);
+        });
+        self.count_version(world, canister);
+    }
+
+    /// One more change that `ic0.canister_version` counts.
+    pub(super) fn count_version(&mut self, world: &mut World, canister: u16) {
+        if self.guests[usize::from(canister)].sees_version() {
+            self.change_system(world, canister, |system| system.version += 1);
+        }
+    }
+
+    pub(super) fn change_system(&mut self, world: &mut World, canister: u16, change: impl FnOnce(&mut SystemState)) {
+        let state = &mut world.canisters[usize::from(canister)];
+        let old = self.tables.systems.value(state.system);
+        let mut new = old.clone();
+        change(&mut new);
+        if new != *old {
+            state.system = self.tables.systems.intern(new);
+        }
+    }
+}
