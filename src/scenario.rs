@@ -11,6 +11,7 @@
 //! Limits, each refused with a text: file 1 MiB; 64 canisters, actors, faults; 256 setup calls, observations, invariants;
 //! 64 call instances; 8 faults on a path; depth 10,000.
 
+mod builtin;
 mod calls;
 mod candid_text;
 mod cast;
@@ -26,6 +27,7 @@ mod names;
 mod path;
 mod position;
 mod show;
+mod stub;
 mod suggest;
 mod value;
 
@@ -44,6 +46,7 @@ pub use fault::{Fault, FaultKind, FaultPlace};
 pub use invariant::{Expect, Invariant, When};
 pub use names::Names;
 pub use path::ValuePath;
+pub use stub::{StubAnswer, StubCall, StubReplies};
 pub use value::{Labels, Value};
 
 /// Largest scenario file in bytes.

@@ -13,15 +13,13 @@ use crate::kernel::guest::Execution;
 use crate::kernel::guest::{Env, Guest};
 use crate::kernel::world::{CanisterState, NOT_STARTED};
 use crate::kernel::{
-    CallSpec, Change, FaultSpec, HeapSettings, Input, Kernel, Limits, MANAGEMENT, MemoryId, OutcallSpec, Place, Plan,
-    Response, TimeSpec, Unsupported, World,
+    CallSpec, Change, FaultSpec, HeapSettings, Input, Kernel, Limits, MANAGEMENT, OutcallSpec, Place, Plan, Response,
+    TimeSpec, Unsupported, World,
 };
 use crate::scenario::{CallState, CallView, Code, Fault, FaultKind, FaultPlace, Reply, Scenario, Value, View};
 use crate::trace::Outcome;
 
-use super::builtin::Builtin;
-use super::builtin::ledger::{self, Ledger};
-use super::builtin::stub::Stub;
+use super::builtin;
 use super::wasm::WasmGuest;
 use super::wasm::module::{Instrumentation, Method, Module, ModuleError, engine};
 
@@ -96,23 +94,18 @@ impl Embedded {
         let mut guests: Vec<(String, Principal, Box<dyn Guest>)> = Vec::new();
         let mut installed = Vec::new();
         let mut hashes = Vec::new();
+        let ids: Vec<Principal> = scenario.canisters.iter().map(|canister| canister.id).collect();
         let mut upgrades = BTreeMap::new();
         for (position, canister) in scenario.canisters.iter().enumerate() {
             let name = canister.name.clone();
             let named = |what: String| EmbeddedError::Scenario(format!("{file}: canister `{}`: {what}", canister.name));
             let wasm = match &canister.code {
                 Code::Wasm(wasm) => wasm,
-                Code::Stub(replies) => {
-                    hashes.push("built-in stub".to_string());
-                    installed.push(Execution::idle(MemoryId(0)));
-                    guests.push((name, canister.id, Box::new(Builtin::new(Stub::new(replies.clone()), ()))));
-                    continue;
-                }
-                Code::Icrc1Ledger => {
-                    let (ledger, books) = Ledger::install(&canister.init).map_err(named)?;
-                    hashes.push("built-in icrc1-ledger".to_string());
-                    installed.push(Execution::idle(MemoryId(0)));
-                    guests.push((name, canister.id, Box::new(Builtin::new(ledger, books))));
+                code => {
+                    let (guest, memory) = builtin::install(code, &canister.init, &ids).map_err(named)?;
+                    hashes.push(builtin::name(code).to_string());
+                    installed.push(Execution::idle(memory));
+                    guests.push((name, canister.id, guest));
                     continue;
                 }
             };
@@ -298,12 +291,7 @@ fn check_methods(scenario: &Scenario, modules: &BTreeMap<PathBuf, Arc<Module>>) 
         let place = line.map_or_else(|| file.to_string(), |line| format!("{file}:{line}"));
         let known: BTreeMap<&str, Method> = match &canister.code {
             Code::Wasm(wasm) => modules[wasm].methods.iter().map(|(name, kind)| (name.as_str(), *kind)).collect(),
-            // A stub's reply is the same for a query and for an update.
-            Code::Stub(replies) => replies.keys().map(|name| (name.as_str(), Method::Query)).collect(),
-            Code::Icrc1Ledger => {
-                let updates = ledger::UPDATES.into_iter().map(|name| (name, Method::Update));
-                updates.chain(ledger::QUERIES.into_iter().map(|name| (name, Method::Query))).collect()
-            }
+            code => builtin::methods(code),
         };
         match known.get(name) {
             None => {
@@ -330,6 +318,9 @@ fn check_methods(scenario: &Scenario, modules: &BTreeMap<PathBuf, Arc<Module>>) 
     }
     for call in &scenario.setup {
         method(call.canister, &call.method, None, false)?;
+    }
+    for call in scenario.canisters.iter().flat_map(|canister| builtin::calls(&canister.code)) {
+        method(call.canister, &call.method, Some(call.line), false)?;
     }
     for fault in &scenario.faults {
         match &fault.place {

@@ -267,6 +267,7 @@ impl Kernel {
             caller,
             // Nobody waits for the answer of a task.
             answered: self.task(at).is_some(),
+            held: false,
             deleted: false,
             available: 0,
             deadline_ns: 0,
@@ -328,6 +329,7 @@ impl Kernel {
             canister: request.callee,
             caller,
             answered: false,
+            held: false,
             deleted: false,
             available: request.cycles,
             deadline_ns,

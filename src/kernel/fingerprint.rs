@@ -53,7 +53,8 @@ impl Content<'_> {
         (tree.answer.map(|answer| tables.responses.value(answer)), tree.submitted).hash(hasher);
         for context in &tree.contexts {
             let caller = tables.principals.value(context.caller);
-            (&context.path, context.canister, caller, context.answered, context.deleted).hash(hasher);
+            (&context.path, context.canister, caller).hash(hasher);
+            (context.answered, context.held, context.deleted).hash(hasher);
             (context.available, context.deadline_ns, context.instructions).hash(hasher);
         }
         for request in &tree.requests {

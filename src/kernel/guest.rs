@@ -265,6 +265,8 @@ pub struct Execution {
     pub trap: Option<Trap>,
     /// Its answer, if it gave one and returned; of `canister_inspect_message` a reply if it accepted.
     pub response: Option<Response>,
+    /// Whether its call context stays open for ever, as if it awaited a call that is never answered; `false` if it trapped.
+    pub held: bool,
     /// The calls it made, in order; empty if it trapped.
     pub requests: Vec<Outgoing>,
     /// Cycles it accepted.
@@ -290,6 +292,7 @@ impl Execution {
             memory,
             trap: None,
             response: None,
+            held: false,
             requests: Vec::new(),
             accepted: 0,
             burned: 0,

@@ -21,6 +21,8 @@ pub struct Effects {
     pub trap: Option<Trap>,
     /// Its answer, interned.
     pub response: Option<u32>,
+    /// Whether its call context stays open for ever.
+    pub held: bool,
     /// The calls it made, in order.
     pub sent: Vec<Sent>,
     /// Cycles it accepted.
@@ -49,6 +51,7 @@ impl Effects {
             memory,
             trap: None,
             response: None,
+            held: false,
             sent: Vec::new(),
             accepted: 0,
             burned: 0,
@@ -145,6 +148,7 @@ impl Kernel {
             memory: execution.memory,
             trap: execution.trap,
             response: execution.response.map(|response| self.tables.responses.intern(response)),
+            held: execution.held,
             sent,
             accepted: execution.accepted,
             burned: execution.burned,

@@ -11,7 +11,7 @@ use super::tree::{CallTree, InFlight};
 pub(super) struct Settled {
     /// The context that was answered now, and with what.
     pub answered: Option<(Path, u32)>,
-    /// Whether the context still waits for responses.
+    /// Whether the context still waits for responses, for ever if it is held.
     pub awaits: bool,
     /// Whether the answer goes nowhere, because the call expired.
     pub dropped: bool,
@@ -29,7 +29,9 @@ impl Kernel {
     ) -> Settled {
         let context = &tree.contexts[at];
         let (path, canister, responded) = (context.path.clone(), context.canister, context.answered);
-        let awaits = tree.outstanding(at) > 0;
+        // To hold a call is to await an answer that never comes.
+        tree.contexts[at].held |= effects.held;
+        let awaits = tree.outstanding(at) > 0 || tree.contexts[at].held;
         let response = match (&effects.trap, effects.response) {
             _ if responded => None,
             (None, Some(response)) => Some(response),

@@ -36,6 +36,8 @@ pub struct Context {
     pub caller: u32,
     /// Whether it has responded, or need not: nobody waits for a task.
     pub answered: bool,
+    /// Whether it awaits something that never comes: it stays open, and nothing of it happens any more.
+    pub held: bool,
     /// Whether its canister was uninstalled since: its callbacks run no code any more.
     pub deleted: bool,
     /// Cycles received and not accepted.
@@ -105,9 +107,18 @@ impl Request {
 }
 
 impl CallTree {
-    /// Whether something of this call can or must still happen; an expired request that nobody waits for does not count.
+    /// Whether something of this call must still happen: a request or a response that somebody waits for is on its way.
+    ///
+    /// Without held contexts that is the same as having an open context, because each open one waits for a request, and
+    /// the innermost of those is on its way there or back. Held contexts, and those that wait for them, stay open for
+    /// ever, and so does a request to stop a canister with such a context. An expired request that nobody waits for may
+    /// still start, and does not count.
     pub fn is_busy(&self) -> bool {
-        self.submitted || !self.contexts.is_empty() || self.requests.iter().any(|request| request.callback.is_some())
+        let moves = |request: &Request| {
+            let awaited = |callback: &Callback| request.queued.is_some() || callback.response.is_some();
+            request.callback.as_ref().is_some_and(awaited)
+        };
+        self.submitted || self.requests.iter().any(moves)
     }
 
     /// Adds a context in order of paths; returns its position.

@@ -9,6 +9,7 @@ use candid::IDLArgs;
 use candid::types::{Type, TypeEnv};
 use candid_parser::token::{Token, Tokenizer};
 
+use super::builtin;
 use super::document::Text;
 use super::error::ScenarioError;
 use super::names::Names;
@@ -28,6 +29,8 @@ pub(crate) struct Signature<'a> {
     pub(crate) types: &'a [Type],
     /// What takes the arguments, as `method transfer`.
     pub(crate) what: String,
+    /// Whether it is a built-in, whose arguments are read as [`builtin::fit`] says.
+    pub(crate) is_builtin: bool,
 }
 
 /// A problem at a byte of a text.
@@ -81,6 +84,12 @@ fn typed(args: IDLArgs, signature: &Signature<'_>) -> Result<Vec<u8>, String> {
     if given > wanted {
         return Err(format!("{} takes {wanted} arguments, not {given}", signature.what));
     }
+    let args = if signature.is_builtin {
+        builtin::fit(args, signature.env, signature.types)
+            .map_err(|problem| format!("{}: {problem}", signature.what))?
+    } else {
+        args
+    };
     args.annotate_types(true, signature.env, signature.types)
         .and_then(|args| args.to_bytes_with_types(signature.env, signature.types))
         .map_err(|error| format!("{}: {error}", signature.what))

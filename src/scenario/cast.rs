@@ -2,16 +2,17 @@
 //!
 //! Ids are decided before any Candid is read, because arguments may name every canister and actor of the file.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use candid::Principal;
 
+use super::builtin::{self, Builtin};
 use super::candid_text;
 use super::document::{Table, Text};
 use super::error::ScenarioError;
 use super::interface::Interface;
 use super::names::{Names, automatic_actor_id, automatic_canister_id, check_name};
+use super::stub::{self, StubReplies};
 use super::suggest::{hint, shorten};
 
 /// Most canisters, and most actors.
@@ -19,12 +20,7 @@ const MEMBERS_MAX: usize = 64;
 
 const CANISTER_KEYS: &[&str] =
     &["wasm", "builtin", "replies", "id", "init", "controllers", "did", "wasm_memory_limit", "wasm_memory_threshold"];
-/// Most methods that a stub answers.
-const REPLIES_MAX: usize = 256;
 const CANISTER_KEYS_LATER: &[&str] = &["mode"];
-
-/// Names of built-in canisters.
-const BUILTINS: [&str; 2] = ["stub", "icrc1-ledger"];
 
 /// A canister that is installed before the setup calls.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,10 +46,18 @@ pub struct Canister {
 pub enum Code {
     /// A wasm module, its path resolved against the scenario's folder; not opened here.
     Wasm(PathBuf),
-    /// A built-in that answers each method with a fixed reply, as Candid.
-    Stub(BTreeMap<String, Vec<u8>>),
-    /// A built-in token ledger.
+    /// A built-in that does with each method what the file says.
+    Stub(StubReplies),
+    /// A built-in token ledger after ICRC-1.
     Icrc1Ledger,
+    /// A built-in token ledger after ICRC-1 and ICRC-2.
+    Icrc2Ledger,
+    /// The ICP ledger, built in.
+    IcpLedger,
+    /// The cycles minting canister, built in.
+    Cmc,
+    /// The exchange rate canister, built in.
+    Xrc,
 }
 
 /// Somebody who calls.
@@ -102,10 +106,13 @@ pub(crate) fn read(root: &Table<'_>) -> Result<Cast, ScenarioError> {
         interfaces: Vec::new(),
         names,
     };
+    // Before any code is read: a stub may call a canister that stands below it.
+    for (_, table) in &canisters {
+        cast.interfaces.push(read_interface(table)?);
+    }
     for (name, table) in &canisters {
-        let (canister, interface) = read_canister(name, table, &cast.names)?;
+        let canister = read_canister(name, table, &cast.names, &cast.interfaces)?;
         cast.canisters.push(canister);
-        cast.interfaces.push(interface);
     }
     Ok(cast)
 }
@@ -116,9 +123,10 @@ fn read_canister_ids(canisters: &[(Text<'_>, Table<'_>)], names: &mut Names) -> 
         check_name(name.value).map_err(|problem| name.error(problem))?;
         table.check_keys(CANISTER_KEYS, CANISTER_KEYS_LATER)?;
         let text = table.text("id")?;
-        let id = match &text {
-            Some(text) => canister_id(text)?,
-            None => {
+        let id = match (&text, read_builtin(table)?.and_then(|builtin| builtin.mainnet_id())) {
+            (Some(text), _) => canister_id(text)?,
+            (None, Some(mainnet)) => mainnet,
+            (None, None) => {
                 automatic += 1;
                 automatic_canister_id(automatic - 1)
             }
@@ -169,19 +177,35 @@ fn named_or_written(text: &Text<'_>, names: &Names, problem: &str) -> Result<Pri
     })
 }
 
+/// The built-in that a canister is; `None` for wasm and stubs.
+fn read_builtin(table: &Table<'_>) -> Result<Option<Builtin>, ScenarioError> {
+    match table.text("builtin")? {
+        Some(text) => builtin::find(text.value).map_err(|problem| text.error(problem)),
+        None => Ok(None),
+    }
+}
+
+fn read_interface(table: &Table<'_>) -> Result<Option<Interface>, ScenarioError> {
+    match table.text("did")? {
+        Some(did) => Interface::read(&beside(table, did.value)).map(Some).map_err(|problem| did.error(problem)),
+        None => Ok(read_builtin(table)?.map(|builtin| builtin.interface())),
+    }
+}
+
 fn read_canister(
     name: &Text<'_>,
     table: &Table<'_>,
     names: &Names,
-) -> Result<(Canister, Option<Interface>), ScenarioError> {
-    let id = names.principal(name.value).map_err(|problem| name.error(problem))?;
-    let code = read_code(name, table, names)?;
-    let interface = match table.text("did")? {
-        Some(did) => Some(Interface::read(&beside(table, did.value)).map_err(|problem| did.error(problem))?),
-        None => None,
-    };
+    interfaces: &[Option<Interface>],
+) -> Result<Canister, ScenarioError> {
+    let index = names.canister(name.value).map_err(|problem| name.error(problem))?;
+    let code = read_code(name, table, names, interfaces)?;
+    // A `did` may say less of a built-in than it knows of itself.
+    let own = read_builtin(table)?.map(|builtin| builtin.interface());
+    let interface = own.as_ref().or(interfaces[index].as_ref());
+    let signature = interface.and_then(Interface::init);
     let init = match table.text("init")? {
-        Some(init) => candid_text::encode(&init, names, interface.as_ref().and_then(Interface::init))?,
+        Some(init) => candid_text::encode(&init, names, signature)?,
         None => candid_text::no_arguments(),
     };
     let mut controllers = Vec::new();
@@ -189,43 +213,34 @@ fn read_canister(
         let problem = format!("`{}` is neither an actor, a canister nor a principal", shorten(controller.value));
         controllers.push(named_or_written(&controller, names, &problem)?);
     }
-    let canister = Canister {
+    Ok(Canister {
         name: name.value.to_string(),
-        id,
+        id: names.canisters[index].1,
         code,
         init,
         controllers,
         wasm_memory_limit: table.integer("wasm_memory_limit", 0..=u32::MAX)?,
         wasm_memory_threshold: table.integer("wasm_memory_threshold", 0..=u32::MAX)?,
-    };
-    Ok((canister, interface))
+    })
 }
 
 /// What a canister runs: `wasm`, or `builtin` with the `replies` of a stub.
-fn read_code(name: &Text<'_>, table: &Table<'_>, names: &Names) -> Result<Code, ScenarioError> {
+fn read_code(
+    name: &Text<'_>,
+    table: &Table<'_>,
+    names: &Names,
+    interfaces: &[Option<Interface>],
+) -> Result<Code, ScenarioError> {
     let replies = table.table("replies")?;
-    if let Some(builtin) = table.text("builtin")? {
+    if table.has("builtin") {
         if let Some(wasm) = table.text("wasm")? {
             return Err(wasm.error("a canister has either `wasm` or `builtin`; remove one"));
         }
-        return match builtin.value {
-            "stub" => {
-                let mut coded = BTreeMap::new();
-                for (method, reply) in
-                    replies.map_or_else(|| Ok(Vec::new()), |table: Table<'_>| table.all_texts(REPLIES_MAX))?
-                {
-                    coded.insert(method.value.to_string(), candid_text::encode(&reply, names, None)?);
-                }
-                Ok(Code::Stub(coded))
-            }
-            "icrc1-ledger" => match replies {
-                Some(replies) => Err(replies.error("only a stub has `replies`; remove them")),
-                None => Ok(Code::Icrc1Ledger),
-            },
-            other => {
-                let text = format!("there is no built-in `{}`; there are {}", shorten(other), BUILTINS.join(", "));
-                Err(builtin.error(text))
-            }
+        return match (read_builtin(table)?, replies) {
+            (None, Some(replies)) => stub::replies(&replies, names, interfaces).map(Code::Stub),
+            (None, None) => Ok(Code::Stub(StubReplies::new())),
+            (Some(_), Some(replies)) => Err(replies.error("only a stub has `replies`; remove them")),
+            (Some(builtin), None) => Ok(builtin.code),
         };
     }
     if let Some(replies) = replies {

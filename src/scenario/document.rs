@@ -38,9 +38,37 @@ impl Text<'_> {
         self.source.error(self.literal.start, text)
     }
 
+    /// The line on which the text starts.
+    pub(crate) fn line(&self) -> usize {
+        self.source.position(self.literal.start).0
+    }
+
     /// An error at byte `offset` of the unescaped text.
     pub(crate) fn error_at(&self, offset: usize, text: impl Into<String>) -> ScenarioError {
         self.source.error(self.source.byte_in_string(self.literal.clone(), offset), text)
+    }
+}
+
+/// A value that may have one of several shapes.
+#[derive(Debug)]
+pub(crate) enum Item<'a> {
+    Text(Text<'a>),
+    Table(Table<'a>),
+    /// The list as a whole, and its items.
+    List(Text<'a>, Vec<Item<'a>>),
+}
+
+impl<'a> Item<'a> {
+    /// The items of a list with at least one item, or the value itself.
+    pub(crate) fn turns(self, items_max: usize) -> Result<Vec<Item<'a>>> {
+        match self {
+            Item::List(place, items) if items.is_empty() => Err(place.error("the list is empty")),
+            Item::List(place, items) if items.len() > items_max => {
+                Err(place.error(format!("{} items, at most {items_max} are possible", items.len())))
+            }
+            Item::List(_, items) => Ok(items),
+            one => Ok(vec![one]),
+        }
     }
 }
 
@@ -125,17 +153,31 @@ impl<'a> Table<'a> {
         texts.collect::<Result<_>>().map(Some)
     }
 
-    /// Every key with its text, in file order.
-    pub(crate) fn all_texts(&self, keys_max: usize) -> Result<Vec<(Text<'a>, Text<'a>)>> {
+    /// Every key with its text, table or list of these, in file order.
+    pub(crate) fn all_items(&self, keys_max: usize) -> Result<Vec<(Text<'a>, Item<'a>)>> {
         if self.entries.len() > keys_max {
             return Err(self.error(format!("{} keys, at most {keys_max} are possible", self.entries.len())));
         }
-        let mut texts = Vec::new();
+        let mut items = Vec::new();
         for (key, value) in self.in_file_order() {
             let name = Text { value: key.get_ref(), source: self.source, literal: key.span() };
-            texts.push((name, self.as_text(key.get_ref(), value)?));
+            items.push((name, self.as_item(key.get_ref(), value)?));
         }
-        Ok(texts)
+        Ok(items)
+    }
+
+    /// Whether the key is there.
+    pub(crate) fn has(&self, key: &str) -> bool {
+        self.entries.contains_key(key)
+    }
+
+    /// `true` or `false`, if the key is there.
+    pub(crate) fn boolean(&self, key: &str) -> Result<Option<bool>> {
+        match self.entries.get(key).map(|value| (value, value.get_ref())) {
+            None => Ok(None),
+            Some((_, DeValue::Boolean(boolean))) => Ok(Some(*boolean)),
+            Some((value, _)) => Err(self.wrong_type(key, "`true` or `false`", value)),
+        }
     }
 
     /// An integer within `range`, if the key is there.
@@ -210,6 +252,21 @@ impl<'a> Table<'a> {
         match value.get_ref() {
             DeValue::Table(entries) => Ok(Table { source: self.source, what, start, entries }),
             other => Err(self.source.error(value.span().start, format!("{what} must be a table, not {}", kind(other)))),
+        }
+    }
+
+    fn as_item(&self, key: &str, value: &'a Spanned<DeValue<'a>>) -> Result<Item<'a>> {
+        match value.get_ref() {
+            DeValue::String(_) => Ok(Item::Text(self.as_text(key, value)?)),
+            DeValue::Table(_) => {
+                Ok(Item::Table(self.as_table(format!("`{}`", shorten(key)), value.span().start, value)?))
+            }
+            DeValue::Array(items) => {
+                let place = Text { value: "", source: self.source, literal: value.span() };
+                let items = items.iter().map(|item| self.as_item(key, item));
+                Ok(Item::List(place, items.collect::<Result<_>>()?))
+            }
+            _ => Err(self.wrong_type(key, "a text in quotes, a table or a list of these", value)),
         }
     }
 

@@ -27,6 +27,9 @@ pub(crate) struct Interface {
     /// Types of the init arguments, if the file gives them: `service : (nat) -> { ... }`.
     init: Option<Vec<Type>>,
     service: Type,
+    /// What has the methods, as messages call it.
+    what: String,
+    is_builtin: bool,
     /// Every name of the file, among them those of fields and variants.
     labels: Vec<String>,
 }
@@ -40,13 +43,20 @@ impl Interface {
             return Err(format!("{name} is larger than {} KiB", SIZE_MAX / 1024));
         }
         let text = std::fs::read_to_string(path).map_err(|error| format!("cannot read {name}: {error}"))?;
-        Interface::parse(&text).map_err(|(offset, problem)| {
+        Interface::parse(&text, "the canister's `did`".to_string()).map_err(|(offset, problem)| {
             let (line, column) = Source { file: path, text: &text }.position(offset);
             format!("{name}:{line}:{column}: {problem}")
         })
     }
 
-    fn parse(text: &str) -> Result<Interface, (usize, String)> {
+    /// The interface of a built-in canister.
+    pub(crate) fn of_builtin(name: &str, did: &str) -> Interface {
+        let interface = Interface::parse(did, format!("the built-in `{name}`"));
+        let interface = interface.unwrap_or_else(|error| panic!("bug in canloom: interface of {name}: {error:?}"));
+        Interface { is_builtin: true, ..interface }
+    }
+
+    fn parse(text: &str, what: String) -> Result<Interface, (usize, String)> {
         let text = blank_comments(text);
         check_size(&text)?;
         let program: IDLProg = text.parse().map_err(|error| describe(&error))?;
@@ -63,7 +73,7 @@ impl Interface {
             TypeInner::Class(types, _) => Some(types.clone()),
             _ => None,
         };
-        Ok(Interface { env, init, service, labels: words(&text) })
+        Ok(Interface { env, init, service, what, is_builtin: false, labels: words(&text) })
     }
 
     /// Every name of the file.
@@ -74,7 +84,8 @@ impl Interface {
     /// Types of the init arguments; none if the file leaves them open.
     pub(crate) fn init(&self) -> Option<Signature<'_>> {
         let types = self.init.as_deref()?;
-        Some(Signature { env: &self.env, types, what: "init".to_string() })
+        let what = "init".to_string();
+        Some(Signature { env: &self.env, types, what, is_builtin: self.is_builtin })
     }
 
     /// Types of a method's arguments, and whether it is a query.
@@ -82,10 +93,11 @@ impl Interface {
         let methods = self.env.as_service(&self.service).map_err(|error| error.to_string())?;
         let Some((_, ty)) = methods.iter().find(|(method, _)| method == name) else {
             let known = methods.iter().map(|(method, _)| method.as_str());
-            return Err(format!("the canister's `did` has no method `{}`{}", shorten(name), hint(name, known)));
+            return Err(format!("{} has no method `{}`{}", self.what, shorten(name), hint(name, known)));
         };
         let function = self.env.as_func(ty).map_err(|error| error.to_string())?;
-        let signature = Signature { env: &self.env, types: &function.args, what: format!("method `{name}`") };
+        let what = format!("method `{name}`");
+        let signature = Signature { env: &self.env, types: &function.args, what, is_builtin: self.is_builtin };
         Ok((signature, function.is_query()))
     }
 }
@@ -106,20 +118,17 @@ mod tests {
 
     #[test]
     fn methods_and_init_have_signatures() {
-        let interface = Interface::parse(DID).unwrap();
+        let interface = Interface::parse(DID, "the interface".to_string()).unwrap();
         assert_eq!(interface.init().unwrap().types.len(), 1);
         let (put, is_query) = interface.method("put").unwrap();
         assert_eq!((put.types.len(), is_query), (2, false));
         assert!(interface.method("get").unwrap().1);
-        assert_eq!(
-            interface.method("pt").err().unwrap(),
-            "the canister's `did` has no method `pt`, did you mean `put`?"
-        );
+        assert_eq!(interface.method("pt").err().unwrap(), "the interface has no method `pt`, did you mean `put`?");
     }
 
     #[test]
     fn what_is_not_an_interface_is_refused() {
-        let problem = |text: &str| Interface::parse(text).unwrap_err();
+        let problem = |text: &str| Interface::parse(text, String::new()).unwrap_err();
         assert_eq!(problem("service : { get : (nope) -> () }").1, "Unbound type identifier nope");
         assert_eq!(problem("type A = B; type B = A; service : {}").1, "A has cyclic type definition");
         assert_eq!(problem("service : {\n get }").0, 17);

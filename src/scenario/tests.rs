@@ -1,5 +1,6 @@
 //! Scenario files as a user writes them: what comes out of a good one; `refusals` has what is said of each bad one.
 
+mod builtin;
 mod did;
 mod refusals;
 

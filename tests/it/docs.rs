@@ -1,7 +1,25 @@
-//! What the README shows is what the program prints.
+//! What the README shows is what the program prints, and what the documentation shows can be installed.
 
 use std::path::Path;
 use std::process::Command;
+
+use super::stage::Stage;
+
+#[test]
+fn built_in_canisters_can_be_installed_as_the_documentation_shows() {
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/scenario.md");
+    let text = std::fs::read_to_string(docs).expect("docs/scenario.md is there");
+    let start = text.find("### Stubs").expect("stubs are documented");
+    let length = text[start..].find("\n## ").expect("another section follows");
+    let blocks = text[start..start + length].split("```toml\n").skip(1);
+    let examples: Vec<&str> = blocks.map(|block| block.split("```").next().unwrap_or_default()).collect();
+    assert_eq!(examples.len(), 4);
+    for example in examples {
+        let around = "[actor.minter]\n[canister.vault]\nbuiltin = \"stub\"\nreplies = { withdraw = \"()\" }\n\
+                      [[call]]\nid = \"call\"\nto = \"vault\"\nmethod = \"withdraw\"\nby = \"alice\"\n";
+        Stage::new(&[], &format!("{around}{example}")).open();
+    }
+}
 
 #[test]
 fn the_counterexample_in_the_readme_is_the_one_that_is_printed() {

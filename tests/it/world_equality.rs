@@ -212,6 +212,7 @@ impl Guest for Alarm {
             memory,
             trap: None,
             response: Some(Response::Reply(Arc::from([reply]))),
+            held: false,
             requests: Vec::new(),
             accepted: 0,
             timer_ns,

@@ -199,6 +199,7 @@ impl Host {
         Execution {
             memory,
             response: self.response.take().filter(|_| returned),
+            held: false,
             requests: if returned { requests } else { Vec::new() },
             accepted: if returned { self.accepted } else { 0 },
             burned: if returned { self.burned } else { 0 },

@@ -60,7 +60,7 @@ fn unknown_keys_come_with_the_nearest_one_and_later_keys_are_named() {
 #[test]
 fn a_canister_is_either_wasm_or_built_in() {
     let wasm = "wasm = \"b.wasm\"";
-    assert_eq!(problem(wasm, "builtin = \"stup\""), "14:11: there is no built-in `stup`; there are stub, icrc1-ledger");
+    assert_eq!(problem(wasm, "builtin = \"stup\""), "14:11: there is no built-in `stup`, did you mean `stub`?");
     assert_eq!(
         problem(wasm, "builtin = \"stub\"\nwasm = \"b.wasm\""),
         "15:8: a canister has either `wasm` or `builtin`; remove one"
@@ -75,7 +75,8 @@ fn a_canister_is_either_wasm_or_built_in() {
     );
     let stub = load(&GOOD.replacen(wasm, "builtin = \"stub\"\nreplies = { bar = \"(0 : nat64)\" }", 1)).unwrap();
     let Code::Stub(replies) = &stub.canisters[0].code else { panic!("a stub") };
-    assert_eq!(text_of(&replies["bar"]), "(0 : nat64)");
+    let [StubAnswer::Reply(reply)] = &replies["bar"][..] else { panic!("one reply") };
+    assert_eq!(text_of(reply), "(0 : nat64)");
 }
 
 #[test]
