@@ -20,7 +20,7 @@ pub enum ReplayError {
         /// Position, from 1.
         number: usize,
         /// The step.
-        step: Step,
+        step: Box<Step>,
         /// Why not.
         refusal: Refusal,
         /// Names of the steps that could be made.
@@ -60,7 +60,7 @@ pub fn replay(engine: &mut Embedded, schedule: &Schedule, invariant: Option<usiz
             // What cannot be told does not matter here: the divergence is reported either way.
             let _ = engine.kernel.choices(&world, &mut choices);
             let possible = choices.iter().map(|choice| engine.kernel.name(&world, choice).to_string()).collect();
-            ReplayError::Divergence { number: at + 1, step: step.clone(), refusal, possible }
+            ReplayError::Divergence { number: at + 1, step: Box::new(step.clone()), refusal, possible }
         })?;
         let (next, happened) = engine.kernel.apply(&world, &choice)?;
         let mut event = describe(engine, &world, &next, step, &choice, &happened);

@@ -127,7 +127,7 @@ fn heartbeats_run_as_often_as_the_bound_allows_and_need_not() {
         ),
     ] {
         let rest = call("g", 0, "g", "") + &observe(0, "x") + bound;
-        let explored = Stage::new(&[body.clone()], &rest).explore();
+        let explored = Stage::new(std::slice::from_ref(&body), &rest).explore();
         assert_eq!(counts(&explored), (interleavings, interleavings), "{bound}");
         let found: Vec<&str> = explored.outcomes[&(1, 0)].iter().map(String::as_str).collect();
         assert_eq!(found, outcomes, "{bound}");
