@@ -17,7 +17,7 @@ const ITEMS_MAX: usize = 256;
 /// Longest method name.
 const METHOD_MAX: usize = 200;
 
-const CALL_KEYS: &[&str] = &["id", "to", "method", "by", "args", "max", "after"];
+pub(crate) const CALL_KEYS: &[&str] = &["id", "to", "method", "by", "args", "max", "after"];
 const CALL_KEYS_LATER: &[&str] = &["gen", "capture", "expect_err", "symmetric"];
 
 /// A call made before the exploration.

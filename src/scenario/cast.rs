@@ -18,7 +18,7 @@ use super::suggest::{hint, shorten};
 /// Most canisters, and most actors.
 const MEMBERS_MAX: usize = 64;
 
-const CANISTER_KEYS: &[&str] =
+pub(crate) const CANISTER_KEYS: &[&str] =
     &["wasm", "builtin", "replies", "id", "init", "controllers", "did", "wasm_memory_limit", "wasm_memory_threshold"];
 const CANISTER_KEYS_LATER: &[&str] = &["mode"];
 

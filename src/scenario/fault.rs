@@ -20,13 +20,13 @@ const TABLES_MAX: usize = 32;
 
 /// Where a kind of fault can strike.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Where {
+pub(crate) enum Where {
     Edge,
     Callback,
     Canister,
 }
 
-const KINDS: &[(&str, FaultKind, Where)] = &[
+pub(crate) const KINDS: &[(&str, FaultKind, Where)] = &[
     ("clean_reject", FaultKind::Reject { code: 2 }, Where::Edge),
     ("clean_reject_1", FaultKind::Reject { code: 1 }, Where::Edge),
     ("clean_reject_2", FaultKind::Reject { code: 2 }, Where::Edge),
@@ -50,7 +50,7 @@ const KINDS: &[(&str, FaultKind, Where)] = &[
     ("snapshot_load", FaultKind::SnapshotLoad, Where::Canister),
 ];
 const KINDS_LATER: &[&str] = &["never_reply", "reenter"];
-const KEYS: &[&str] = &["edge", "at", "kinds", "budget", "business_err", "lie", "wasm", "arg"];
+pub(crate) const KEYS: &[&str] = &["edge", "at", "kinds", "budget", "business_err", "lie", "wasm", "arg"];
 const KEYS_LATER: &[&str] = &["reenter"];
 
 /// Names of the management canister as the receiver of an edge.

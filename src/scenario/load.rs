@@ -48,7 +48,7 @@ const KEYS: &[&str] = &[
     "outcall",
 ];
 const KEYS_LATER: &[&str] = &["check", "ghost", "symmetric"];
-const EXPLORE_KEYS: &[&str] =
+pub(crate) const EXPLORE_KEYS: &[&str] =
     &["strategy", "calls", "in_flight", "faults", "depth", "timers", "heartbeats", "create", "seed"];
 const EXPLORE_KEYS_LATER: &[&str] = &["switches", "runs", "mode", "preemptions", "symmetric"];
 const STRATEGIES_LATER: &[&str] = &["random", "pos", "pct"];

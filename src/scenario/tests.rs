@@ -171,3 +171,25 @@ proptest::proptest! {
         let _ = load::from_bytes(Path::new("s.toml"), &text);
     }
 }
+
+#[test]
+fn every_key_is_in_the_reference_and_examples_there_are_toml() {
+    let reference = include_str!("../../docs/scenario.md");
+    let keys = [
+        load::EXPLORE_KEYS,
+        cast::CANISTER_KEYS,
+        fault::KEYS,
+        calls::CALL_KEYS,
+        &["advance", "max", "url", "status", "replies", "path", "query", "from", "expect", "when", "expr"],
+    ];
+    for key in keys.concat() {
+        assert!(reference.contains(&format!("`{key}`")), "docs/scenario.md does not mention `{key}`");
+    }
+    for (kind, _, _) in fault::KINDS {
+        assert!(reference.contains(&format!("`{kind}`")), "docs/scenario.md does not mention the fault `{kind}`");
+    }
+    for example in reference.split("```toml\n").skip(1) {
+        let example = example.split("```").next().unwrap();
+        toml::de::DeTable::parse(example).map(|_| ()).unwrap_or_else(|error| panic!("{error}\n{example}"));
+    }
+}

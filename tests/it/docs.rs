@@ -21,6 +21,34 @@ fn built_in_canisters_can_be_installed_as_the_documentation_shows() {
     }
 }
 
+/// Texts between backticks.
+fn quoted(text: &str) -> impl Iterator<Item = &str> {
+    text.split('`').skip(1).step_by(2)
+}
+
+#[test]
+fn every_test_that_the_table_of_rules_names_is_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(root.join("docs/semantics.md")).expect("docs/semantics.md is there");
+    let mut checked = 0;
+    for name in quoted(&text).filter(|name| name.contains("::") && !name.contains(' ')) {
+        let path: Vec<&str> = name.split("::").collect();
+        let file = |parts: &[&str]| root.join("tests/it").join(parts.join("/")).with_extension("rs");
+        if file(&path).exists() {
+            checked += 1;
+            continue;
+        }
+        let (test, module) = path.split_last().expect("a name has parts");
+        let source = std::fs::read_to_string(file(module)).unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert!(source.contains(&format!("fn {test}(")), "docs/semantics.md names {name}, which does not exist");
+        checked += 1;
+    }
+    assert!(checked > 100, "the table was read: {checked}");
+    for corner in 1..=28 {
+        assert!(text.contains(&format!("\n| {corner} | ")), "corner {corner} has a row");
+    }
+}
+
 #[test]
 fn the_counterexample_in_the_readme_is_the_one_that_is_printed() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
