@@ -8,9 +8,9 @@
 //! guest    what a canister is          tree      one root and all it caused      world     everything, as a value
 //! plan     what may happen             system    what the system holds           intern    values kept once
 //! tables   all interned values         memo      executions run once             enabled   legal steps
-//! rules    why a step is legal or not  deliver   what a delivery does            fault     what a fault does
-//! settle   how a context is answered   change    stop, upgrade, snapshots        manage    the management canister
-//! symmetry interchangeable calls
+//! rules    why a step is legal or not  step      what a step does                deliver   messages that are executed
+//! settle   how a context is answered   fault     what a fault does to a request  change    stop, upgrade, snapshots
+//! manage   the management canister     observe   queries and inspection          symmetry  interchangeable calls
 //! ```
 
 pub mod guest;
@@ -27,8 +27,10 @@ mod fault;
 mod fingerprint;
 mod manage;
 mod memo;
+mod observe;
 mod rules;
 mod settle;
+mod step;
 mod symmetry;
 mod tables;
 
@@ -36,13 +38,13 @@ use std::sync::Arc;
 
 use candid::Principal;
 
-pub use deliver::{Delivery, Happened};
 pub use enabled::{Choice, Target};
 pub use guest::{Cycles, Function, Guest, Input, MemoryId, Response};
 pub use manage::METHODS as MANAGEMENT_METHODS;
 pub use memo::Effects;
 pub use plan::{CallSpec, Change, FaultSpec, HeapSettings, Limits, OutcallSpec, Place, Plan, TaskSpec, TimeSpec};
 pub use rules::Refusal;
+pub use step::{Delivery, Happened};
 pub use symmetry::Permutation;
 pub use system::{Hook, Pending, Snapshot, Status, SystemState};
 pub use tree::CallTree;

@@ -9,7 +9,7 @@ use candid::Principal;
 
 use crate::schedule::{StepKind, Task};
 
-use super::deliver::Happened;
+use super::Happened;
 use super::enabled::{Choice, Target};
 use super::guest::{Env, Module, Replacement, Response, Trap};
 use super::memo::Effects;

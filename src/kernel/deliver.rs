@@ -1,7 +1,6 @@
-//! What a step does to a world, and deliveries in particular.
+//! Deliveries: a canister executes one message.
 //!
-//! In: a world and one of its choices. Out: the next world (not yet in canonical form) and what happened. Faults on requests
-//! are in [`super::fault`], what is done to a canister as a whole in [`super::change`].
+//! In: a world and the message of a step. Out: the world after it, and what happened.
 //! A delivery is atomic: it executes one message, commits or undoes it as a whole, sends its requests in `call_perform`
 //! order and settles its call context (semantics 2.2, 2.3).
 
@@ -9,55 +8,15 @@ use std::sync::Arc;
 
 use candid::Principal;
 
-use crate::schedule::{Path, StepKind, Task};
+use crate::schedule::{Path, Task};
 
 use super::guest::{Cycles, Env, Function, Response};
 use super::memo::{Effects, Sent};
 use super::settle::deliver_answer;
-use super::system::{Hook, Pending, Status};
+use super::system::Hook;
 use super::tree::{CallTree, Callback, Context, InFlight, Request};
 use super::world::{NOT_STARTED, Queued, World};
-use super::{Choice, Kernel, MANAGEMENT, Message, NOWHERE, Target, TaskSpec, Unsupported};
-
-/// What one delivery did: for traces and reports.
-#[derive(Clone, Debug)]
-pub struct Delivery {
-    /// Where.
-    pub canister: u16,
-    /// The message that was executed.
-    pub message: u32,
-    /// Its effects.
-    pub effects: Arc<Effects>,
-    /// The cleanup that ran because the callback trapped.
-    pub cleanup: Option<Arc<Effects>>,
-    /// How the call context was answered by this delivery: which context, with which response.
-    pub answered: Option<(Path, u32)>,
-    /// Whether the call context still waits for responses: this is an await point.
-    pub awaits: bool,
-    /// Whether a response was given that nobody receives: the call expired before.
-    pub dropped: bool,
-}
-
-/// What came of a step.
-#[derive(Clone, Debug)]
-pub enum Happened {
-    /// A canister executed a message.
-    Delivery(Delivery),
-    /// The system acted, and no canister executed a message that awaits: in words.
-    System(String),
-    /// Only what the step's name says.
-    Nothing,
-}
-
-impl Happened {
-    /// The delivery, if a canister executed a message.
-    pub fn delivery(&self) -> Option<&Delivery> {
-        match self {
-            Happened::Delivery(delivery) => Some(delivery),
-            Happened::System(_) | Happened::Nothing => None,
-        }
-    }
-}
+use super::{Delivery, Happened, Kernel, MANAGEMENT, Message, NOWHERE, TaskSpec, Unsupported};
 
 /// One delivery being made.
 struct Run {
@@ -79,107 +38,13 @@ struct Run {
 }
 
 impl Kernel {
-    /// Makes a step.
-    ///
-    /// # Errors
-    /// If a guest cannot tell what the IC would do.
-    pub fn apply(&mut self, world: &World, choice: &Choice) -> Result<(World, Happened), Unsupported> {
-        let mut next = world.clone();
-        if let Some(fault) = choice.fault {
-            next.faults[usize::from(fault)] += 1;
-        }
-        let perform_fails = if let StepKind::PerformFails(n) = choice.kind { n } else { 0 };
-        let happened = match choice.target {
-            Target::Root(tree) => match (self.task(tree).copied(), choice.kind) {
-                (Some(task), _) => self.run_task(&mut next, tree, &task, perform_fails)?,
-                (None, StepKind::Submit) => self.submit(&mut next, tree)?,
-                (None, _) => self.deliver_ingress(&mut next, tree, perform_fails)?,
-            },
-            Target::Request { tree, request } => {
-                self.act_on_request(&mut next, tree, request, choice, perform_fails)?
-            }
-            Target::Clock(entry) => {
-                next.times[entry as usize] += 1;
-                next.time_ns = next.time_ns.saturating_add(self.plan.times[entry as usize].advance_ns);
-                Happened::Nothing
-            }
-            Target::Canister { canister, task } => self.change(&mut next, canister, task, choice.fault)?,
-        };
-        self.stop_what_is_idle(&mut next);
-        Ok((next, happened))
-    }
-
-    fn act_on_request(
+    /// Executes the ingress message of a call.
+    pub(super) fn deliver_ingress(
         &mut self,
         world: &mut World,
-        tree: u32,
         at: u32,
-        choice: &Choice,
         perform_fails: u32,
     ) -> Result<Happened, Unsupported> {
-        let request = self.tree(world.trees[tree as usize]).requests[at as usize].clone();
-        match choice.kind {
-            StepKind::Request => self.deliver_request(world, tree, &request, perform_fails),
-            StepKind::PerformFails(_) if request.queued.is_some() => {
-                self.deliver_request(world, tree, &request, perform_fails)
-            }
-            StepKind::Reject(code) => {
-                self.reject(world, tree, &request, code);
-                Ok(Happened::Nothing)
-            }
-            StepKind::Expire => {
-                self.expire(world, tree, &request);
-                Ok(Happened::Nothing)
-            }
-            StepKind::BusinessError | StepKind::Lie => {
-                let fault = choice.fault.expect("bug in canloom: a scripted answer is a fault");
-                self.answer_by_script(world, tree, &request, choice.kind, fault);
-                Ok(Happened::Nothing)
-            }
-            StepKind::Start | StepKind::Submit | StepKind::Response | StepKind::Trap | StepKind::PerformFails(_) => {
-                let traps = choice.kind == StepKind::Trap;
-                self.deliver_response(world, tree, &request, perform_fails, traps)
-            }
-        }
-    }
-
-    /// Interns a query, for [`Kernel::observe`].
-    pub fn query(&mut self, method: &str, arg: &[u8]) -> u32 {
-        self.tables.intern_query(method, arg)
-    }
-
-    /// What a query answers in one canister state, as an interned response.
-    ///
-    /// # Errors
-    /// If the guest cannot tell what the IC would do.
-    pub fn observe(&mut self, world: &World, canister: u16, query: u32) -> Result<u32, Unsupported> {
-        let state = world.canisters[usize::from(canister)];
-        let system = self.tables.systems.value(state.system);
-        // Whoever administers the canister is at work on it: nobody is surprised that queries fail, so the state is read.
-        let is_maintained = matches!(system.pending, Pending::AfterStop(_));
-        if system.status == Status::Stopped && !is_maintained {
-            let text = format!("IC0508: Canister {} is stopped", self.id(canister)).into();
-            return Ok(self.tables.responses.intern(Response::Reject { code: 5, text }));
-        }
-        let env = Env {
-            balance: system.balance,
-            version: system.version,
-            timer_ns: system.timer_ns,
-            status: system.status,
-            controllers: self.tables.controllers.value(system.controllers).clone(),
-            ..Env::outside(self.ids[usize::from(canister)], Principal::anonymous(), world.time_ns)
-        };
-        let effects = self.execute(canister, state.memory, query, &env)?;
-        let text = match (&effects.trap, effects.response) {
-            (None, Some(response)) => return Ok(response),
-            (Some(trap), _) => self.trap_text(canister, trap),
-            (None, None) => format!("IC0506: Canister {} did not reply to the call", self.id(canister)),
-        };
-        Ok(self.tables.responses.intern(Response::Reject { code: 5, text: text.into() }))
-    }
-
-    /// Executes the ingress message of a call.
-    fn deliver_ingress(&mut self, world: &mut World, at: u32, perform_fails: u32) -> Result<Happened, Unsupported> {
         let spec = &self.plan.calls[at as usize];
         let (canister, caller) = (spec.canister, spec.caller);
         if let Some((code, text)) = self.not_running(world, canister) {
@@ -192,47 +57,8 @@ impl Kernel {
         self.open_root(world, at, canister, caller, message, perform_fails)
     }
 
-    /// Asks `canister_inspect_message` whether a call is accepted; what it wrote is dropped (semantics 2.7).
-    fn submit(&mut self, world: &mut World, at: u32) -> Result<Happened, Unsupported> {
-        let spec = &self.plan.calls[at as usize];
-        let (canister, caller) = (spec.canister, spec.caller);
-        let state = world.canisters[usize::from(canister)];
-        let Message::Call { method, arg } = *self.tables.messages.value(self.call_messages[at as usize]) else {
-            unreachable!("bug in canloom: a call's message is a call")
-        };
-        let message = self.tables.messages.intern(Message::Inspect { method, arg });
-        let system = self.tables.systems.value(state.system).clone();
-        let env = Env {
-            balance: system.balance,
-            version: system.version,
-            timer_ns: system.timer_ns,
-            status: system.status,
-            controllers: self.tables.controllers.value(system.controllers).clone(),
-            ..Env::outside(self.ids[usize::from(canister)], caller, world.time_ns)
-        };
-        let effects = self.execute(canister, state.memory, message, &env)?;
-        let refusal = match (&effects.trap, effects.response) {
-            (None, Some(_)) => None,
-            (None, None) => Some((4, format!("IC0406: Canister {} rejected the message", self.id(canister)))),
-            (Some(trap), _) => Some(((trap.code / 100) as u8, self.trap_text(canister, trap))),
-        };
-        let (tree, happened) = match refusal {
-            None => (
-                CallTree { submitted: true, ..CallTree::default() },
-                "accepted by canister_inspect_message".to_string(),
-            ),
-            Some((code, text)) => {
-                let response = Response::Reject { code, text: text.as_str().into() };
-                let answer = Some(self.tables.responses.intern(response));
-                (CallTree { answer, ..CallTree::default() }, text)
-            }
-        };
-        world.trees[at as usize] = self.tables.trees.intern(Arc::new(tree));
-        Ok(Happened::System(happened))
-    }
-
     /// Runs a timer, a heartbeat or the low-memory hook (semantics 8).
-    fn run_task(
+    pub(super) fn run_task(
         &mut self,
         world: &mut World,
         at: u32,
@@ -304,7 +130,7 @@ impl Kernel {
         tree
     }
 
-    fn deliver_request(
+    pub(super) fn deliver_request(
         &mut self,
         world: &mut World,
         at: u32,
@@ -349,7 +175,7 @@ impl Kernel {
         self.run(world, run)
     }
 
-    fn deliver_response(
+    pub(super) fn deliver_response(
         &mut self,
         world: &mut World,
         at: u32,

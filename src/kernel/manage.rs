@@ -13,7 +13,7 @@ use std::sync::Arc;
 use candid::utils::ArgumentDecoder;
 use candid::{Encode, Nat, Principal};
 
-use super::deliver::Happened;
+use super::Happened;
 use super::guest::{Cycles, Module, Response};
 use super::settle::deliver_answer;
 use super::system::Status;
