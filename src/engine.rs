@@ -2,4 +2,5 @@
 
 pub mod builtin;
 pub mod embedded;
+pub mod limits;
 pub mod wasm;
