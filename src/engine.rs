@@ -1,6 +1,6 @@
 //! Who executes: the embedded engine.
 
+pub mod allowance;
 pub mod builtin;
 pub mod embedded;
-pub mod limits;
 pub mod wasm;

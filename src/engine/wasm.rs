@@ -26,7 +26,7 @@ use std::sync::{Arc, Mutex};
 
 use wasmtime::Engine;
 
-use super::limits::{Limits, size};
+use super::allowance::{Allowance, size};
 use crate::kernel::guest::{self, Env, Execution, Guest, Replacement, Trap};
 use crate::kernel::intern::content_hash;
 use crate::kernel::{Input, MemoryId};
@@ -57,7 +57,7 @@ const STACK: usize = 16 << 20;
 /// A canister of real wasm: the modules that it has or may get, and its states.
 pub struct WasmGuest {
     engine: Engine,
-    limits: Limits,
+    allowance: Allowance,
     pages: Arc<Mutex<PageStore>>,
     empty: MemoryId,
     versions: Vec<Version>,
@@ -72,16 +72,16 @@ struct Version {
 }
 
 impl WasmGuest {
-    /// A canister without a module, limited only as the IC limits it.
+    /// A canister without a module, with what the IC allows.
     pub fn new(engine: Engine) -> WasmGuest {
-        WasmGuest::within(engine, Limits::default())
+        WasmGuest::within(engine, Allowance::default())
     }
 
     /// A canister without a module.
-    pub fn within(engine: Engine, limits: Limits) -> WasmGuest {
-        let mut store = PageStore::new(limits.ceiling.clone());
+    pub fn within(engine: Engine, allowance: Allowance) -> WasmGuest {
+        let mut store = PageStore::new(allowance.ceiling.clone());
         let empty = store.intern(Memory::empty());
-        WasmGuest { engine, limits, pages: Arc::new(Mutex::new(store)), empty, versions: Vec::new() }
+        WasmGuest { engine, allowance, pages: Arc::new(Mutex::new(store)), empty, versions: Vec::new() }
     }
 
     /// Makes a module known; returns its number among the canister's modules.
@@ -93,7 +93,7 @@ impl WasmGuest {
             return Ok(known as u16);
         }
         let number = self.versions.len() as u16;
-        let warm = Warm::new(&module, number, None, &mut self.store(), &self.limits.ceiling).map_err(no_instance)?;
+        let warm = Warm::new(&module, number, None, &mut self.store(), &self.allowance.ceiling).map_err(no_instance)?;
         let fresh = warm.current();
         let heap_pages = warm.heap_pages();
         self.versions.push(Version { module, fresh, warm: BTreeMap::new() });
@@ -140,7 +140,7 @@ impl WasmGuest {
 
     /// An instance whose heap has the size that a state needs.
     fn take(&mut self, version: u16, heap_pages: u64) -> Result<Warm, String> {
-        let ceiling = self.limits.ceiling.clone();
+        let ceiling = self.allowance.ceiling.clone();
         let bytes = heap_pages * pages::WASM_PAGE as u64;
         // The execution may write to all of its heap, and nothing can stop it in between.
         if !ceiling.allows(bytes) {
@@ -176,7 +176,7 @@ impl WasmGuest {
             let version = state.module.expect("bug in canloom: a canister without a module runs nothing");
             (version, state.heap_pages, (state.stable_pages, state.stable))
         };
-        let limit = self.limits.instructions(limit);
+        let limit = self.allowance.instructions(limit);
         let mut warm = self.take(version, heap_pages)?;
         {
             let store = self.store();
@@ -193,9 +193,8 @@ impl WasmGuest {
         let trap = ended.err().map(|stop| why(stop, &mut warm, left, limit));
         let mut store = self.pages.lock().expect("bug in canloom: the page store was left locked");
         let after = if trap.is_none() && mode.keeps_state() {
-            warm.capture(&mut store).map_err(|bytes| {
-                self.limits.ceiling.refuse(&format!("a message that writes {}", size(bytes)))
-            })?
+            warm.capture(&mut store)
+                .map_err(|bytes| self.allowance.ceiling.refuse(&format!("a message that writes {}", size(bytes))))?
         } else {
             warm.roll_back(&store);
             memory

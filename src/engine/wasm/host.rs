@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use candid::Principal;
 
-use crate::engine::limits::{Ceiling, size};
+use crate::engine::allowance::{Ceiling, size};
 use crate::kernel::guest::{Env, Execution, Outgoing, Read, Trap};
 use crate::kernel::{Cycles, Input, MemoryId, Response, Status};
 

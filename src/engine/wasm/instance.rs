@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use wasmtime::{Global, Instance, Mutability, Ref, Store, Table, TypedFunc, Val, ValType};
 
-use crate::engine::limits::Ceiling;
+use crate::engine::allowance::Ceiling;
 use crate::kernel::guest::Trap;
 use crate::kernel::{Function, MemoryId};
 

@@ -5,7 +5,7 @@
 //! state costs what it changed; two states are compared by their roots, and the difference of two states is found by
 //! walking only where their nodes differ.
 
-use crate::engine::limits::Ceiling;
+use crate::engine::allowance::Ceiling;
 use crate::kernel::MemoryId;
 use crate::kernel::intern::{Interner, content_hash};
 

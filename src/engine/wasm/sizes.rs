@@ -16,6 +16,7 @@ const CUSTOM_BYTES_MAX: usize = 1 << 20;
 const CODE_MAX: u32 = 11 << 20;
 /// Instructions of one function: the replica's bound on a function's complexity counts nearly the same.
 const FUNCTION_MAX: usize = 1_000_000;
+const TABLES_MAX: u32 = 1;
 /// Elements that a table begins with.
 const TABLE_MAX: u64 = 1_000_000;
 
@@ -28,6 +29,7 @@ pub(super) fn check(wasm: &[u8]) -> Result<(), ModuleError> {
             Payload::FunctionSection(reader) => limit("functions", reader.count(), FUNCTIONS_MAX)?,
             Payload::GlobalSection(reader) => limit("globals", reader.count(), GLOBALS_MAX)?,
             Payload::TableSection(reader) => {
+                limit("tables", reader.count(), TABLES_MAX)?;
                 for table in reader {
                     limit("table elements", table.map_err(invalid)?.ty.initial, TABLE_MAX)?;
                 }
@@ -57,7 +59,8 @@ pub(super) fn check(wasm: &[u8]) -> Result<(), ModuleError> {
                 for operator in body.get_operators_reader().map_err(invalid)? {
                     let operator: Operator<'_> = operator.map_err(invalid)?;
                     // A table of targets is code too, as long as it likes.
-                    let targets = if let Operator::BrTable { targets } = &operator { targets.len() as usize } else { 0 };
+                    let targets =
+                        if let Operator::BrTable { targets } = &operator { targets.len() as usize } else { 0 };
                     instructions += 1 + targets;
                 }
                 limit("instructions in one function", instructions, FUNCTION_MAX)?;

@@ -7,7 +7,7 @@ use crate::kernel::guest::Outgoing;
 use crate::kernel::{Cycles, Function};
 
 use super::super::host::Host;
-use super::{Address, Result, enter, hold, high, load, violation};
+use super::{Address, Result, enter, high, hold, load, violation};
 
 /// Largest payload of a call: 10 MiB (semantics 1.2, `call_data_append`).
 const CALL_MAX: usize = 10 * 1024 * 1024;

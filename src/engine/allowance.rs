@@ -12,9 +12,9 @@ const STEP: u64 = 16 << 20;
 /// Bytes in a page of the operating system, in which `/proc/self/statm` counts.
 const SYSTEM_PAGE: u64 = 4096;
 
-/// Limits of a run. The default is that of the IC for instructions, and none for memory.
+/// What a run may take. The default is what the IC allows for instructions, and none for memory.
 #[derive(Clone, Debug, Default)]
-pub struct Limits {
+pub struct Allowance {
     /// Memory of the whole process.
     pub ceiling: Ceiling,
     /// Instructions of one message where that is less than what the IC allows: for tests, in which an endless loop should
@@ -22,7 +22,7 @@ pub struct Limits {
     pub instructions: Option<u64>,
 }
 
-impl Limits {
+impl Allowance {
     /// The limit of instructions for a message that has this one on the IC.
     pub fn instructions(&self, of_the_ic: u64) -> u64 {
         self.instructions.map_or(of_the_ic, |most| most.min(of_the_ic))
@@ -64,7 +64,8 @@ impl Ceiling {
     pub fn of_this_machine() -> Ceiling {
         let text = |file| std::fs::read_to_string(file).unwrap_or_default();
         let machine = text("/proc/meminfo");
-        let total = machine.lines().find_map(|line| line.strip_prefix("MemTotal:")?.trim().strip_suffix(" kB")?.parse().ok());
+        let total =
+            machine.lines().find_map(|line| line.strip_prefix("MemTotal:")?.trim().strip_suffix(" kB")?.parse().ok());
         let container: Option<u64> = text("/sys/fs/cgroup/memory.max").trim().parse().ok();
         let half = total.map_or(4 << 30, |kib: u64| kib * 1024 / 2);
         Ceiling::new(container.map_or(half, |bytes| half.min(bytes / 2)))
