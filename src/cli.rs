@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use clap::{Parser, Subcommand};
 
+use canloom::engine::allowance::{Allowance, Ceiling};
 use canloom::engine::embedded::{Embedded, EmbeddedError};
 use canloom::scenario::Scenario;
 
@@ -88,10 +89,41 @@ pub fn run() -> ExitCode {
     ExitCode::from(exit as u8)
 }
 
+/// Memory that a run may take.
+#[derive(Debug, clap::Args)]
+pub struct Memory {
+    /// Hold at most this much memory, for example 512MiB or 4GiB; default: half of the machine's. A search that reaches it
+    /// ends inconclusive and keeps what it found.
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    max_memory: Option<u64>,
+}
+
+impl Memory {
+    fn allowance(&self) -> Allowance {
+        let ceiling = self.max_memory.map_or_else(Ceiling::of_this_machine, Ceiling::new);
+        Allowance { ceiling, instructions: None }
+    }
+}
+
+/// A size with its unit: 512MiB, 4GiB.
+fn size(text: &str) -> Result<u64, String> {
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let unit: u64 = match unit {
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        "TiB" => 1 << 40,
+        _ => return Err("a size needs a unit: 512MiB or 4GiB".to_string()),
+    };
+    let number: u64 = number.parse().map_err(|_| format!("`{number}` is not a whole number"))?;
+    number.checked_mul(unit).ok_or_else(|| "the size is too large".to_string())
+}
+
 /// Loads a scenario and installs it.
-fn open(file: &std::path::Path) -> Result<Embedded, Failure> {
+fn open(file: &std::path::Path, memory: &Memory) -> Result<Embedded, Failure> {
     let scenario = Scenario::load(file).map_err(Failure::input)?;
-    Embedded::open(Arc::new(scenario)).map_err(|error| match error {
+    Embedded::open_within(Arc::new(scenario), &memory.allowance()).map_err(|error| match error {
         EmbeddedError::Machine(_) => Failure::outside(error),
         _ => Failure::input(error),
     })

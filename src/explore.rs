@@ -27,6 +27,10 @@ use crate::schedule::{Root, Schedule, StepKind};
 
 use graph::Graph;
 
+/// Worlds expanded between two looks at the memory: a look takes some microseconds, as an expansion does, and executions
+/// ask on their own for what is large.
+const EXPANSIONS_BETWEEN_LOOKS: u64 = 16;
+
 /// Limits on effort, not on the search space.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Budget {
@@ -103,6 +107,8 @@ pub enum Completeness {
     Timers,
     /// The budget ended first.
     Budget,
+    /// The limit of memory was reached first.
+    Memory,
 }
 
 /// Result of a search.
@@ -134,6 +140,8 @@ pub struct Explored {
     pub idle_timers: Vec<(u16, u64)>,
     /// Time spent.
     pub elapsed: Duration,
+    /// What did not fit into memory, if that ended the search.
+    pub out_of_memory: Option<String>,
 }
 
 impl Explored {
@@ -179,6 +187,7 @@ struct Search<'a> {
     /// For each canister: the least time to its timer, and whether that ever ran.
     timers: Vec<(Option<u64>, bool)>,
     out_of_budget: bool,
+    out_of_memory: Option<String>,
     began: Instant,
     executions_before: u64,
 }
@@ -207,6 +216,7 @@ impl<'a> Search<'a> {
             cut_by_timers: false,
             timers: vec![(None, false); engine.start().canisters.len()],
             out_of_budget: false,
+            out_of_memory: None,
             began: Instant::now(),
             executions_before,
             engine,
@@ -226,14 +236,41 @@ impl<'a> Search<'a> {
                 self.out_of_budget = true;
                 return Ok(());
             }
+            if expanded % EXPANSIONS_BETWEEN_LOOKS == 0 && !self.has_memory() {
+                return Ok(());
+            }
             expanded += 1;
             let world = self.graph.world(at, shape);
-            self.engine.kernel.choices(&world, &mut choices)?;
-            self.check(at, &world, &choices)?;
-            self.expand(at, &world, &choices)?;
+            let visited = self.visit(at, &world, &mut choices);
+            if let Err(error) = visited {
+                // What was found so far is kept where only memory is missing.
+                if !self.engine.allowance().ceiling.is_exceeded() {
+                    return Err(error);
+                }
+                self.graph.give_up(at);
+                self.out_of_memory = Some(error.to_string());
+                return Ok(());
+            }
         }
         progress(&self.progress(expanded));
         Ok(())
+    }
+
+    fn visit(&mut self, at: u32, world: &World, choices: &mut Vec<Choice>) -> Result<(), Unsupported> {
+        self.engine.kernel.choices(world, choices)?;
+        self.check(at, world, choices)?;
+        self.expand(at, world, choices)
+    }
+
+    /// Whether there is memory for more worlds.
+    fn has_memory(&mut self) -> bool {
+        let ceiling = &self.engine.allowance().ceiling;
+        ceiling.set_worlds(self.graph.bytes());
+        let is_kept = ceiling.is_kept();
+        if !is_kept {
+            self.out_of_memory = Some(ceiling.refuse("what the search keeps"));
+        }
+        is_kept
     }
 
     fn progress(&self, expanded: u64) -> Progress {
@@ -302,12 +339,13 @@ impl<'a> Search<'a> {
         let executions = self.engine.kernel.counters().executions - self.executions_before;
         let elapsed = self.began.elapsed();
         let completeness = match (self.out_of_budget, self.cut_by_depth, self.cut_by_timers) {
+            _ if self.out_of_memory.is_some() => Completeness::Memory,
             (true, _, _) => Completeness::Budget,
             (false, true, _) => Completeness::Depth,
             (false, false, true) => Completeness::Timers,
             (false, false, false) => Completeness::Exhaustive,
         };
-        let counted = completeness != Completeness::Budget;
+        let counted = !matches!(completeness, Completeness::Budget | Completeness::Memory);
         let (mut all, mut without) = (None, None);
         if counted {
             all = count::paths(&self.graph, |_| true);
@@ -360,6 +398,7 @@ impl<'a> Search<'a> {
             by_faults: self.graph.by_faults(),
             idle_timers: idle_timers.collect(),
             elapsed,
+            out_of_memory: self.out_of_memory,
         })
     }
 

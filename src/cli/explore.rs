@@ -10,7 +10,7 @@ use canloom::report::json::Report;
 use canloom::report::{Verdict, is_violation, text};
 
 use super::progress::Line;
-use super::{Exit, Failure, open, print};
+use super::{Exit, Failure, Memory, open, print};
 
 /// Options of `canloom explore`.
 #[derive(Debug, clap::Args)]
@@ -26,6 +26,8 @@ pub struct Options {
     /// Write the set of outcomes, by number of calls and faults, to this file; `-` is standard output.
     #[arg(long, value_name = "FILE")]
     outcomes: Option<PathBuf>,
+    #[command(flatten)]
+    memory: Memory,
     /// Print only the verdict.
     #[arg(long)]
     quiet: bool,
@@ -35,7 +37,7 @@ pub struct Options {
 pub fn run(options: &Options) -> Result<Exit, Failure> {
     let mut line = Line::new(options.quiet);
     line.say("loading canisters");
-    let mut engine = open(&options.scenario)?;
+    let mut engine = open(&options.scenario, &options.memory)?;
     let budget = Budget { time: options.budget };
     let explored = explore(&mut engine, &budget, &mut |progress| line.show(progress)).map_err(Failure::input)?;
     line.end();

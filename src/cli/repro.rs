@@ -5,13 +5,15 @@ use std::path::{Path, PathBuf};
 use canloom::counterexample::{Counterexample, CounterexampleError, ReplayError, replay};
 use canloom::report::text;
 
-use super::{Exit, Failure, open, print};
+use super::{Exit, Failure, Memory, open, print};
 
 /// Options of `canloom repro`.
 #[derive(Debug, clap::Args)]
 pub struct Options {
     /// The counterexample file; its scenario lies beside it.
     file: PathBuf,
+    #[command(flatten)]
+    memory: Memory,
     /// Print only the result.
     #[arg(long)]
     quiet: bool,
@@ -23,7 +25,7 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
         CounterexampleError::Read { .. } | CounterexampleError::Format { .. } => Failure::input(error),
     })?;
     let folder = options.file.parent().unwrap_or(Path::new(""));
-    let mut engine = open(&folder.join(&counterexample.scenario))?;
+    let mut engine = open(&folder.join(&counterexample.scenario), &options.memory)?;
     let scenario = engine.scenario.clone();
     let file = options.file.display();
     for (canister, hash) in &counterexample.modules {

@@ -4,6 +4,8 @@
 //! steps are made is decided elsewhere.
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -19,9 +21,10 @@ use crate::kernel::{
 use crate::scenario::{CallState, CallView, Code, Fault, FaultKind, FaultPlace, Reply, Scenario, Value, View};
 use crate::trace::Outcome;
 
+use super::allowance::Allowance;
 use super::builtin;
 use super::wasm::WasmGuest;
-use super::wasm::module::{Instrumentation, Method, Module, ModuleError, engine};
+use super::wasm::module::{Instrumentation, MODULE_MAX, Method, Module, ModuleError, engine};
 
 /// Time at which every exploration starts: 2021-05-10 08:00 UTC, the genesis of the IC, in nanoseconds.
 pub const START_NS: u64 = 1_620_633_600_000_000_000;
@@ -80,6 +83,7 @@ pub struct Embedded {
     actors: Vec<usize>,
     values: BTreeMap<(usize, u32), Arc<Value>>,
     replies: BTreeMap<u32, Arc<Reply>>,
+    allowance: Allowance,
 }
 
 impl Embedded {
@@ -88,6 +92,14 @@ impl Embedded {
     /// # Errors
     /// What cannot be read, loaded, installed or set up, with the canister and the file.
     pub fn open(scenario: Arc<Scenario>) -> Result<Embedded, EmbeddedError> {
+        Embedded::open_within(scenario, &Allowance::default())
+    }
+
+    /// Likewise, within limits on what this run may take.
+    ///
+    /// # Errors
+    /// As [`Embedded::open`]; also if the limits do not suffice for that.
+    pub fn open_within(scenario: Arc<Scenario>, allowance: &Allowance) -> Result<Embedded, EmbeddedError> {
         let file = scenario.file.display().to_string();
         let engine = engine().map_err(|error| EmbeddedError::Machine(format!("{error:#}")))?;
         let mut modules: BTreeMap<PathBuf, Arc<Module>> = BTreeMap::new();
@@ -119,7 +131,7 @@ impl Embedded {
             };
             let first = module(wasm)?;
             hashes.push(first.hash.clone());
-            let mut guest = WasmGuest::new(engine.clone());
+            let mut guest = WasmGuest::within(engine.clone(), allowance.clone());
             guest.add(first).map_err(|what| named(format!("{} {what}", wasm.display())))?;
             // Modules that a fault may install later.
             for (at, fault) in scenario.faults.iter().enumerate() {
@@ -135,7 +147,11 @@ impl Embedded {
         }
         let to_create = scenario.ids_to_create();
         for (at, id) in to_create.iter().enumerate() {
-            guests.push((format!("created{}", at + 1), *id, Box::new(WasmGuest::new(engine.clone()))));
+            guests.push((
+                format!("created{}", at + 1),
+                *id,
+                Box::new(WasmGuest::within(engine.clone(), allowance.clone())),
+            ));
         }
         check_methods(&scenario, &modules)?;
         let mut kernel = Kernel::new(guests);
@@ -162,7 +178,13 @@ impl Embedded {
             values: BTreeMap::new(),
             replies: BTreeMap::new(),
             scenario,
+            allowance: allowance.clone(),
         })
+    }
+
+    /// What this run may take.
+    pub fn allowance(&self) -> &Allowance {
+        &self.allowance
     }
 
     /// The world in which no call has started.
@@ -254,7 +276,12 @@ impl Embedded {
 
 fn load(engine: &wasmtime::Engine, file: &str, canister: &str, wasm: &Path) -> Result<Module, EmbeddedError> {
     let (name, wasm) = (canister.to_string(), wasm.to_path_buf());
-    let bytes = std::fs::read(&wasm).map_err(|source| EmbeddedError::Read {
+    // A byte more than can be loaded: a larger file, or one that never ends, is refused without being read.
+    let read = |file: File| {
+        let mut bytes = Vec::new();
+        file.take(MODULE_MAX as u64 + 1).read_to_end(&mut bytes).map(|_| bytes)
+    };
+    let bytes = File::open(&wasm).and_then(read).map_err(|source| EmbeddedError::Read {
         file: file.to_string(),
         canister: name.clone(),
         wasm: wasm.clone(),

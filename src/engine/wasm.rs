@@ -17,6 +17,7 @@ mod host;
 mod instance;
 mod pages;
 mod rewrite;
+mod sizes;
 mod stable;
 mod syscalls;
 
@@ -25,6 +26,7 @@ use std::sync::{Arc, Mutex};
 
 use wasmtime::Engine;
 
+use super::allowance::{Allowance, size};
 use crate::kernel::guest::{self, Env, Execution, Guest, Replacement, Trap};
 use crate::kernel::intern::content_hash;
 use crate::kernel::{Input, MemoryId};
@@ -45,9 +47,17 @@ const INSPECT_LIMIT: u64 = 200_000_000;
 /// Instances kept warm, one for each size of the heap; more sizes than this evict the smallest.
 const WARM_MAX: usize = 8;
 
+/// Stack that wasm may use, as on the IC.
+const WASM_STACK: usize = 5 << 20;
+/// Stack that is left for system functions when wasm has used all of its own.
+const HOST_STACK: usize = 1 << 20;
+/// Stack that is taken when the thread has less than that left.
+const STACK: usize = 16 << 20;
+
 /// A canister of real wasm: the modules that it has or may get, and its states.
 pub struct WasmGuest {
     engine: Engine,
+    allowance: Allowance,
     pages: Arc<Mutex<PageStore>>,
     empty: MemoryId,
     versions: Vec<Version>,
@@ -62,24 +72,28 @@ struct Version {
 }
 
 impl WasmGuest {
-    /// A canister without a module.
+    /// A canister without a module, with what the IC allows.
     pub fn new(engine: Engine) -> WasmGuest {
-        let mut store = PageStore::new();
+        WasmGuest::within(engine, Allowance::default())
+    }
+
+    /// A canister without a module.
+    pub fn within(engine: Engine, allowance: Allowance) -> WasmGuest {
+        let mut store = PageStore::new(allowance.ceiling.clone());
         let empty = store.intern(Memory::empty());
-        WasmGuest { engine, pages: Arc::new(Mutex::new(store)), empty, versions: Vec::new() }
+        WasmGuest { engine, allowance, pages: Arc::new(Mutex::new(store)), empty, versions: Vec::new() }
     }
 
     /// Makes a module known; returns its number among the canister's modules.
     ///
     /// # Errors
-    /// If the module cannot be instantiated: an active segment is out of bounds.
+    /// If the module cannot be instantiated: an active segment is out of bounds, its memory or table is too large.
     pub fn add(&mut self, module: Arc<Module>) -> Result<u16, String> {
         if let Some(known) = self.versions.iter().position(|version| version.module.hash == module.hash) {
             return Ok(known as u16);
         }
         let number = self.versions.len() as u16;
-        let warm = Warm::new(&module, number, None, &mut self.store())
-            .map_err(|error| format!("cannot be instantiated: {error:#}"))?;
+        let warm = Warm::new(&module, number, None, &mut self.store(), &self.allowance.ceiling).map_err(no_instance)?;
         let fresh = warm.current();
         let heap_pages = warm.heap_pages();
         self.versions.push(Version { module, fresh, warm: BTreeMap::new() });
@@ -126,14 +140,22 @@ impl WasmGuest {
 
     /// An instance whose heap has the size that a state needs.
     fn take(&mut self, version: u16, heap_pages: u64) -> Result<Warm, String> {
+        let ceiling = self.allowance.ceiling.clone();
+        let bytes = heap_pages * pages::WASM_PAGE as u64;
+        // The execution may write to all of its heap, and nothing can stop it in between.
+        if !ceiling.allows(bytes) {
+            self.versions.iter_mut().for_each(|version| version.warm.clear());
+            if !ceiling.allows(bytes) {
+                return Err(ceiling.refuse(&format!("a message to a canister with a heap of {}", size(bytes))));
+            }
+        }
         let Version { module, fresh, warm } = &mut self.versions[usize::from(version)];
         if let Some(warm) = warm.remove(&heap_pages) {
             return Ok(warm);
         }
         let mut store = self.pages.lock().expect("bug in canloom: the page store was left locked");
-        let text = |error: wasmtime::Error| format!("cannot be instantiated: {error:#}");
-        let mut warm = Warm::new(module, version, Some(*fresh), &mut store).map_err(text)?;
-        warm.grow_to(heap_pages).map_err(text)?;
+        let mut warm = Warm::new(module, version, Some(*fresh), &mut store, &ceiling).map_err(no_instance)?;
+        warm.grow_to(heap_pages).map_err(no_instance)?;
         drop(store);
         warm.store.data_mut().stable.attach(self.pages.clone());
         Ok(warm)
@@ -154,13 +176,15 @@ impl WasmGuest {
             let version = state.module.expect("bug in canloom: a canister without a module runs nothing");
             (version, state.heap_pages, (state.stable_pages, state.stable))
         };
+        let limit = self.allowance.instructions(limit);
         let mut warm = self.take(version, heap_pages)?;
         {
             let store = self.store();
             warm.restore(memory, &store);
         }
         warm.store.data_mut().reset(mode, input, env, stable, limit);
-        let ended = warm.run(entry, limit);
+        // Deep recursion needs the stack that wasmtime may use, and some for the system functions at its end.
+        let ended = stacker::maybe_grow(WASM_STACK + HOST_STACK, STACK, || warm.run(entry, limit));
         let left = warm.left();
         let instructions = limit - left.max(0) as u64;
         if let Some(what) = warm.store.data_mut().unsupported.take() {
@@ -170,6 +194,7 @@ impl WasmGuest {
         let mut store = self.pages.lock().expect("bug in canloom: the page store was left locked");
         let after = if trap.is_none() && mode.keeps_state() {
             warm.capture(&mut store)
+                .map_err(|bytes| self.allowance.ceiling.refuse(&format!("a message that writes {}", size(bytes))))?
         } else {
             warm.roll_back(&store);
             memory
@@ -358,6 +383,11 @@ impl Guest for WasmGuest {
         let module = store.memory(memory).module.map(|at| &self.versions[usize::from(at)].module.hash);
         content_hash(&(module, store.fingerprint(memory)))
     }
+}
+
+/// Why there is no instance.
+fn no_instance(error: wasmtime::Error) -> String {
+    format!("cannot be instantiated: {error:#}")
 }
 
 /// Entry point that decides which calls from outside are accepted.

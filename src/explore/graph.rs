@@ -137,6 +137,19 @@ impl Graph {
         self.edges.append(&mut self.pending);
     }
 
+    /// Takes back that a world was expanded: its steps are not all known.
+    pub fn give_up(&mut self, at: u32) {
+        self.nodes[at as usize].expanded = false;
+        self.pending.clear();
+    }
+
+    /// Bytes that worlds and steps take.
+    pub fn bytes(&self) -> u64 {
+        let nodes = self.nodes.capacity() * size_of::<Node>() + self.table.capacity() * size_of::<u32>();
+        let steps = self.edges.capacity() * size_of::<(u32, u32)>();
+        (self.bytes.capacity() + nodes + steps) as u64
+    }
+
     /// The world with this number.
     pub fn world(&self, at: u32, shape: Shape) -> World {
         let node = &self.nodes[at as usize];

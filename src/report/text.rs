@@ -28,6 +28,7 @@ pub fn summary(scenario: &Scenario, explored: &Explored) -> String {
         Completeness::Exhaustive => "yes".to_string(),
         Completeness::Depth => format!("no, cut at chains of {} messages", scenario.bounds.depth),
         Completeness::Timers => format!("no, cut at {} firings of one timer", scenario.bounds.timers),
+        Completeness::Memory => format!("no, memory ended first; {}", by_faults(explored)),
         Completeness::Budget => format!("no, the budget ended first; {}", by_faults(explored)),
     };
     let _ = writeln!(
@@ -49,6 +50,9 @@ pub fn summary(scenario: &Scenario, explored: &Explored) -> String {
         rate(explored.worlds, explored.elapsed),
         seconds(explored.elapsed),
     );
+    if let Some(what) = &explored.out_of_memory {
+        let _ = writeln!(out, "note: {what}; lower the bounds of the scenario, or give more memory");
+    }
     for finding in &explored.findings {
         let invariant = &scenario.invariants[finding.invariant];
         let expected = if is_violation(invariant) { "" } else { ", as expected" };

@@ -3,10 +3,12 @@
 //! In: the message and the environment. Out: the effects, and what was read of the environment. One [`Host`] belongs to one
 //! warm instance and is reset for each message.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use candid::Principal;
 
+use crate::engine::allowance::{Ceiling, size};
 use crate::kernel::guest::{Env, Execution, Outgoing, Read, Trap};
 use crate::kernel::{Cycles, Input, MemoryId, Response, Status};
 
@@ -18,6 +20,11 @@ use super::stable::Stable;
 pub const REPLY_MAX: usize = 2 * 1024 * 1024;
 /// Bytes a query's reply may have.
 pub const QUERY_REPLY_MAX: usize = 3 * 1024 * 1024;
+
+/// Elements that a table may have on the IC.
+const TABLE_MAX: usize = 1_000_000;
+/// Bytes of `debug_print` kept of one execution: the last ones, as in a canister's log.
+const LOG_MAX: usize = 64 * 1024;
 
 /// The environment of the message, owned, with what was read of it.
 pub struct Surroundings {
@@ -80,8 +87,9 @@ pub struct Host {
     pub timer_ns: Option<u64>,
     /// New certified data.
     pub certified: Option<Vec<u8>>,
-    /// Lines printed.
-    pub log: Vec<String>,
+    /// Lines printed, the last [`LOG_MAX`] bytes of them.
+    log: VecDeque<String>,
+    log_bytes: usize,
     /// Why the execution is being stopped, set by a system function.
     pub trap: Option<Trap>,
     /// What a system function asked for that is not offered.
@@ -90,12 +98,15 @@ pub struct Host {
     pub stable: Stable,
     /// The instance's own parts, once it is there.
     pub parts: Parts,
+    /// Memory of the whole run.
+    pub ceiling: Ceiling,
+    heap_max: u64,
     around: Surroundings,
 }
 
 impl Host {
     /// A host with nothing to do yet.
-    pub fn new() -> Host {
+    pub fn new(ceiling: Ceiling, heap_max: u64) -> Host {
         let nobody = Principal::management_canister();
         Host {
             mode: Mode::Init,
@@ -112,11 +123,14 @@ impl Host {
             requests: Vec::new(),
             timer_ns: None,
             certified: None,
-            log: Vec::new(),
+            log: VecDeque::new(),
+            log_bytes: 0,
             trap: None,
             unsupported: None,
             stable: Stable::default(),
             parts: Parts::default(),
+            ceiling,
+            heap_max,
             around: Surroundings {
                 own_id: nobody,
                 time_ns: 0,
@@ -169,6 +183,7 @@ impl Host {
         self.timer_ns = None;
         self.certified = None;
         self.log.clear();
+        self.log_bytes = 0;
         self.trap = None;
         self.unsupported = None;
         self.stable.reset(stable);
@@ -195,6 +210,7 @@ impl Host {
     /// The effects, for a guest whose new state is `memory`; what a trap undoes is left out.
     pub fn finish(&mut self, memory: MemoryId, trap: Option<Trap>, instructions: u64) -> Execution {
         let returned = trap.is_none();
+        self.stable.forget();
         let requests = std::mem::take(&mut self.requests);
         Execution {
             memory,
@@ -207,9 +223,29 @@ impl Host {
             certified: self.certified.take().filter(|_| returned),
             trap,
             instructions,
-            log: std::mem::take(&mut self.log),
+            log: std::mem::take(&mut self.log).into(),
             reads: std::mem::take(&mut self.around.reads),
         }
+    }
+
+    /// Prints a line; old ones go when there are too many.
+    pub fn print(&mut self, line: String) {
+        // An empty line takes room as well.
+        self.log_bytes += line.len() + size_of::<String>();
+        self.log.push_back(line);
+        while self.log_bytes > LOG_MAX {
+            let Some(first) = self.log.pop_front() else { break };
+            self.log_bytes -= first.len() + size_of::<String>();
+        }
+    }
+
+    /// Whether the execution may hold this many bytes more; if not it is to be stopped, for the reason noted here.
+    pub fn may_hold(&mut self, bytes: u64) -> bool {
+        let may = self.ceiling.allows(bytes);
+        if !may {
+            self.unsupported = Some(self.ceiling.refuse(&format!("a message that takes {} more", size(bytes))));
+        }
+        may
     }
 
     fn note(&mut self, read: Read) {
@@ -322,5 +358,26 @@ impl Host {
         let fits = crate::kernel::QUEUE_CAPACITY.saturating_sub(open) >= needed;
         self.note(Read::Slots { callee, needed, fits });
         fits
+    }
+}
+
+/// What grows inside an instance. Beyond the limits of the IC growth fails, as there; beyond what canloom may use nobody
+/// can tell how the message would end, so it is stopped.
+impl wasmtime::ResourceLimiter for Host {
+    fn memory_growing(&mut self, _: usize, desired: usize, _: Option<usize>) -> Result<bool, wasmtime::Error> {
+        let desired = desired as u64;
+        if desired > self.heap_max {
+            return Ok(false);
+        }
+        if self.ceiling.allows(desired) {
+            return Ok(true);
+        }
+        let what = self.ceiling.refuse(&format!("a memory of {}", size(desired)));
+        self.unsupported = Some(what.clone());
+        Err(wasmtime::Error::msg(what))
+    }
+
+    fn table_growing(&mut self, _: usize, desired: usize, _: Option<usize>) -> Result<bool, wasmtime::Error> {
+        Ok(desired <= TABLE_MAX)
     }
 }

@@ -95,6 +95,23 @@ pub struct Syscall {
     pub only32: bool,
 }
 
+impl Syscall {
+    /// Instructions that a call costs beside one for each byte that it moves, as in the replica
+    /// (`embedders/src/wasmtime_embedder/system_api_complexity.rs`).
+    pub fn cost(&self) -> u64 {
+        match self.name {
+            "stable_size" | "stable_read" | "stable_write" => 20,
+            "stable64_size" | "stable64_read" | "stable64_write" => 20,
+            "cycles_burn128" | "debug_print" => 100,
+            "performance_counter" => 200,
+            "is_controller" => 1_000,
+            "call_new" => 1_500,
+            "call_perform" => 5_000,
+            _ => 500,
+        }
+    }
+}
+
 const fn syscall(name: &'static str, params: &'static str, result: &'static str, modes: u16) -> Syscall {
     Syscall { name, params, result, modes, only32: false }
 }

@@ -8,13 +8,18 @@ use std::collections::HashMap;
 
 use wasmtime::{Global, Instance, Mutability, Ref, Store, Table, TypedFunc, Val, ValType};
 
+use crate::engine::allowance::Ceiling;
 use crate::kernel::guest::Trap;
 use crate::kernel::{Function, MemoryId};
 
 use super::host::{Host, Parts};
 use super::module::Module;
-use super::pages::{Memory, PAGE, PAGE_BITS, Root, Store as PageStore};
+use super::pages::{Memory, PAGE, PAGE_BITS, PAGE_COST, Root, Store as PageStore};
 use super::rewrite::{LEFT, MEMORY, TABLE, WRITTEN, global_export};
+
+/// Bytes that a heap may have on the IC, by the width of its addresses.
+const HEAP32_MAX: u64 = 4 << 30;
+pub(super) const HEAP64_MAX: u64 = 6 << 30;
 
 /// What to run.
 pub enum Entry<'a> {
@@ -47,8 +52,11 @@ impl Warm {
         version: u16,
         current: Option<MemoryId>,
         pages: &mut PageStore,
+        ceiling: &Ceiling,
     ) -> Result<Warm, wasmtime::Error> {
-        let mut store = Store::new(module.pre.module().engine(), Host::new());
+        let heap_max = if module.shape.memory64 { HEAP64_MAX } else { HEAP32_MAX };
+        let mut store = Store::new(module.pre.module().engine(), Host::new(ceiling.clone(), heap_max));
+        store.limiter(|host| host);
         let instance = module.pre.instantiate(&mut store)?;
         let parts = Parts {
             heap: instance.get_memory(&mut store, MEMORY),
@@ -162,12 +170,20 @@ impl Warm {
     }
 
     /// Interns the state after an execution, looking only at pages that were written to, and makes it the current one.
-    pub fn capture(&mut self, pages: &mut PageStore) -> MemoryId {
+    ///
+    /// # Errors
+    /// With the number of bytes written, if there is no room to keep that much; the instance is of no use then.
+    pub fn capture(&mut self, pages: &mut PageStore) -> Result<MemoryId, u64> {
+        let has_room = |host: &Host, written: usize| match host.ceiling.allows(written as u64 * PAGE_COST) {
+            true => Ok(()),
+            false => Err((written * PAGE) as u64),
+        };
         let old = pages.memory(self.current).clone();
         let mut changes = Vec::new();
         if let (Some(heap), Some(written)) = (self.parts.heap, self.parts.written) {
             let used = heap.data_size(&self.store) >> PAGE_BITS;
             let marked = take_written(&mut written.data_mut(&mut self.store)[..used]);
+            has_room(self.store.data(), marked.len())?;
             let data = heap.data(&self.store);
             for at in marked {
                 let start = at << PAGE_BITS;
@@ -182,12 +198,13 @@ impl Warm {
         let heap_pages = self.heap_pages();
         let stable = &self.store.data().stable;
         let (stable_pages, written): (u64, Vec<_>) = (stable.pages(), stable.written().collect());
+        has_room(self.store.data(), written.len())?;
         let changes: Vec<(u64, u32)> = written.into_iter().map(|(at, page)| (at, pages.intern_page(page))).collect();
         let stable = pages.replace(old.stable, &changes);
         let globals = self.read_globals();
         let module = Some(self.version);
         self.current = pages.intern(Memory { module, heap_pages, heap, stable_pages, stable, globals });
-        self.current
+        Ok(self.current)
     }
 
     /// Undoes an execution: every page that was written to gets its old contents.
@@ -213,9 +230,9 @@ impl Warm {
         let mut changes = Vec::new();
         if let Some(heap) = self.parts.heap {
             for (at, bytes) in heap.data(&self.store).as_chunks::<PAGE>().0.iter().enumerate() {
-                let page = pages.intern_page(bytes);
-                if page != 0 {
-                    changes.push((at as u64, page));
+                // Most of a large heap is zero, and page 0 is.
+                if *bytes != [0; PAGE] {
+                    changes.push((at as u64, pages.intern_page(bytes)));
                 }
             }
         }

@@ -3,7 +3,9 @@
 //! In: the bytes of a `.wasm` file. Out: a [`Module`] that can be instantiated, with its methods; or one clear error.
 
 use std::collections::BTreeMap;
+use std::io::Read as _;
 
+use flate2::read::GzDecoder;
 use sha2::{Digest, Sha256};
 use wasmparser::{ExternalKind, Parser, Payload, TypeRef, ValType, Validator, WasmFeatures};
 use wasmtime::{Config, Engine, InstancePre, Linker};
@@ -12,10 +14,10 @@ use super::host::Host;
 use super::ic0;
 pub use super::rewrite::Instrumentation;
 use super::rewrite::{self, Rewritten};
-use super::syscalls;
+use super::{sizes, syscalls};
 
 /// Largest module that is loaded: 100 MiB, as the IC's.
-const MODULE_MAX: usize = 100 * 1024 * 1024;
+pub const MODULE_MAX: usize = 100 * 1024 * 1024;
 
 /// Custom section of modules whose heap outlives upgrades.
 const KEEPS_HEAP: &str = "icp:private enhanced-orthogonal-persistence";
@@ -56,7 +58,7 @@ pub struct Module {
     pub shape: Rewritten,
     /// Methods by name.
     pub methods: BTreeMap<String, Method>,
-    /// SHA-256 of the file, as the IC's module hash.
+    /// SHA-256 of the file, compressed as it came: the IC's module hash.
     pub hash: String,
     /// Imported system functions.
     pub imports: Vec<String>,
@@ -77,7 +79,9 @@ pub fn engine() -> Result<Engine, wasmtime::Error> {
     config.wasm_memory64(true);
     config.wasm_tail_call(true);
     config.wasm_backtrace_max_frames(None);
-    config.max_wasm_stack(1024 * 1024);
+    config.max_wasm_stack(super::WASM_STACK);
+    // A heap that outgrows what is reserved would be copied, and its untouched pages with it.
+    config.memory_reservation(super::instance::HEAP64_MAX);
     Engine::new(&config)
 }
 
@@ -87,14 +91,20 @@ impl Module {
     /// # Errors
     /// Says what the IC would object to, or what this engine cannot run.
     pub fn load(engine: &Engine, wasm: &[u8], instrumentation: Instrumentation) -> Result<Module, ModuleError> {
-        if wasm.starts_with(&[0x1f, 0x8b]) {
-            let text = "the module is compressed with gzip, which is not offered yet: decompress it first (gunzip)";
-            return Err(ModuleError::Unsupported(text.to_string()));
-        }
+        let file = wasm;
+        let decompressed;
+        let wasm = match file {
+            [0x1f, 0x8b, 0x08, ..] => {
+                decompressed = decompress(file)?;
+                decompressed.as_slice()
+            }
+            _ => file,
+        };
         if wasm.len() > MODULE_MAX {
             return Err(ModuleError::Invalid(format!("{} bytes exceed the limit of {MODULE_MAX}", wasm.len())));
         }
         validate(wasm)?;
+        sizes::check(wasm)?;
         let (methods, imports) = interface(wasm)?;
         let shape = rewrite::rewrite(wasm, instrumentation).map_err(ModuleError::Unsupported)?;
         let compiled = wasmtime::Module::new(engine, &shape.wasm)
@@ -104,7 +114,7 @@ impl Module {
             if shape.memory64 { syscalls::link::<u64>(&mut linker) } else { syscalls::link::<u32>(&mut linker) };
         linked.map_err(|error| ModuleError::Unsupported(format!("the system API cannot be linked: {error:#}")))?;
         let pre = linker.instantiate_pre(&compiled).map_err(|error| ModuleError::Import(format!("{error:#}")))?;
-        let hash = Sha256::digest(wasm).iter().map(|byte| format!("{byte:02x}")).collect();
+        let hash = Sha256::digest(file).iter().map(|byte| format!("{byte:02x}")).collect();
         Ok(Module { pre, shape, methods, hash, imports, keeps_heap: keeps_heap(wasm) })
     }
 
@@ -117,6 +127,17 @@ impl Module {
     pub fn imports(&self, name: &str) -> bool {
         self.imports.iter().any(|import| import == name)
     }
+}
+
+/// The module in a file that gzip made; one that would exceed the limit is given up before it does.
+fn decompress(file: &[u8]) -> Result<Vec<u8>, ModuleError> {
+    let mut wasm = Vec::new();
+    let mut limited = GzDecoder::new(file).take(MODULE_MAX as u64 + 1);
+    limited.read_to_end(&mut wasm).map_err(|error| ModuleError::Invalid(format!("cannot be decompressed: {error}")))?;
+    if wasm.len() > MODULE_MAX {
+        return Err(ModuleError::Invalid(format!("decompressed, it exceeds the limit of {MODULE_MAX} bytes")));
+    }
+    Ok(wasm)
 }
 
 fn keeps_heap(wasm: &[u8]) -> bool {

@@ -5,6 +5,7 @@
 //! state costs what it changed; two states are compared by their roots, and the difference of two states is found by
 //! walking only where their nodes differ.
 
+use crate::engine::allowance::Ceiling;
 use crate::kernel::MemoryId;
 use crate::kernel::intern::{Interner, content_hash};
 
@@ -14,6 +15,9 @@ pub const PAGE: usize = 256;
 pub const PAGE_BITS: u32 = 8;
 /// Bytes of a wasm page.
 pub const WASM_PAGE: usize = 65_536;
+/// Bytes that a page takes where it is kept: with its hash, its places in tables that may be half empty, its share of a
+/// node.
+pub const PAGE_COST: u64 = 400;
 
 const FAN: usize = 32;
 const FAN_BITS: u32 = 5;
@@ -68,12 +72,14 @@ pub struct Store {
     pages: Interner<Page>,
     nodes: Interner<Node>,
     memories: Interner<Memory>,
+    ceiling: Ceiling,
 }
 
 impl Store {
     /// A store that knows the page and the node of zeros.
-    pub fn new() -> Store {
-        let mut store = Store { pages: Interner::default(), nodes: Interner::default(), memories: Interner::default() };
+    pub fn new(ceiling: Ceiling) -> Store {
+        let (pages, nodes, memories) = Default::default();
+        let mut store = Store { pages, nodes, memories, ceiling };
         assert_eq!(store.pages.intern(Box::new([0; PAGE])), 0, "bug in canloom: the first page is zero");
         assert_eq!(store.nodes.intern([0; FAN]), 0, "bug in canloom: the first node is zero");
         store
@@ -97,7 +103,11 @@ impl Store {
     /// The id of a page with these contents.
     pub fn intern_page(&mut self, bytes: &[u8; PAGE]) -> u32 {
         let hash = content_hash(&bytes[..]);
-        self.pages.intern_ref(bytes, hash, |bytes| Box::new(*bytes), |page, bytes| **page == *bytes)
+        let own = |bytes: &[u8; PAGE]| {
+            self.ceiling.keep_page(PAGE_COST);
+            Box::new(*bytes)
+        };
+        self.pages.intern_ref(bytes, hash, own, |page, bytes| **page == *bytes)
     }
 
     /// Contents of a page.
@@ -195,7 +205,7 @@ mod tests {
             first in prop::collection::btree_map(0u64..40_000_000, 0u8..4, 0..40),
             second in prop::collection::btree_map(0u64..40_000_000, 0u8..4, 0..40),
         ) {
-            let mut store = Store::new();
+            let mut store = Store::new(Ceiling::default());
             let mut put = |root, pages: &BTreeMap<u64, u8>| {
                 let changes: Vec<(u64, u32)> =
                     pages.iter().map(|(&at, &fill)| (at, store.intern_page(&[fill; PAGE]))).collect();

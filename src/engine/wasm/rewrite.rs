@@ -3,7 +3,8 @@
 //! In: a valid module. Out: one with the same behaviour and
 //!
 //! - a counter of instructions left, charged per straight run of instructions and checked at loop headers and function
-//!   entries, as the replica does (one unit an instruction of the original module; those added here cost nothing);
+//!   entries, as the replica does (one unit an instruction of the original module, and one a byte or element for those on
+//!   ranges; those added here cost nothing);
 //! - a second memory with one byte a page of the first, set whenever that page is written to;
 //! - exports for its memory, table 0, mutable globals, the counter and the second memory, under names that no canister
 //!   may use;

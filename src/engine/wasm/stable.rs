@@ -8,8 +8,11 @@ use std::sync::{Arc, Mutex};
 
 use super::pages::{PAGE, PAGE_BITS, Root, Store as PageStore, WASM_PAGE};
 
-/// Wasm pages of stable memory that canloom offers: 8 GiB.
-const STABLE_PAGES_MAX: u64 = 131_072;
+/// Wasm pages of stable memory that the IC offers: 500 GiB. Only what is written takes memory here.
+const STABLE_PAGES_MAX: u64 = 8_192_000;
+
+/// Bytes that a page takes until the execution ends: itself and its place in the map.
+const WRITTEN_COST: u64 = PAGE as u64 + 64;
 
 /// Stable memory as this execution sees it: the stored tree below, what it wrote above.
 #[derive(Default)]
@@ -31,6 +34,11 @@ impl Stable {
     pub fn reset(&mut self, (pages, root): (u64, Root)) {
         self.pages = pages;
         self.root = Some(root);
+        self.written.clear();
+    }
+
+    /// Forgets what was written, once it is in the page store or given up.
+    pub fn forget(&mut self) {
         self.written.clear();
     }
 
@@ -83,8 +91,14 @@ impl Stable {
         }
     }
 
+    /// Bytes that a write of this range will take which the pages written so far do not take yet.
+    pub fn cost(&self, offset: u64, size: usize) -> u64 {
+        let pages = (offset >> PAGE_BITS)..=((offset + size as u64).saturating_sub(1) >> PAGE_BITS);
+        pages.filter(|at| !self.written.contains_key(at)).count() as u64 * WRITTEN_COST
+    }
+
     /// Pages written, by position.
-    pub fn written(&self) -> impl Iterator<Item = (u64, &[u8; PAGE])> {
+    pub fn written(&self) -> impl ExactSizeIterator<Item = (u64, &[u8; PAGE])> {
         self.written.iter().map(|(&at, page)| (at, page.as_ref()))
     }
 

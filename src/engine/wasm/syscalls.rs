@@ -1,13 +1,15 @@
 //! The system API: what each `ic0` function does. Semantics section 1.2; contexts are checked against the table in `ic0`.
 //!
-//! In: calls from wasm. Out: changes of the [`Host`], or a trap. Functions in the table without an entry here stop the
-//! exploration with their name, since guessing would make the verdict worthless.
+//! In: calls from wasm. Out: changes of the [`Host`], or a trap. A call costs instructions, by its name and by the bytes
+//! that it moves, as in the replica: without that, a loop of calls would not end in any time.
 
 /// Defines a system function that returns at once if the context forbids it.
 macro_rules! define {
     ($linker:ident, $name:literal, |$caller:ident $(, $arg:ident: $ty:ty)*| -> $result:ty $body:block) => {
-        $linker.func_wrap("ic0", $name, |mut $caller: Caller<'_, Host> $(, $arg: $ty)*| -> Result<$result> {
-            allow($caller.data_mut(), $name)?;
+        let syscall = super::super::ic0::find($name).expect("bug in canloom: a system function without a row");
+        let cost = syscall.cost();
+        $linker.func_wrap("ic0", $name, move |mut $caller: Caller<'_, Host> $(, $arg: $ty)*| -> Result<$result> {
+            enter(&mut $caller, syscall, cost)?;
             $body
         })?;
     };
@@ -15,7 +17,9 @@ macro_rules! define {
 
 mod call;
 mod canister;
+mod costs;
 mod message;
+mod settings;
 mod stable;
 
 use wasmtime::{Caller, Linker, Memory, Val, WasmTy};
@@ -24,7 +28,7 @@ use crate::kernel::Cycles;
 use crate::kernel::guest::Trap;
 
 use super::host::Host;
-use super::ic0::{self, SYSCALLS};
+use super::ic0::Syscall;
 use super::pages::PAGE_BITS;
 
 type Result<T> = std::result::Result<T, wasmtime::Error>;
@@ -66,14 +70,29 @@ fn violation<T>(host: &mut Host, what: &str) -> Result<T> {
     trap(host, 504, format!("Canister violated contract: {what}"))
 }
 
-/// Traps unless the function may be called where the execution is.
-fn allow(host: &mut Host, name: &'static str) -> Result<()> {
-    let syscall = ic0::find(name).expect("bug in canloom: a system function without a row");
+/// Charges a call, and traps unless the function may be called where the execution is.
+fn enter(caller: &mut Caller<'_, Host>, syscall: &Syscall, cost: u64) -> Result<()> {
+    charge(caller, cost)?;
+    let host = caller.data_mut();
     if syscall.modes & host.mode as u16 != 0 {
         return Ok(());
     }
     let mode = host.mode.name();
-    violation(host, &format!("\"ic0_{name}\" cannot be executed in {mode} mode"))
+    violation(host, &format!("\"ic0_{}\" cannot be executed in {mode} mode", syscall.name))
+}
+
+/// Takes instructions from the counter; stops the execution when none are left.
+fn charge(caller: &mut Caller<'_, Host>, instructions: u64) -> Result<()> {
+    let Some(counter) = caller.data().parts.left else { return Ok(()) };
+    let left = counter.get(&mut *caller).i64().unwrap_or(0);
+    let left = left.saturating_sub(i64::try_from(instructions).unwrap_or(i64::MAX));
+    counter.set(&mut *caller, Val::I64(left))?;
+    if left < 0 { Err(wasmtime::Error::msg("no instructions are left")) } else { Ok(()) }
+}
+
+/// Whether the execution may hold this many bytes more; if not it is stopped.
+fn hold(host: &mut Host, bytes: u64) -> Result<()> {
+    if host.may_hold(bytes) { Ok(()) } else { Err(wasmtime::Error::msg("no memory is left")) }
 }
 
 fn memory(caller: &mut Caller<'_, Host>) -> Result<Memory> {
@@ -86,6 +105,7 @@ fn memory(caller: &mut Caller<'_, Host>) -> Result<Memory> {
 /// Copies bytes out of the heap.
 fn load(caller: &mut Caller<'_, Host>, src: u64, size: u64, name: &str) -> Result<Vec<u8>> {
     let memory = memory(caller)?;
+    charge(caller, size)?;
     let range = src.checked_add(size).and_then(|end| memory.data(&*caller).get(src as usize..end as usize));
     match range {
         Some(bytes) => Ok(bytes.to_vec()),
@@ -114,6 +134,7 @@ fn save(caller: &mut Caller<'_, Host>, dst: u64, bytes: &[u8], name: &str) -> Re
 
 /// Copies a part of a system-side buffer into the heap.
 fn copy_out(caller: &mut Caller<'_, Host>, from: &[u8], dst: u64, offset: u64, size: u64, name: &str) -> Result<()> {
+    charge(caller, size)?;
     match offset.checked_add(size).and_then(|end| from.get(offset as usize..end as usize)) {
         Some(part) => save(caller, dst, part, name),
         None => {
@@ -151,32 +172,6 @@ pub fn link<I: Address>(linker: &mut Linker<Host>) -> Result<()> {
     call::link::<I>(linker)?;
     stable::link(linker)?;
     canister::link::<I>(linker)?;
-    link_missing::<I>(linker)
-}
-
-/// Every other function of the table: known, and not offered yet.
-fn link_missing<I: Address>(linker: &mut Linker<Host>) -> Result<()> {
-    for syscall in SYSCALLS {
-        let ty = syscall.ty::<I>(linker.engine());
-        let name = syscall.name;
-        // A function defined above stays: its type is the same, its definition is the first.
-        let _ = linker.func_new("ic0", name, ty, move |mut caller: Caller<'_, Host>, _: &[Val], _: &mut [Val]| {
-            allow(caller.data_mut(), name)?;
-            caller.data_mut().unsupported = Some(format!("the system function ic0.{name} is not offered yet"));
-            Err(wasmtime::Error::msg("not offered"))
-        });
-    }
-    Ok(())
-}
-
-impl ic0::Syscall {
-    /// Its type for addresses of type `I`.
-    pub fn ty<I: Address>(&self, engine: &wasmtime::Engine) -> wasmtime::FuncType {
-        let letter = |letter: char| match letter {
-            'I' => I::valtype(),
-            'i' => wasmtime::ValType::I32,
-            _ => wasmtime::ValType::I64,
-        };
-        wasmtime::FuncType::new(engine, self.params.chars().map(letter), self.result.chars().map(letter))
-    }
+    settings::link::<I>(linker)?;
+    costs::link::<I>(linker)
 }

@@ -10,6 +10,11 @@ use super::super::pages::PAGE_BITS;
 use super::scratch::{Scratch, store};
 use super::{Emitter, Instrumentation};
 
+/// Instructions that growing a memory or a table costs, as in the replica.
+const GROW_COST: i64 = 300;
+/// More than any memory or table has.
+const LENGTH_MASK: i64 = (1 << 34) - 1;
+
 impl Emitter<'_> {
     /// The function `(address, length)` that marks a range as written; the operation itself traps where it is out of
     /// bounds, so a range that wraps around is ignored here.
@@ -101,6 +106,7 @@ impl Emitter<'_> {
                 _ => None,
             };
             if instruments {
+                self.charge_length(&mut function, operator, left, &scratch);
                 self.track(&mut function, operator, &scratch);
             }
             let instruction = RoundtripReencoder.instruction(operator.clone()).map_err(|error| error.to_string())?;
@@ -133,6 +139,7 @@ impl Emitter<'_> {
             match operator {
                 Operator::Else | Operator::End | Operator::Loop { .. } => break,
                 Operator::Block { .. } | Operator::Nop => {}
+                Operator::MemoryGrow { .. } | Operator::TableGrow { .. } => cost += GROW_COST,
                 Operator::If { .. }
                 | Operator::BrIf { .. }
                 | Operator::Br { .. }
@@ -152,14 +159,46 @@ impl Emitter<'_> {
             function.instruction(&Instruction::LocalSet(left));
         }
         if checked {
-            function.instruction(&Instruction::LocalGet(left));
-            function.instruction(&Instruction::I64Const(0));
-            function.instruction(&Instruction::I64LtS);
-            function.instruction(&Instruction::If(BlockType::Empty));
-            self.flush(function, left);
-            function.instruction(&Instruction::Unreachable);
-            function.instruction(&Instruction::End);
+            self.check(function, left);
         }
+    }
+
+    /// Stops the execution where no instructions are left.
+    fn check(&self, function: &mut Function, left: u32) {
+        function.instruction(&Instruction::LocalGet(left));
+        function.instruction(&Instruction::I64Const(0));
+        function.instruction(&Instruction::I64LtS);
+        function.instruction(&Instruction::If(BlockType::Empty));
+        self.flush(function, left);
+        function.instruction(&Instruction::Unreachable);
+        function.instruction(&Instruction::End);
+    }
+
+    /// Charges an instruction on a range by its length, which lies on top of the stack. Without that a loop of them would
+    /// not end in any time.
+    fn charge_length(&self, function: &mut Function, operator: &Operator<'_>, left: u32, scratch: &Scratch) {
+        let table64 = |table: u32| self.shape.table64.get(table as usize).copied().unwrap_or(false);
+        let wide = match operator {
+            Operator::MemoryFill { .. } | Operator::MemoryCopy { .. } => self.shape.memory64,
+            Operator::TableFill { table } => table64(*table),
+            Operator::TableCopy { dst_table, src_table } => table64(*dst_table) && table64(*src_table),
+            Operator::MemoryInit { .. } | Operator::TableInit { .. } => false,
+            _ => return,
+        };
+        let length = scratch.value(if wide { ValType::I64 } else { ValType::I32 });
+        function.instruction(&Instruction::LocalTee(length));
+        function.instruction(&Instruction::LocalGet(left));
+        function.instruction(&Instruction::LocalGet(length));
+        if wide {
+            // A longer one traps in any case.
+            function.instruction(&Instruction::I64Const(LENGTH_MASK));
+            function.instruction(&Instruction::I64And);
+        } else {
+            function.instruction(&Instruction::I64ExtendI32U);
+        }
+        function.instruction(&Instruction::I64Sub);
+        function.instruction(&Instruction::LocalSet(left));
+        self.check(function, left);
     }
 
     /// Marks the pages that an instruction is about to write to, leaving its operands as they were.

@@ -3,7 +3,7 @@
 use wasm_encoder::ValType;
 use wasmparser::Operator;
 
-/// Locals added to a function to hold the operands of a store.
+/// Locals added to a function to hold the operands of a store, or of an instruction on a range.
 pub(super) struct Scratch {
     first: u32,
     used: bool,
@@ -22,7 +22,12 @@ impl Scratch {
             store(operator).is_some()
                 || matches!(
                     operator,
-                    Operator::MemoryFill { .. } | Operator::MemoryInit { .. } | Operator::MemoryCopy { .. }
+                    Operator::MemoryFill { .. }
+                        | Operator::MemoryInit { .. }
+                        | Operator::MemoryCopy { .. }
+                        | Operator::TableFill { .. }
+                        | Operator::TableInit { .. }
+                        | Operator::TableCopy { .. }
                 )
         };
         let values = VALUES.len() as u32;

@@ -18,6 +18,8 @@ pub(super) struct Shape {
     pub(super) has_memory: bool,
     pub(super) memory64: bool,
     pub(super) tables: u32,
+    /// Whether a table is addressed with 64 bits, by index.
+    pub(super) table64: Vec<bool>,
     pub(super) globals: u32,
     pub(super) mutable_globals: Vec<u32>,
     pub(super) start: Option<u32>,
@@ -61,7 +63,12 @@ impl Shape {
                         shape.results.push(results);
                     }
                 }
-                Payload::TableSection(reader) => shape.tables = reader.count(),
+                Payload::TableSection(reader) => {
+                    shape.tables = reader.count();
+                    for table in reader {
+                        shape.table64.push(table?.ty.table64);
+                    }
+                }
                 Payload::MemorySection(reader) => {
                     for memory in reader {
                         shape.has_memory = true;

@@ -7,7 +7,7 @@ use crate::kernel::guest::Outgoing;
 use crate::kernel::{Cycles, Function};
 
 use super::super::host::Host;
-use super::{Address, Result, allow, high, load, violation};
+use super::{Address, Result, enter, high, hold, load, violation};
 
 /// Largest payload of a call: 10 MiB (semantics 1.2, `call_data_append`).
 const CALL_MAX: usize = 10 * 1024 * 1024;
@@ -26,6 +26,7 @@ pub(super) fn link<I: Address>(linker: &mut Linker<Host>) -> Result<()> {
                                  reject: I,
                                  reject_env: I|
      -> () {
+        hold(caller.data_mut(), size_of::<Outgoing>() as u64 + name_size.wide().min(NAME_MAX))?;
         if callee_size.wide() > 29 {
             return violation(caller.data_mut(), "Canister provided invalid principal id");
         }
@@ -61,13 +62,16 @@ pub(super) fn link<I: Address>(linker: &mut Linker<Host>) -> Result<()> {
         if caller.data().call.is_none() {
             return violation(caller.data_mut(), "ic0.call_data_append: no call under construction");
         }
-        let bytes = load(&mut caller, src.wide(), size.wide(), "call_data_append")?;
-        let host = caller.data_mut();
-        let Some(call) = &mut host.call else { unreachable!("bug in canloom: the call was there a moment ago") };
-        if call.method.len() + call.arg.len() + bytes.len() > CALL_MAX {
-            return violation(host, &format!("ic0.call_data_append: the payload exceeds {CALL_MAX} bytes"));
+        let so_far = caller.data().call.as_ref().map_or(0, |call| call.method.len() + call.arg.len());
+        if (so_far as u64).saturating_add(size.wide()) > CALL_MAX as u64 {
+            let what = format!("ic0.call_data_append: the payload exceeds {CALL_MAX} bytes");
+            return violation(caller.data_mut(), &what);
         }
-        call.arg.extend_from_slice(&bytes);
+        hold(caller.data_mut(), size.wide())?;
+        let bytes = load(&mut caller, src.wide(), size.wide(), "call_data_append")?;
+        if let Some(call) = &mut caller.data_mut().call {
+            call.arg.extend_from_slice(&bytes);
+        }
         Ok(())
     });
     define!(linker, "call_with_best_effort_response", |caller, timeout_s: u32| -> () {

@@ -6,7 +6,7 @@ use crate::kernel::{Cycles, Response};
 
 use super::super::host::{Host, QUERY_REPLY_MAX, REPLY_MAX};
 use super::super::ic0::Mode;
-use super::{Address, Result, allow, copy_out, high, load, narrow_cycles, save, violation};
+use super::{Address, Result, copy_out, enter, high, load, narrow_cycles, save, violation};
 
 /// Defines these functions.
 pub(super) fn link<I: Address>(linker: &mut Linker<Host>) -> Result<()> {
@@ -59,13 +59,13 @@ pub(super) fn link<I: Address>(linker: &mut Linker<Host>) -> Result<()> {
         if caller.data_mut().is_answered() {
             return violation(caller.data_mut(), "ic0.msg_reply_data_append: the call is already replied");
         }
-        let bytes = load(&mut caller, src.wide(), size.wide(), "msg_reply_data_append")?;
         let host = caller.data_mut();
         let most = if host.mode == Mode::Query { QUERY_REPLY_MAX } else { REPLY_MAX };
-        if host.reply.len() + bytes.len() > most {
+        if (host.reply.len() as u64).saturating_add(size.wide()) > most as u64 {
             return violation(host, &format!("ic0.msg_reply_data_append: the reply exceeds {most} bytes"));
         }
-        host.reply.extend_from_slice(&bytes);
+        let bytes = load(&mut caller, src.wide(), size.wide(), "msg_reply_data_append")?;
+        caller.data_mut().reply.extend_from_slice(&bytes);
         Ok(())
     });
     define!(linker, "msg_reply", |caller| -> () {
@@ -81,11 +81,12 @@ pub(super) fn link<I: Address>(linker: &mut Linker<Host>) -> Result<()> {
         if caller.data_mut().is_answered() {
             return violation(caller.data_mut(), "ic0.msg_reject: the call is already replied");
         }
+        if size.wide() > REPLY_MAX as u64 {
+            let what = format!("ic0.msg_reject: the text exceeds {REPLY_MAX} bytes");
+            return violation(caller.data_mut(), &what);
+        }
         let bytes = load(&mut caller, src.wide(), size.wide(), "msg_reject")?;
         let host = caller.data_mut();
-        if bytes.len() > REPLY_MAX {
-            return violation(host, &format!("ic0.msg_reject: the text exceeds {REPLY_MAX} bytes"));
-        }
         match String::from_utf8(bytes) {
             Ok(text) => {
                 host.response = Some(Response::Reject { code: 4, text: text.into() });

@@ -3,7 +3,10 @@
 use wasmtime::{Caller, Linker};
 
 use super::super::host::Host;
-use super::{Result, allow, load, memory, save, trap, violation};
+use super::{Result, charge, enter, hold, memory, save, trap, violation};
+
+/// Bytes moved at a time: a range may be as large as the heap.
+const CHUNK: u64 = 64 * 1024;
 
 /// Defines these functions.
 pub(super) fn link(linker: &mut Linker<Host>) -> Result<()> {
@@ -41,26 +44,41 @@ pub(super) fn link(linker: &mut Linker<Host>) -> Result<()> {
 }
 
 fn stable_read(caller: &mut Caller<'_, Host>, dst: u64, offset: u64, size: u64) -> Result<()> {
+    check(caller, dst, offset, size, "stable_read")?;
+    let mut bytes = vec![0; size.min(CHUNK) as usize];
+    for done in (0..size).step_by(CHUNK as usize) {
+        let chunk = &mut bytes[..(size - done).min(CHUNK) as usize];
+        caller.data().stable.read(offset + done, chunk);
+        save(caller, dst + done, chunk, "stable_read")?;
+    }
+    Ok(())
+}
+
+fn stable_write(caller: &mut Caller<'_, Host>, offset: u64, src: u64, size: u64) -> Result<()> {
+    check(caller, src, offset, size, "stable_write")?;
+    let memory = memory(caller)?;
+    let mut bytes = vec![0; size.min(CHUNK) as usize];
+    for done in (0..size).step_by(CHUNK as usize) {
+        let start = (src + done) as usize;
+        let chunk = &mut bytes[..(size - done).min(CHUNK) as usize];
+        chunk.copy_from_slice(&memory.data(&*caller)[start..start + chunk.len()]);
+        let host = caller.data_mut();
+        hold(host, host.stable.cost(offset + done, chunk.len()))?;
+        host.stable.write(offset + done, chunk);
+    }
+    Ok(())
+}
+
+/// Traps unless both ranges are inside, and charges the bytes.
+fn check(caller: &mut Caller<'_, Host>, heap: u64, offset: u64, size: u64, name: &str) -> Result<()> {
+    charge(caller, size)?;
     if !caller.data().stable.holds(offset, size) {
         return trap(caller.data_mut(), 502, "Canister trapped: stable memory out of bounds".to_string());
     }
     let memory = memory(caller)?;
-    if dst.checked_add(size).is_none_or(|end| end > memory.data_size(&*caller) as u64) {
-        return violation(
-            caller.data_mut(),
-            &format!("ic0_stable_read: heap out of bounds (address {dst}, size {size})"),
-        );
+    if heap.checked_add(size).is_none_or(|end| end > memory.data_size(&*caller) as u64) {
+        let what = format!("ic0_{name}: heap out of bounds (address {heap}, size {size})");
+        return violation(caller.data_mut(), &what);
     }
-    let mut bytes = vec![0; size as usize];
-    caller.data().stable.read(offset, &mut bytes);
-    save(caller, dst, &bytes, "stable_read")
-}
-
-fn stable_write(caller: &mut Caller<'_, Host>, offset: u64, src: u64, size: u64) -> Result<()> {
-    if !caller.data().stable.holds(offset, size) {
-        return trap(caller.data_mut(), 502, "Canister trapped: stable memory out of bounds".to_string());
-    }
-    let bytes = load(caller, src, size, "stable_write")?;
-    caller.data_mut().stable.write(offset, &bytes);
     Ok(())
 }
