@@ -40,7 +40,8 @@ pub(super) fn describe(
                     unreachable!("bug in canloom: tasks that run code have trees")
                 }
             };
-            ("administrator".to_string(), engine.canister_name(canister).to_string(), what.to_string())
+            let what = format!("{what}{}", while_waiting(engine, before, canister));
+            ("administrator".to_string(), engine.canister_name(canister).to_string(), what)
         }
     };
     let mut event = Event {
@@ -60,12 +61,34 @@ pub(super) fn describe(
         world: kernel.fingerprint(after),
     };
     if let Happened::System(text) = happened {
-        event.outcome = Some(text.clone()).filter(|text| !text.is_empty());
+        event.answer = answer_of_system(engine, after, step, choice);
+        event.outcome = Some(text.clone()).filter(|text| !text.is_empty() && event.answer.is_none());
     }
     if let Some(delivery) = happened.delivery() {
         add_delivery(&mut event, engine, step, delivery);
     }
     event
+}
+
+/// For what is done to a canister as a whole: how many responses it still waits for, since their callbacks will meet it.
+fn while_waiting(engine: &Embedded, world: &World, canister: u16) -> String {
+    let trees = world.trees.iter().map(|tree| engine.kernel.tree(*tree));
+    let requests = trees.flat_map(|tree| tree.requests.iter());
+    match requests.filter(|request| request.caller == canister && request.callback.is_some()).count() {
+        0 => String::new(),
+        1 => ", while it waits for 1 response".to_string(),
+        n => format!(", while it waits for {n} responses"),
+    }
+}
+
+/// What the system itself has answered to the request of this step: the management canister executes no message.
+fn answer_of_system(engine: &Embedded, after: &World, step: &Step, choice: &Choice) -> Option<(String, String)> {
+    let Target::Request { tree, .. } = choice.target else { return None };
+    let tree = engine.kernel.tree(after.trees[tree as usize]);
+    let request = tree.requests.iter().find(|request| step.kind == StepKind::Request && request.path == step.path)?;
+    let answer = request.callback.as_ref()?.response.as_ref()?;
+    let shown = answer_text(&engine.scenario, engine.kernel.response(answer.response));
+    Some((format!("{}{}", step.root, step.path), shown))
 }
 
 /// Who starts what, for a call or a task.
@@ -94,7 +117,8 @@ fn on_request(engine: &Embedded, request: &Request, kind: StepKind) -> (String, 
     let (kernel, scenario) = (&engine.kernel, &engine.scenario);
     let (caller, callee) = (engine.canister_name(request.caller), engine.canister_name(request.callee));
     let message = request.queued.and_then(|message| kernel.call_text(message));
-    let method = message.map_or_else(String::new, |(method, arg)| format!("{method}({})", shown(scenario, arg)));
+    let method =
+        message.map_or_else(String::new, |(method, arg)| format!("{method}({})", shown_arg(scenario, method, arg)));
     let answer = || {
         let callback = request.callback.as_ref();
         let response = callback.and_then(|callback| callback.response.as_ref()).map(|answer| answer.response);
@@ -158,7 +182,7 @@ fn add_delivery(event: &mut Event, engine: &Embedded, step: &Step, delivery: &De
             Sent {
                 name: format!("{}{}", step.root, step.path.request(at as u32 + 1)),
                 to: format!("{to}.{method}"),
-                arg: shown(scenario, arg),
+                arg: shown_arg(scenario, method, arg),
                 bounded: sent.timeout_s.is_some(),
             }
         })
@@ -179,6 +203,17 @@ fn add_delivery(event: &mut Event, engine: &Embedded, step: &Step, delivery: &De
 fn parenthesized(args: &str) -> String {
     let args = args.trim();
     if args.starts_with('(') { args.to_string() } else { format!("({args})") }
+}
+
+/// The argument of a method in short. Of an HTTP outcall, what makes it differ from others: whom it asks, and what.
+fn shown_arg(scenario: &Scenario, method: &str, arg: &[u8]) -> String {
+    match Value::decode_with(arg, &scenario.labels) {
+        Ok(Value::Record(mut fields)) if method == "http_request" && fields.contains_key("url") => {
+            fields.retain(|name, value| ["url", "method", "body"].contains(&name.as_str()) && *value != Value::Null);
+            Value::Record(fields).to_string()
+        }
+        _ => shown(scenario, arg),
+    }
 }
 
 /// A Candid value in short, with the scenario's names in place of principals.
@@ -203,7 +238,8 @@ fn shown_raw(scenario: &Scenario, candid: &[u8]) -> String {
             Value::Record(fields).to_string()
         }
         Ok(value) => value.to_string(),
-        Err(_) => format!("{} bytes", candid.len()),
+        Err(_) if candid.is_empty() => "nothing".to_string(),
+        Err(_) => Value::Blob(candid.to_vec()).to_string(),
     }
 }
 

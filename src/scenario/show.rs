@@ -22,6 +22,10 @@ impl fmt::Display for Value {
                 None => write!(f, "{text:?}"),
             },
             Value::Principal(id) => write!(f, "{id}"),
+            // Bytes that are text, such as the body of an HTTP response, are read more easily as text.
+            Value::Blob(bytes) if !bytes.is_empty() && bytes.iter().all(is_printable) => {
+                write!(f, "b{}", Value::Text(String::from_utf8_lossy(bytes).into_owned()))
+            }
             Value::Blob(bytes) => {
                 f.write_str("0x")?;
                 bytes.iter().take(SHOWN_BYTES).try_for_each(|byte| write!(f, "{byte:02x}"))?;
@@ -40,6 +44,10 @@ impl fmt::Display for Value {
             Value::Failed(reason) => write!(f, "failed: {reason}"),
         }
     }
+}
+
+fn is_printable(byte: &u8) -> bool {
+    matches!(byte, b' '..=b'~')
 }
 
 fn record(f: &mut fmt::Formatter<'_>, fields: &BTreeMap<String, Value>) -> fmt::Result {
@@ -91,6 +99,7 @@ mod tests {
         assert_eq!(of(r#"(record { "a"; 2; true })"#).to_string(), r#"("a", 2, true)"#);
         assert_eq!(of(r#"(record { somewhere = 2 })"#).to_string(), "{1874520179 = 2}");
         assert_eq!(of(r#"(blob "\01\ff")"#).to_string(), "0x01ff");
+        assert_eq!(of(r#"(blob "{ \"price\": 7 }")"#).to_string(), r#"b"{ \"price\": 7 }""#);
         assert_eq!(of("(vec { 1; 2 })").to_string(), "[1, 2]");
         assert_eq!(of("(1.5)").to_string(), "1.5");
         assert_eq!(of("()"), Value::Null);

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use canloom::counterexample::{Counterexample, replay};
 use canloom::engine::embedded::Embedded;
-use canloom::explore::Explored;
+use canloom::explore::{Completeness, Explored};
 use canloom::kernel::{Choice, Counters, Effects, World};
 use canloom::report::text;
 use canloom::scenario::{CallState, Code, Reply, Scenario, Value};
@@ -168,7 +168,9 @@ fn counterexamples() -> Vec<PathBuf> {
 fn every_counterexample_replays_twice_to_the_same_trace() {
     let files = counterexamples();
     let named: Vec<&str> = files.iter().filter_map(|file| file.parent()?.file_name()?.to_str()).collect();
-    assert_eq!(named, ["vault-rollback", "vault-stale"]);
+    let expected =
+        ["heartbeat", "heartbeat", "outcall", "timer", "upgrade", "upgrade", "vault-rollback", "vault-stale"];
+    assert_eq!(named, expected);
     for file in files {
         let shown = file.display();
         let counterexample = Counterexample::read(&file).unwrap_or_else(|error| panic!("{error}"));
@@ -227,6 +229,76 @@ fn vault_rollback_needs_1_call_and_1_fault_and_leaves_130_against_100() {
     let outcomes = &run.explored.outcomes[&(1, 1)];
     let seen = outcomes.iter().any(|outcome| outcome.starts_with("book = 130; real = 100 | withdraw-30 = Err"));
     assert!(seen, "{outcomes:?}");
+}
+
+#[test]
+fn outcall_timer_heartbeat_and_upgrade_are_violated_by_these_shortest_counterexamples() {
+    // Invariant, calls, faults, deliveries.
+    type Simplest = (&'static str, u32, u32, u32);
+    let expected: [(&str, &[Simplest]); 4] = [
+        ("outcall", &[("no more is sold than there was", 2, 0, 6)]),
+        // One firing of the timer after two days runs two bodies.
+        ("timer", &[("the worker is paid what was earned and nothing twice", 0, 0, 9)]),
+        (
+            "heartbeat",
+            &[
+                ("no more is paid than was ordered", 1, 0, 5),
+                ("every order is paid once or still in the queue", 1, 0, 7),
+            ],
+        ),
+        (
+            "upgrade",
+            &[
+                ("book and ledger differ at most by what is pending", 1, 1, 1),
+                ("without a pending payment book equals ledger", 1, 2, 2),
+            ],
+        ),
+    ];
+    for (name, simplest) in expected {
+        let run = explored(name);
+        let found: Vec<Simplest> = (run.explored.findings.iter())
+            .map(|finding| (finding.invariant, finding.calls, finding.faults, finding.deliveries))
+            .map(|(at, calls, faults, deliveries)| {
+                let invariant = run.scenario.invariants[at].name.as_str();
+                let known = simplest.iter().find(|(name, ..)| *name == invariant);
+                (known.map_or("another invariant", |(name, ..)| *name), calls, faults, deliveries)
+            })
+            .collect();
+        assert_eq!(found, simplest, "{name}");
+        assert_eq!(run.explored.completeness, Completeness::Exhaustive, "{name}");
+    }
+}
+
+#[test]
+fn fixed_twins_hold_exhaustively_under_the_same_faults_with_all_sometimes_seen() {
+    let fixed = [
+        ("outcall-fixed", "outcall"),
+        ("timer-fixed", "timer"),
+        ("heartbeat-fixed", "heartbeat"),
+        ("upgrade-fixed", "upgrade"),
+    ];
+    for (name, buggy) in fixed {
+        let run = explored(name);
+        assert!(run.explored.findings.is_empty(), "{name}: {:?}", run.explored.findings);
+        assert_eq!(run.explored.completeness, Completeness::Exhaustive, "{name}");
+        assert!(!run.explored.sometimes.is_empty(), "{name}");
+        assert!(run.explored.sometimes.iter().all(|(_, seen)| *seen), "{name}: {:?}", run.explored.sometimes);
+        let of_buggy = explored(buggy);
+        let faults = |run: &Run| -> Vec<_> { run.scenario.faults.iter().map(|fault| fault.kinds.clone()).collect() };
+        assert_eq!(faults(&run), faults(&of_buggy), "{name}");
+        let bounds =
+            |run: &Run| (run.scenario.bounds.faults, run.scenario.bounds.heartbeats, run.scenario.times.clone());
+        assert_eq!(bounds(&run), bounds(&of_buggy), "{name}");
+    }
+}
+
+#[test]
+fn stopping_before_the_upgrade_saves_the_method_that_an_upgrade_alone_breaks() {
+    let (stopped, upgraded) = (explored("upgrade-stopped"), explored("upgrade"));
+    assert_eq!(stopped.scenario.calls[0].method, upgraded.scenario.calls[0].method);
+    assert!(stopped.explored.findings.is_empty(), "{:?}", stopped.explored.findings);
+    assert_eq!(stopped.explored.completeness, Completeness::Exhaustive);
+    assert_eq!(stopped.explored.sometimes.iter().map(|(_, seen)| *seen).collect::<Vec<_>>(), [true]);
 }
 
 #[test]
