@@ -7,7 +7,7 @@ use candid::Principal;
 use super::super::puppet::expr::{global, stable_grow, stable_read};
 use super::super::puppet::{Hook, Program, theater};
 use super::host::{Host, State, engine};
-use super::message::{Answer, Done, Entry, Message, Mode, Stop};
+use super::message::{Answer, Around, Done, Entry, Message, Mode, Status, Stop};
 
 const HOOKS: [(Hook, &str); 4] = [
     (Hook::Timer, "canister_global_timer"),
@@ -20,7 +20,8 @@ const HOOKS: [(Hook, &str); 4] = [
 fn enter(host: &Host, state: &State, export: &str, argument: &Program) -> Result<Done, Stop> {
     let argument = Rc::new(argument.bytes().to_vec());
     let entry = Entry::Export(export.to_string());
-    host.run(state, Message::new(Mode::Update, entry, Principal::anonymous(), argument, 0))
+    let around = Around { now_ns: 0, status: Status::Running, version: 0, timer_ns: 0 };
+    host.run(state, Message::new(Mode::Update, entry, Principal::anonymous(), argument, around))
 }
 
 fn told(host: &Host, state: &State) -> String {

@@ -1,7 +1,7 @@
 //! Runs one message of one canister in the plainest way: a fresh instance, everything written in, everything read out.
 //!
 //! In: a state and a message. Out: the state after it, the answer and the requests, or why it trapped. Nothing is
-//! shared between two messages but the compiled module. Left out: instruction limits, timers.
+//! shared between two messages but the compiled module. Left out: instruction limits.
 
 use std::path::Path;
 use std::rc::Rc;
@@ -14,12 +14,14 @@ use super::memory::Image;
 use super::message::{Answer, Done, Entry, Kind, Message, Stop};
 use super::module;
 
-/// The time of every message: 2021-05-10T08:00:00Z.
-pub const NOW_NS: u64 = 1_620_633_600_000_000_000;
+/// The time at the start: 2021-05-10T08:00:00Z.
+pub const START_NS: u64 = 1_620_633_600_000_000_000;
 
-/// Everything of a canister that outlives a message.
+/// Everything of a canister's code that outlives a message.
 #[derive(Clone)]
 pub struct State {
+    /// Which of the canister's modules it belongs to.
+    pub module: usize,
     pub memory: Rc<Image>,
     globals: Rc<Vec<Val>>,
     pub stable: Rc<Vec<u8>>,
@@ -29,7 +31,8 @@ impl State {
     /// Do the two have the same bytes?
     pub fn is_same(&self, other: &State) -> bool {
         let globals = self.globals.iter().zip(other.globals.iter());
-        self.memory == other.memory
+        self.module == other.module
+            && self.memory == other.memory
             && self.stable == other.stable
             && globals.fold(true, |same, (a, b)| same && bits(a) == bits(b))
     }
@@ -54,6 +57,9 @@ pub struct Host {
     pre: InstancePre<Run>,
     globals: Vec<String>,
     exports: Vec<String>,
+    /// Whether the module can see its version.
+    pub sees_version: bool,
+    number: usize,
     /// The memory of a fresh instance.
     fresh: Image,
 }
@@ -84,13 +90,15 @@ impl Host {
             pre: linker.instantiate_pre(&compiled).expect("the imports have the types of the IC"),
             globals: prepared.globals.into_iter().map(module::global).collect(),
             exports: prepared.exports,
+            sees_version: prepared.sees_version,
+            number: 0,
             fresh: Image::of(&prepared.memory),
         }
     }
 
-    /// The same module as another canister.
-    pub fn of(&self, id: Principal, controllers: &[Principal]) -> Self {
-        Self { id, controllers: controllers.to_vec(), ..self.clone() }
+    /// The same module as the one of this number of another canister.
+    pub fn of(&self, id: Principal, controllers: &[Principal], number: usize) -> Self {
+        Self { id, controllers: controllers.to_vec(), number, ..self.clone() }
     }
 
     /// The state of the module before any code ran.
@@ -99,6 +107,7 @@ impl Host {
         let instance = self.pre.instantiate(&mut store);
         let instance = instance.expect("the module can be instantiated");
         State {
+            module: self.number,
             memory: Rc::new(self.fresh.clone()),
             globals: Rc::new(self.read_globals(&mut store, instance)),
             stable: Rc::default(),
@@ -128,9 +137,11 @@ impl Host {
         let memory = Rc::new(state.memory.after(memory.data(&store)));
         let globals = Rc::new(self.read_globals(&mut store, instance));
         let run = store.into_data();
-        let state = State { memory, globals, stable: run.stable };
+        let state = State { module: state.module, memory, globals, stable: run.stable };
         let (accepted, burned) = (run.accepted, run.burned);
-        Ok(Done { state, answer: run.answer, requests: run.requests, accepted, burned })
+        let (timer_ns, certified, is_let_in) = (run.timer_ns, run.certified, run.is_let_in);
+        let (answer, requests) = (run.answer, run.requests);
+        Ok(Done { state, answer, requests, accepted, burned, timer_ns, certified, is_let_in })
     }
 
     /// Runs one message whose changes nobody wants: what it answers and calls is all there is to know.
@@ -147,8 +158,13 @@ impl Host {
         let instance = self.pre.instantiate(&mut store);
         let instance = instance.expect("the module can be instantiated");
         self.write(&mut store, instance, state);
-        call(&mut store, instance, &entry).map_err(|error| self.stop(&error))?;
-        Ok((store, instance))
+        match call(&mut store, instance, &entry) {
+            Ok(()) => Ok((store, instance)),
+            Err(error) => {
+                let performed = store.data().requests.iter().map(|call| (call.callee.clone(), call.method.clone()));
+                Err(Stop { performed: performed.collect(), ..self.stop(&error) })
+            }
+        }
     }
 
     fn write(&self, store: &mut Store<Run>, instance: Instance, state: &State) {
@@ -181,8 +197,7 @@ impl Host {
         } else {
             (504, format!("{error:#}"))
         };
-        let text = format!("Error from Canister {}: {text}", self.id);
-        Stop { code, text }
+        Stop::new(code, &format!("Error from Canister {}: {text}", self.id))
     }
 }
 
@@ -195,7 +210,7 @@ fn call(store: &mut Store<Run>, instance: Instance, entry: &Entry) -> wasmtime::
             let element = table.and_then(|table| table.get(&mut *store, index.into()));
             let Some(Ref::Func(function)) = element else {
                 let text = format!("Canister requested to invoke a non-existent Wasm function {index} from table 0");
-                return Err(Stop { code: 513, text }.into());
+                return Err(Stop::new(513, &text).into());
             };
             let null = || ic0::violation("unexpected null function reference");
             let function = function.ok_or_else(null)?;

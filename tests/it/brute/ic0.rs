@@ -1,8 +1,7 @@
-//! The system calls that ic-cdk 0.20 canisters make (ic-semantics.md section 1), for one message.
+//! The system calls that ic-cdk 0.20 canisters and puppets make (ic-semantics.md section 1), for one message.
 //!
 //! In: what code asks. Out: what it answered, requested, accepted and wrote to stable memory, in [`Run`]. Calls
-//! never fail synchronously, timers and certified data are accepted and forgotten. What is neither here nor in
-//! `ic0_call.rs` or `ic0_system.rs` traps.
+//! fail synchronously only where the message says so. What is neither here nor in `ic0_call.rs` or `ic0_system.rs` traps.
 
 use std::rc::Rc;
 
@@ -12,15 +11,30 @@ use wasmtime::{Caller, Linker, Memory, Result, Trap};
 use super::host::State;
 use super::message::{Answer, Message, Mode, Outgoing, Stop};
 
-pub const ALL: &[Mode] =
-    &[Mode::Init, Mode::Update, Mode::ReplicatedQuery, Mode::Query, Mode::Reply, Mode::Reject, Mode::Cleanup];
+pub const ALL: &[Mode] = &[
+    Mode::Init,
+    Mode::PreUpgrade,
+    Mode::Inspect,
+    Mode::Timer,
+    Mode::Heartbeat,
+    Mode::Update,
+    Mode::ReplicatedQuery,
+    Mode::Query,
+    Mode::Reply,
+    Mode::Reject,
+    Mode::Cleanup,
+];
 const ANSWERING: &[Mode] = &[Mode::Update, Mode::ReplicatedQuery, Mode::Query, Mode::Reply, Mode::Reject];
-const ARGUED: &[Mode] = &[Mode::Init, Mode::Update, Mode::ReplicatedQuery, Mode::Query, Mode::Reply];
+const ARGUED: &[Mode] = &[Mode::Init, Mode::Inspect, Mode::Update, Mode::ReplicatedQuery, Mode::Query, Mode::Reply];
 pub const FUNDED: &[Mode] = &[Mode::Update, Mode::ReplicatedQuery, Mode::Reply, Mode::Reject];
 pub const REFUNDED: &[Mode] = &[Mode::Reply, Mode::Reject];
-pub const CALLING: &[Mode] = &[Mode::Update, Mode::Reply, Mode::Reject];
+pub const CALLING: &[Mode] = &[Mode::Timer, Mode::Heartbeat, Mode::Update, Mode::Reply, Mode::Reject];
+/// Where the canister is changed beside its memory; cleanup may do part of it.
+pub const CHANGING: &[Mode] =
+    &[Mode::Init, Mode::PreUpgrade, Mode::Timer, Mode::Heartbeat, Mode::Update, Mode::Reply, Mode::Reject];
 const ENDED: &[Mode] = &[Mode::Reply, Mode::Reject, Mode::Cleanup];
 const REJECTED: &[Mode] = &[Mode::Reject];
+const INSPECTING: &[Mode] = &[Mode::Inspect];
 
 /// One message while it runs.
 pub struct Run {
@@ -35,6 +49,11 @@ pub struct Run {
     pub building: Option<Outgoing>,
     pub accepted: u128,
     pub burned: u128,
+    /// How often `call_perform` was called.
+    pub performs: usize,
+    pub timer_ns: Option<u64>,
+    pub certified: Option<Rc<Vec<u8>>>,
+    pub is_let_in: bool,
 }
 
 impl Run {
@@ -62,6 +81,10 @@ impl Run {
             building: None,
             accepted: 0,
             burned: 0,
+            performs: 0,
+            timer_ns: None,
+            certified: None,
+            is_let_in: false,
         }
     }
 
@@ -76,6 +99,10 @@ impl Run {
         }
         let mode = match mode {
             Mode::Init => "init",
+            Mode::PreUpgrade => "pre upgrade",
+            Mode::Inspect => "inspect message",
+            Mode::Timer => "global timer",
+            Mode::Heartbeat => "heartbeat",
             Mode::Update => "update",
             Mode::ReplicatedQuery => "replicated query",
             Mode::Query => "non replicated query",
@@ -123,8 +150,7 @@ impl Run {
 
 /// A breach of the contract with the system.
 pub fn violation(text: &str) -> Stop {
-    let text = format!("Canister violated contract: {text}");
-    Stop { code: 504, text }
+    Stop::new(504, &format!("Canister violated contract: {text}"))
 }
 
 /// The IC's words for a trap of the wasm itself.
@@ -194,6 +220,14 @@ fn link_message(l: &mut Linker<Run>) -> Result<()> {
     l.func_wrap("ic0", "msg_reject_code", |c: Call<'_>| -> Result<u32> {
         c.data().check("msg_reject_code", ENDED)?;
         Ok(c.data().message().reject_code)
+    })?;
+    link_bytes(l, "msg_method_name", INSPECTING, |run| run.message().method.as_bytes())?;
+    l.func_wrap("ic0", "accept_message", |mut c: Call<'_>| -> Result<()> {
+        c.data().check("accept_message", INSPECTING)?;
+        match std::mem::replace(&mut c.data_mut().is_let_in, true) {
+            false => Ok(()),
+            true => Err(violation("ic0.accept_message: the message is accepted already").into()),
+        }
     })?;
     l.func_wrap("ic0", "msg_deadline", |c: Call<'_>| -> Result<u64> {
         c.data().check("msg_deadline", ANSWERING)?;

@@ -1,8 +1,7 @@
-//! The system calls that make a call. Every call is sent if the message returns; none fails synchronously.
+//! The system calls that make a call. Every call is sent if the message returns, but the one that is to fail.
 
 use wasmtime::{Linker, Result};
 
-use super::host::NOW_NS;
 use super::ic0::{CALLING, Call, Run, read, violation};
 use super::message::Outgoing;
 
@@ -24,9 +23,10 @@ pub fn link(l: &mut Linker<Run>) -> Result<()> {
         }
     })?;
     l.func_wrap("ic0", "call_with_best_effort_response", |mut c: Call<'_>, timeout_s: u32| -> Result<()> {
+        let now_ns = c.data().message().around.now_ns;
+        let now_ns = now_ns - now_ns % 1_000_000_000;
         let call = c.data_mut().call("call_with_best_effort_response")?;
         let wait_ns = u64::from(timeout_s).min(WAIT_MAX_S) * 1_000_000_000;
-        let now_ns = NOW_NS - NOW_NS % 1_000_000_000;
         match call.deadline_ns.replace(now_ns + wait_ns) {
             None => Ok(()),
             Some(_) => Err(violation("a timeout has already been set").into()),
@@ -35,6 +35,10 @@ pub fn link(l: &mut Linker<Run>) -> Result<()> {
     l.func_wrap("ic0", "call_perform", |mut c: Call<'_>| -> Result<u32> {
         c.data_mut().call("call_perform")?;
         let call = c.data_mut().building.take();
+        c.data_mut().performs += 1;
+        if c.data().performs == c.data().message().perform_fails {
+            return Ok(2);
+        }
         c.data_mut().requests.extend(call);
         Ok(0)
     })?;

@@ -5,8 +5,7 @@ use std::rc::Rc;
 use candid::Principal;
 use wasmtime::{Linker, Result};
 
-use super::host::NOW_NS;
-use super::ic0::{ALL, CALLING, Call, FUNDED, REFUNDED, Run, read, violation, write, write_u128};
+use super::ic0::{ALL, CHANGING, Call, FUNDED, REFUNDED, Run, read, violation, write, write_u128};
 use super::memory::PAGE;
 use super::message::{Mode, Stop};
 
@@ -45,6 +44,7 @@ fn link_cycles(l: &mut Linker<Run>) -> Result<()> {
         write_u128(&mut c, dst, accepted)
     })?;
     l.func_wrap("ic0", "cycles_burn128", |mut c: Call<'_>, high: u64, low: u64, dst: u32| -> Result<()> {
+        c.data().check("cycles_burn128", &[CHANGING, &[Mode::ReplicatedQuery, Mode::Cleanup]].concat())?;
         let burned = c.data().balance().min(wide(high, low));
         c.data_mut().burned += burned;
         write_u128(&mut c, dst, burned)
@@ -78,7 +78,7 @@ fn link_stable(l: &mut Linker<Run>) -> Result<()> {
     l.func_wrap("ic0", "stable64_read", |mut c: Call<'_>, dst: u64, offset: u64, size: u64| -> Result<()> {
         let range = offset as usize..(offset + size) as usize;
         let bytes = c.data().stable.get(range).map(<[u8]>::to_vec);
-        let bytes = bytes.ok_or_else(|| trap(502, OUT_OF_BOUNDS))?;
+        let bytes = bytes.ok_or_else(|| Stop::new(502, OUT_OF_BOUNDS))?;
         write(&mut c, dst as u32, &bytes)
     })?;
     l.func_wrap("ic0", "stable64_write", |mut c: Call<'_>, offset: u64, src: u64, size: u64| -> Result<()> {
@@ -86,7 +86,7 @@ fn link_stable(l: &mut Linker<Run>) -> Result<()> {
         let range = offset as usize..(offset + size) as usize;
         let stable = Rc::make_mut(&mut c.data_mut().stable);
         let target = stable.get_mut(range);
-        let target = target.ok_or_else(|| trap(502, OUT_OF_BOUNDS))?;
+        let target = target.ok_or_else(|| Stop::new(502, OUT_OF_BOUNDS))?;
         target.copy_from_slice(&bytes);
         Ok(())
     })?;
@@ -94,20 +94,28 @@ fn link_stable(l: &mut Linker<Run>) -> Result<()> {
 }
 
 fn link_system(l: &mut Linker<Run>) -> Result<()> {
-    l.func_wrap("ic0", "time", || NOW_NS)?;
-    l.func_wrap("ic0", "canister_status", || 1_u32)?;
-    l.func_wrap("ic0", "canister_version", || 1_u64)?;
+    l.func_wrap("ic0", "time", |c: Call<'_>| c.data().message().around.now_ns)?;
+    l.func_wrap("ic0", "canister_status", |c: Call<'_>| c.data().message().around.status as u32)?;
+    l.func_wrap("ic0", "canister_version", |c: Call<'_>| c.data().message().around.version)?;
     l.func_wrap("ic0", "performance_counter", |_: u32| 0_u64)?;
-    l.func_wrap("ic0", "global_timer_set", |_: u64| 0_u64)?;
+    l.func_wrap("ic0", "global_timer_set", |mut c: Call<'_>, at_ns: u64| -> Result<u64> {
+        c.data().check("global_timer_set", &[CHANGING, &[Mode::Cleanup]].concat())?;
+        let before = c.data_mut().timer_ns.replace(at_ns);
+        Ok(before.unwrap_or(c.data().message().around.timer_ns))
+    })?;
     l.func_wrap("ic0", "data_certificate_present", || 0_u32)?;
     l.func_wrap("ic0", "debug_print", |_: u32, _: u32| {})?;
-    l.func_wrap("ic0", "in_replicated_execution", |c: Call<'_>| u32::from(c.data().message().mode != Mode::Query))?;
+    l.func_wrap("ic0", "in_replicated_execution", |c: Call<'_>| {
+        u32::from(![Mode::Query, Mode::Inspect].contains(&c.data().message().mode))
+    })?;
     l.func_wrap("ic0", "certified_data_set", |mut c: Call<'_>, src: u32, size: u32| -> Result<()> {
-        c.data().check("certified_data_set", &[&[Mode::Init], CALLING].concat())?;
-        match read(&mut c, src, size)?.len() {
-            0..=32 => Ok(()),
-            _ => Err(violation("certified data has more than 32 bytes").into()),
+        c.data().check("certified_data_set", CHANGING)?;
+        let bytes = read(&mut c, src, size)?;
+        if bytes.len() > 32 {
+            return Err(violation("certified data has more than 32 bytes").into());
         }
+        c.data_mut().certified = Some(Rc::new(bytes));
+        Ok(())
     })?;
     l.func_wrap("ic0", "is_controller", |mut c: Call<'_>, src: u32, size: u32| -> Result<u32> {
         let principal = Principal::try_from_slice(&read(&mut c, src, size)?);
@@ -120,12 +128,7 @@ fn link_system(l: &mut Linker<Run>) -> Result<()> {
         let text = text.unwrap_or_else(|_| b"(trap message out of memory bounds)".to_vec());
         let text = String::from_utf8_lossy(&text).into_owned();
         let text = format!("Canister called `ic0.trap` with message: '{text}'");
-        Err(trap(503, &text).into())
+        Err(Stop::new(503, &text).into())
     })?;
     Ok(())
-}
-
-fn trap(code: u32, text: &str) -> Stop {
-    let text = String::from(text);
-    Stop { code, text }
 }

@@ -9,7 +9,12 @@ use super::host::State;
 /// In which way code is entered; it decides which system calls are allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
+    /// `canister_init` and `canister_post_upgrade`.
     Init,
+    PreUpgrade,
+    Inspect,
+    Timer,
+    Heartbeat,
     Update,
     /// A query that is called by an update.
     ReplicatedQuery,
@@ -42,6 +47,28 @@ pub struct Message {
     /// Whether an earlier message of this call context has answered.
     pub is_responded: bool,
     pub cycles: Cycles,
+    pub around: Around,
+    /// What an inspected message calls.
+    pub method: String,
+    /// Which `call_perform` fails, from 1; 0: none.
+    pub perform_fails: usize,
+}
+
+/// What code can ask about its canister and about the time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Around {
+    pub now_ns: u64,
+    pub status: Status,
+    pub version: u64,
+    pub timer_ns: u64,
+}
+
+/// Whether a canister takes messages; the numbers are those of `ic0.canister_status`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    Running = 1,
+    Stopping = 2,
+    Stopped = 3,
 }
 
 /// The cycles that code can ask about.
@@ -57,7 +84,7 @@ pub struct Cycles {
 
 impl Message {
     /// A message that is no reject, in a call context that has not answered.
-    pub fn new(mode: Mode, entry: Entry, caller: Principal, arg: Rc<Vec<u8>>, deadline_ns: u64) -> Self {
+    pub fn new(mode: Mode, entry: Entry, caller: Principal, arg: Rc<Vec<u8>>, around: Around) -> Self {
         Self {
             mode,
             entry,
@@ -65,9 +92,12 @@ impl Message {
             caller,
             reject_code: 0,
             reject_text: String::new(),
-            deadline_ns,
+            deadline_ns: 0,
             is_responded: false,
             cycles: Cycles::default(),
+            around,
+            method: String::new(),
+            perform_fails: 0,
         }
     }
 }
@@ -99,6 +129,14 @@ pub struct Outgoing {
 pub struct Stop {
     pub code: u32,
     pub text: String,
+    /// The calls that it had performed: callee and method.
+    pub performed: Vec<(Vec<u8>, String)>,
+}
+
+impl Stop {
+    pub fn new(code: u32, text: &str) -> Stop {
+        Stop { code, text: String::from(text), performed: Vec::new() }
+    }
 }
 
 /// What a message that returned leaves behind.
@@ -111,6 +149,12 @@ pub struct Done {
     pub accepted: u128,
     /// Cycles that it burned.
     pub burned: u128,
+    /// The timer, if it was set; 0 for none.
+    pub timer_ns: Option<u64>,
+    /// The certified data, if it was set.
+    pub certified: Option<Rc<Vec<u8>>>,
+    /// Whether an inspected message was let in.
+    pub is_let_in: bool,
 }
 
 /// How a method is exported.

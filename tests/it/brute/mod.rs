@@ -8,12 +8,14 @@
 //! ```text
 //! module, memory     what of a canister outlives a message
 //! host, ic0*         one message in a fresh instance           message   what goes in and out
-//! world              the state, and which steps are possible
-//! relation, settle   what a step does                          recording of methods that take seconds
+//! world              the state                                 steps     which steps are possible
+//! relation, settle   what a step does                          change    what is done to a canister as a whole
+//! recording          of methods that take seconds
 //! setup, observe     the first world; observations of a world
 //! mod                the walk
 //! ```
 
+mod change;
 #[cfg(test)]
 mod hooks;
 mod host;
@@ -28,6 +30,7 @@ mod recording;
 mod relation;
 mod settle;
 mod setup;
+mod steps;
 #[cfg(test)]
 mod tests;
 mod world;
@@ -37,6 +40,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use canloom::scenario::{CallView, Scenario, View, When};
 use canloom::trace::Outcome;
 
+use host::START_NS;
 use relation::Relation;
 use world::World;
 
@@ -58,13 +62,13 @@ pub struct Found {
     pub outcomes: BTreeMap<(u32, u32), BTreeSet<String>>,
     /// The invariants that fail somewhere, by name.
     pub violated: BTreeSet<String>,
-    /// For each of them the least faults, calls and deliveries, in this order, after which it fails.
+    /// For each of them the least faults, calls and steps, in this order, after which it fails.
     pub least: BTreeMap<String, (u32, u32, u32)>,
     /// The invariants of `sometimes` that are true somewhere.
     pub seen: BTreeSet<String>,
     /// Steps taken, with repetition: the edges of the tree.
     pub steps: u64,
-    /// Whether the bound on deliveries cut a path short.
+    /// Whether the bound on steps, or that on timers, cut a path short.
     pub is_cut: bool,
 }
 
@@ -90,8 +94,8 @@ struct Walk<'a> {
 impl Walk<'_> {
     fn visit(&mut self, world: &World) {
         let scenario = self.relation.scenario;
-        let starts = world.starts(scenario, &self.relation.instances);
-        let is_complete = starts.is_empty() && world.is_quiet();
+        let is_complete = self.relation.starts(world).is_empty() && self.relation.is_quiet(world);
+        self.found.is_cut |= self.relation.is_cut_by_timers(world);
         self.check(world, is_complete);
         if is_complete {
             self.found.interleavings += 1;
@@ -99,7 +103,7 @@ impl Walk<'_> {
             assert!(self.found.interleavings <= max, "too many interleavings");
         }
         let steps = self.relation.steps(world);
-        if world.deliveries >= scenario.bounds.depth {
+        if world.steps >= scenario.bounds.depth {
             self.found.is_cut |= !steps.is_empty();
             return;
         }
@@ -114,11 +118,17 @@ impl Walk<'_> {
 
     fn check(&mut self, world: &World, is_complete: bool) {
         let scenario = self.relation.scenario;
-        let quiet = world.is_quiet();
+        let quiet = self.relation.is_quiet(world);
         let faults = world.faults();
         let started = world.started();
         let calls: &[CallView] = &world.calls;
-        let view = View { observations: &world.observed, calls, quiet, faulted: faults, now_s: 0 };
+        let view = View {
+            observations: &world.observed,
+            calls,
+            quiet,
+            faulted: faults,
+            now_s: (world.now_ns - START_NS) / 1_000_000_000,
+        };
         for invariant in &scenario.invariants {
             let is_due = match invariant.when {
                 When::Always | When::Sometimes => true,
@@ -135,7 +145,7 @@ impl Walk<'_> {
                     self.found.seen.insert(name);
                 }
             } else if !is_true {
-                let here = (faults, started, world.deliveries);
+                let here = (faults, started, world.steps);
                 self.found.violated.insert(name.clone());
                 let least = self.found.least.entry(name).or_insert(here);
                 *least = here.min(*least);

@@ -30,6 +30,8 @@ pub struct Prepared {
     pub memory: Vec<u8>,
     /// The names of all exports of the original module.
     pub exports: Vec<String>,
+    /// Whether it imports `canister_version`.
+    pub sees_version: bool,
 }
 
 /// Rewrites a module.
@@ -42,7 +44,8 @@ pub fn prepare(wasm: &[u8]) -> Prepared {
     rewriter.survey(wasm).expect("the module can be parsed");
     let mut module = Module::new();
     rewriter.parse_core_module(&mut module, Parser::new(0), wasm).expect("the module can be rewritten");
-    Prepared { wasm: module.finish(), globals: rewriter.globals, memory: rewriter.memory, exports: rewriter.exports }
+    let Rewriter { globals, memory, exports, sees_version, .. } = rewriter;
+    Prepared { wasm: module.finish(), globals, memory, exports, sees_version }
 }
 
 #[derive(Default)]
@@ -51,6 +54,7 @@ struct Rewriter {
     has_table: bool,
     memory: Vec<u8>,
     exports: Vec<String>,
+    sees_version: bool,
 }
 
 impl Rewriter {
@@ -58,6 +62,11 @@ impl Rewriter {
     fn survey(&mut self, wasm: &[u8]) -> wasmparser::Result<()> {
         for payload in Parser::new(0).parse_all(wasm) {
             match payload? {
+                Payload::ImportSection(imports) => {
+                    for import in imports.into_imports() {
+                        self.sees_version |= import?.name == "canister_version";
+                    }
+                }
                 Payload::TableSection(tables) => self.has_table = tables.count() > 0,
                 Payload::MemorySection(section) => {
                     for memory in section {

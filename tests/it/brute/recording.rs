@@ -6,7 +6,7 @@ use std::rc::Rc;
 use candid::Principal;
 
 use super::host::State;
-use super::message::{Cycles, Done, Message, Stop};
+use super::message::{Around, Cycles, Done, Message, Stop};
 
 /// All of them.
 #[derive(Default)]
@@ -19,6 +19,7 @@ struct Recording {
     caller: Principal,
     deadline_ns: u64,
     cycles: Cycles,
+    around: Around,
     before: State,
     result: Result<Done, Stop>,
 }
@@ -40,6 +41,7 @@ impl Recordings {
                 && recording.caller == message.caller
                 && recording.deadline_ns == message.deadline_ns
                 && recording.cycles == message.cycles
+                && recording.around == message.around
                 && recording.before.is_same(before)
         };
         if let Some(recording) = self.0.borrow().iter().find(is_it) {
@@ -52,8 +54,9 @@ impl Recordings {
             caller: message.caller,
             deadline_ns: message.deadline_ns,
             cycles: message.cycles,
+            around: message.around,
             before: before.clone(),
-            result: Err(Stop::default()),
+            result: Err(Stop::new(0, "not run yet")),
         };
         recording.result = run(message);
         let result = recording.result.clone();

@@ -19,7 +19,7 @@ impl Relation<'_> {
         let context = world.contexts.get_mut(&number).expect("the context is open");
         let origin = context.origin;
         let is_ingress = !matches!(origin, Origin::Callback(_));
-        let id = self.hosts[context.canister].id;
+        let id = self.hosts[context.canister][0].id;
         let response = match result {
             _ if context.is_responded => None,
             Ok(Some(Answer::Reply(bytes))) => Some(Response::Reply(Rc::new(bytes))),
@@ -43,13 +43,19 @@ impl Relation<'_> {
             world.contexts.remove(&number);
         }
         match (response, origin) {
-            (None, _) => {}
+            (None, _) | (_, Origin::Task) => {}
             (Some(response), Origin::Setup) => world.setup_answer = Some(response),
             (Some(response), Origin::Call(call)) => {
-                world.calls[call].state = CallState::Done(Arc::new(reply(response, &self.scenario.labels)));
+                self.answer_call(world, call, response);
             }
             (Some(response), Origin::Callback(callback)) => send(world, callback, response, refund),
         }
+    }
+
+    /// An ingress message is answered.
+    pub fn answer_call(&self, world: &mut World, call: usize, response: Response) {
+        world.submitted[call] = false;
+        world.calls[call].state = CallState::Done(Arc::new(reply(response, &self.scenario.labels)));
     }
 }
 

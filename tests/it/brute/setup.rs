@@ -2,15 +2,15 @@
 
 use std::rc::Rc;
 
-use candid::Principal;
 use canloom::scenario::{CallState, CallView};
 
-use super::host::State;
+use super::host::START_NS;
 use super::ic0_system::BALANCE;
-use super::message::{Cycles, Entry, Message, Mode};
+use super::message::Status;
 use super::observe;
 use super::relation::{Relation, Sent};
-use super::world::{Origin, Response, Step, World};
+use super::steps::Step;
+use super::world::{Canister, Origin, Response, World};
 
 /// The world in which the scenario begins.
 pub fn first(relation: &Relation<'_>) -> World {
@@ -21,16 +21,18 @@ pub fn first(relation: &Relation<'_>) -> World {
         state: CallState::NotStarted,
     };
     let mut world = World {
-        canisters: install(relation),
-        balances: vec![BALANCE; relation.hosts.len()],
+        canisters: (0..relation.hosts.len()).map(|at| install(relation, at)).collect(),
         contexts: Default::default(),
         callbacks: Default::default(),
         queues: Default::default(),
         responses: Default::default(),
         calls: relation.instances.iter().map(not_started).collect(),
+        submitted: vec![false; relation.instances.len()],
         setup_answer: None,
         spent: vec![0; scenario.faults.len()],
-        deliveries: 0,
+        passed: vec![0; scenario.times.len()],
+        now_ns: START_NS,
+        steps: 0,
         last_number: 0,
         observed: Vec::new(),
     };
@@ -38,7 +40,7 @@ pub fn first(relation: &Relation<'_>) -> World {
         let arg = Rc::new(call.args.clone());
         let method = &call.method;
         relation.begin(&mut world, call.canister, Origin::Setup, call.by, method, arg, Sent::FROM_OUTSIDE);
-        while let Some(step) = oldest(&world) {
+        while let Some(step) = oldest(relation, &world) {
             relation.apply(&mut world, &step);
         }
         match world.setup_answer.take() {
@@ -47,37 +49,45 @@ pub fn first(relation: &Relation<'_>) -> World {
             None => panic!("setup: {method} is not answered"),
         }
     }
-    world.deliveries = 0;
+    world.steps = 0;
     observe::refresh(relation, None, &mut world);
     world
 }
 
-fn install(relation: &Relation<'_>) -> Vec<State> {
-    let canisters = relation.scenario.canisters.iter().zip(&relation.hosts);
-    let install = |(canister, host): (&canloom::scenario::Canister, &super::host::Host)| {
-        let state = host.first();
-        if !host.has_export("canister_init") {
-            return state;
-        }
-        let by = canister.controllers.first().copied();
-        let by = by.unwrap_or_else(Principal::management_canister);
-        let entry = Entry::Export(String::from("canister_init"));
-        let message = Message::new(Mode::Init, entry, by, Rc::new(canister.init.clone()), 0);
-        let message = Message { cycles: Cycles { balance: BALANCE, ..Cycles::default() }, ..message };
-        match host.run(&state, message) {
-            Ok(done) => done.state,
-            Err(stop) => panic!("{} cannot be installed: {stop}", canister.name),
-        }
+fn install(relation: &Relation<'_>, at: usize) -> Canister {
+    let host = &relation.hosts[at][0];
+    let canister = &relation.scenario.canisters[at];
+    let mut fresh = Canister {
+        code: Some(host.first()),
+        balance: BALANCE,
+        status: Status::Running,
+        version: 0,
+        timer_ns: 0,
+        certified: Rc::default(),
+        snapshot: None,
+        stopped_by: None,
+        timers: 0,
+        heartbeats: 0,
     };
-    canisters.map(install).collect()
+    match relation.enter_install(&fresh, at, host, &host.first(), "canister_init", &canister.init, START_NS) {
+        Ok(Some(done)) => {
+            fresh.code = Some(done.state);
+            fresh.balance -= done.burned;
+            fresh.timer_ns = done.timer_ns.unwrap_or(0);
+            fresh.certified = done.certified.unwrap_or_default();
+        }
+        Ok(None) => {}
+        Err(stop) => panic!("{} cannot be installed: {stop}", canister.name),
+    }
+    fresh
 }
 
 /// The delivery of the message that was sent first.
-fn oldest(world: &World) -> Option<Step> {
+fn oldest(relation: &Relation<'_>, world: &World) -> Option<Step> {
     let age = |step: &Step| match step {
         Step::Request(pair, place) => world.queues[pair][*place].number,
         Step::Response(callback) => world.responses[callback].number,
         _ => unreachable!("no other step is a delivery"),
     };
-    world.deliveries().into_iter().min_by_key(age)
+    relation.deliveries(world).into_iter().min_by_key(age)
 }

@@ -1,22 +1,21 @@
 //! The whole state of a system between two steps, as plain values that are copied at every step.
 //!
-//! In: a scenario. Out: which steps are possible (ic-semantics.md section 3.4). What a step does is in `relation.rs`.
+//! Which steps are possible is in `steps.rs`, what a step does in `relation.rs` and `change.rs`.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use candid::Principal;
-use canloom::scenario::{CallState, CallView, FaultKind, FaultPlace, Instance, Scenario, Value};
+use canloom::scenario::{CallState, CallView, Value};
 
 use super::host::State;
+use super::message::{Around, Status};
 
 /// Everything that is.
 #[derive(Clone)]
 pub struct World {
-    pub canisters: Vec<State>,
-    /// The cycles of each.
-    pub balances: Vec<u128>,
+    pub canisters: Vec<Canister>,
     /// Open call contexts, by number.
     pub contexts: BTreeMap<u32, Context>,
     /// Open callbacks, by number.
@@ -27,15 +26,48 @@ pub struct World {
     pub responses: BTreeMap<u32, InFlight>,
     /// The call instances of the scenario.
     pub calls: Vec<CallView>,
+    /// Which of them were accepted by inspection and have not started.
+    pub submitted: Vec<bool>,
     /// What the setup call that runs now was answered.
     pub setup_answer: Option<Response>,
     /// How much of each fault's budget is spent.
     pub spent: Vec<u32>,
-    pub deliveries: u32,
+    /// How often time has passed by each entry.
+    pub passed: Vec<u32>,
+    pub now_ns: u64,
+    /// Steps since the start.
+    pub steps: u32,
     /// The last number given to a context, a callback or a message.
     pub last_number: u32,
     /// The observations of this state.
     pub observed: Vec<Arc<Value>>,
+}
+
+/// A canister.
+#[derive(Clone)]
+pub struct Canister {
+    /// Its module and memory, unless it was uninstalled.
+    pub code: Option<State>,
+    pub balance: u128,
+    pub status: Status,
+    pub version: u64,
+    /// When the global timer is due; 0: never.
+    pub timer_ns: u64,
+    pub certified: Rc<Vec<u8>>,
+    /// What may be loaded.
+    pub snapshot: Option<(State, Rc<Vec<u8>>)>,
+    /// The fault that has stopped it and will go on.
+    pub stopped_by: Option<usize>,
+    /// Timers and heartbeats that have run.
+    pub timers: u32,
+    pub heartbeats: u32,
+}
+
+impl Canister {
+    /// What its code can ask about it.
+    pub fn around(&self, now_ns: u64) -> Around {
+        Around { now_ns, status: self.status, version: self.version, timer_ns: self.timer_ns }
+    }
 }
 
 /// One call with all its deliveries.
@@ -45,6 +77,8 @@ pub struct Context {
     pub origin: Origin,
     pub caller: Principal,
     pub is_responded: bool,
+    /// Its canister was uninstalled: no code runs in it any more.
+    pub is_deleted: bool,
     pub deadline_ns: u64,
     /// Cycles that came with the call and were not accepted.
     pub available: u128,
@@ -58,6 +92,8 @@ pub enum Origin {
     Call(usize),
     /// A callback.
     Callback(u32),
+    /// Nobody: the system runs a task.
+    Task,
 }
 
 /// Someone who waits for a response.
@@ -69,7 +105,8 @@ pub struct Callback {
     pub on_cleanup: Option<(u32, u32)>,
     /// Caller, callee and method, if the callee exists.
     pub edge: Option<(usize, usize, String)>,
-    pub is_bounded: bool,
+    /// Only of a bounded wait.
+    pub deadline_ns: Option<u64>,
     /// Its deadline has passed; the only response it will get says so.
     pub is_expired: bool,
 }
@@ -101,21 +138,6 @@ pub enum Response {
     Reject { code: u32, text: String },
 }
 
-/// One thing that can happen next.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Step {
-    /// A call instance starts, and its first message runs.
-    Start(usize),
-    /// The request at this place of a pair's queue runs; what is ahead of it is dropped.
-    Request((usize, usize), usize),
-    /// The response to this callback is delivered.
-    Response(u32),
-    /// A fault, paid by this entry: the request at this place of a pair's queue is rejected with this code.
-    Reject { fault: usize, pair: (usize, usize), place: usize, code: u32 },
-    /// A fault, paid by this entry: the deadline of this callback passes.
-    Expire { fault: usize, callback: u32 },
-}
-
 impl World {
     /// A number that nothing has yet.
     pub fn number(&mut self) -> u32 {
@@ -129,12 +151,6 @@ impl World {
         callback.is_none_or(|callback| callback.is_expired)
     }
 
-    /// Is nothing in flight but requests that nobody waits for?
-    pub fn is_quiet(&self) -> bool {
-        let mut requests = self.queues.values().flatten();
-        self.contexts.is_empty() && self.responses.is_empty() && requests.all(|request| self.is_expired(request))
-    }
-
     pub fn faults(&self) -> u32 {
         self.spent.iter().sum()
     }
@@ -144,111 +160,8 @@ impl World {
         self.calls.iter().filter(is_started).count() as u32
     }
 
-    fn open(&self) -> u32 {
+    pub fn open(&self) -> u32 {
         let is_open = |call: &&CallView| matches!(call.state, CallState::Open);
         self.calls.iter().filter(is_open).count() as u32
-    }
-
-    /// The calls that may start.
-    pub fn starts(&self, scenario: &Scenario, instances: &[Instance]) -> Vec<Step> {
-        let bounds = &scenario.bounds;
-        if self.started() >= bounds.calls || self.open() >= bounds.in_flight {
-            return Vec::new();
-        }
-        (0..instances.len())
-            .filter(|&call| matches!(self.calls[call].state, CallState::NotStarted))
-            .filter(|&call| self.is_due(scenario, &instances[call]))
-            .map(Step::Start)
-            .collect()
-    }
-
-    /// Is everything answered that a call of this entry and actor comes after?
-    fn is_due(&self, scenario: &Scenario, instance: &Instance) -> bool {
-        let Some(earlier) = scenario.calls[instance.entry].after else {
-            return true;
-        };
-        let of_entry = || self.calls.iter().filter(|call| call.entry == earlier);
-        let is_done = |call: &CallView| matches!(call.state, CallState::Done(_));
-        if of_entry().any(|call| call.actor == instance.actor) {
-            let mut own = of_entry().filter(|call| call.actor == instance.actor);
-            own.all(is_done)
-        } else {
-            of_entry().all(is_done)
-        }
-    }
-
-    /// The messages that may be delivered.
-    pub fn deliveries(&self) -> Vec<Step> {
-        let mut steps = Vec::new();
-        for (&pair, queue) in &self.queues {
-            for (place, request) in queue.iter().enumerate() {
-                steps.push(Step::Request(pair, place));
-                if !self.is_expired(request) {
-                    break;
-                }
-            }
-        }
-        steps.extend(self.responses.keys().copied().map(Step::Response));
-        steps
-    }
-
-    /// The faults that may happen.
-    pub fn faults_possible(&self, scenario: &Scenario) -> Vec<Step> {
-        let mut steps = Vec::new();
-        if self.faults() >= scenario.bounds.faults {
-            return steps;
-        }
-        for (&pair, queue) in &self.queues {
-            for (place, request) in queue.iter().enumerate() {
-                if self.is_expired(request) {
-                    continue;
-                }
-                let edge = (pair.0, pair.1, &*request.method);
-                for code in 1..=5 {
-                    let is_this = |kind: &FaultKind| reject_code(kind) == Some(code);
-                    if let Some(fault) = self.payer(scenario, edge, is_this) {
-                        steps.push(Step::Reject { fault, pair, place, code });
-                    }
-                }
-            }
-        }
-        for (&callback, waiting) in &self.callbacks {
-            let Some((caller, callee, method)) = &waiting.edge else {
-                continue;
-            };
-            if !waiting.is_bounded || waiting.is_expired {
-                continue;
-            }
-            let is_unknown = |kind: &FaultKind| matches!(kind, FaultKind::Unknown);
-            if let Some(fault) = self.payer(scenario, (*caller, *callee, method), is_unknown) {
-                steps.push(Step::Expire { fault, callback });
-            }
-        }
-        steps
-    }
-
-    /// The first fault entry of this edge that has such a kind and can still pay.
-    fn payer(
-        &self,
-        scenario: &Scenario,
-        (caller, callee, method): (usize, usize, &str),
-        is_this: impl Fn(&FaultKind) -> bool,
-    ) -> Option<usize> {
-        scenario.faults.iter().enumerate().position(|(at, fault)| {
-            let FaultPlace::Edge { caller: from, callee: Some(to), method: name } = &fault.place else {
-                panic!("this enumerator knows faults on edges only");
-            };
-            (*from, *to, name.as_str()) == (caller, callee, method)
-                && fault.kinds.iter().any(&is_this)
-                && self.spent[at] < fault.budget
-        })
-    }
-}
-
-fn reject_code(kind: &FaultKind) -> Option<u32> {
-    match kind {
-        FaultKind::Reject { code } => Some(u32::from(*code)),
-        FaultKind::Unknown => None,
-        other => panic!("this enumerator does not know {other:?}"),
     }
 }
