@@ -10,7 +10,8 @@
 //! tables   all interned values         memo      executions run once             enabled   legal steps
 //! rules    why a step is legal or not  step      what a step does                deliver   messages that are executed
 //! settle   how a context is answered   fault     what a fault does to a request  change    stop, upgrade, snapshots
-//! manage   the management canister     observe   queries and inspection          symmetry  interchangeable calls
+//! manage   the management canister     observe   queries and inspection          composite queries that call queries
+//! symmetry interchangeable calls
 //! ```
 
 pub mod guest;
@@ -21,6 +22,7 @@ pub mod tree;
 pub mod world;
 
 mod change;
+mod composite;
 mod deliver;
 mod enabled;
 mod fault;
@@ -90,6 +92,20 @@ pub enum Message {
         /// Reply or reject function.
         function: Function,
         /// Interned response.
+        response: u32,
+    },
+    /// A response to a request of a composite query.
+    CompositeCallback {
+        /// Reply or reject function.
+        function: Function,
+        /// Interned response.
+        response: u32,
+    },
+    /// Its cleanup.
+    CompositeCleanup {
+        /// The function.
+        function: Function,
+        /// Interned response that the callback was for.
         response: u32,
     },
     /// A task that the system runs.

@@ -251,6 +251,7 @@ impl<C: Contract> Builtin<C> {
             Input::Init { .. } | Input::Cleanup { .. } => Ok(None),
             // It has none of these entry points.
             Input::Task(_) | Input::Inspect { .. } | Input::PreUpgrade | Input::PostUpgrade { .. } => Ok(None),
+            Input::CompositeCallback { .. } | Input::CompositeCleanup { .. } => Ok(None),
             Input::Transform { method, .. } => Err(unknown("query", method)),
             Input::Callback { function, response } => {
                 self.contract.resume(state, function.env, response, around).map(Some).map_err(trap)

@@ -330,7 +330,7 @@ fn check_methods(scenario: &Scenario, modules: &BTreeMap<PathBuf, Arc<Module>>) 
                 let text = format!("{place}: canister `{}` has no method `{name}`{hint}", canister.name);
                 Err(EmbeddedError::Scenario(text))
             }
-            Some(kind) if query && *kind != Method::Query => Err(EmbeddedError::Scenario(format!(
+            Some(Method::Update) if query => Err(EmbeddedError::Scenario(format!(
                 "{place}: `{name}` of canister `{}` is not a query method, and only queries can be observed",
                 canister.name
             ))),

@@ -293,13 +293,24 @@ impl Guest for WasmGuest {
                     let mode = if is_transform { Mode::Transform } else { Mode::Query };
                     self.run(memory, &Entry::Export(&name), mode, QUERY_LIMIT, &input, env)
                 }
-                Some(Method::CompositeQuery) => Err(format!("the composite query `{method}` is not offered yet")),
+                Some(Method::CompositeQuery) => {
+                    let name = format!("canister_composite_query {method}");
+                    self.run(memory, &Entry::Export(&name), Mode::CompositeQuery, QUERY_LIMIT, &input, env)
+                }
                 _ => Ok(self.refuse(memory, 536, format!("Canister has no query method '{method}'"))),
             },
             Input::Callback { function, response } => {
                 let is_reply = matches!(response, crate::kernel::Response::Reply(_));
                 let mode = if is_reply { Mode::Reply } else { Mode::Reject };
                 self.run(memory, &Entry::Callback(*function), mode, CALLBACK_LIMIT, &input, env)
+            }
+            Input::CompositeCallback { function, response } => {
+                let is_reply = matches!(response, crate::kernel::Response::Reply(_));
+                let mode = if is_reply { Mode::CompositeReply } else { Mode::CompositeReject };
+                self.run(memory, &Entry::Callback(*function), mode, QUERY_LIMIT, &input, env)
+            }
+            Input::CompositeCleanup { function, .. } => {
+                self.run(memory, &Entry::Callback(*function), Mode::CompositeCleanup, QUERY_LIMIT, &input, env)
             }
             Input::Cleanup { function, .. } => {
                 self.run(memory, &Entry::Callback(*function), Mode::Cleanup, UPDATE_LIMIT, &input, env)

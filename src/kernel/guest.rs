@@ -78,6 +78,20 @@ pub enum Input<'a> {
         /// Candid argument.
         arg: &'a [u8],
     },
+    /// The callback of a response to a composite query. State changes last until the query is answered.
+    CompositeCallback {
+        /// The reply or the reject function.
+        function: Function,
+        /// What the callee answered.
+        response: &'a Response,
+    },
+    /// The cleanup function of a composite query's call whose callback trapped.
+    CompositeCleanup {
+        /// The function registered by `call_on_cleanup`.
+        function: Function,
+        /// The response that the callback was for.
+        response: &'a Response,
+    },
     /// A task that the system runs.
     Task(Task),
     /// `canister_pre_upgrade`.

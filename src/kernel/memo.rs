@@ -111,7 +111,14 @@ impl Kernel {
             return Ok(found);
         }
         let input = self.tables.input(message);
-        let is_query = matches!(input, Input::Query { .. } | Input::Inspect { .. } | Input::Transform { .. });
+        let is_query = matches!(
+            input,
+            Input::Query { .. }
+                | Input::Inspect { .. }
+                | Input::Transform { .. }
+                | Input::CompositeCallback { .. }
+                | Input::CompositeCleanup { .. }
+        );
         let guest = &mut self.guests[usize::from(canister)];
         let mut execution =
             guest.execute(memory, input, env).map_err(|what| Unsupported { canister: env.own_id, what })?;

@@ -30,21 +30,22 @@ impl Kernel {
             let text = format!("IC0508: Canister {} is stopped", self.id(canister)).into();
             return Ok(self.tables.responses.intern(Response::Reject { code: 5, text }));
         }
-        let env = Env {
+        let env = self.env_of_query(world, canister, world.time_ns);
+        let effects = self.execute(canister, state.memory, query, &env)?;
+        self.finish_query(world, canister, effects, &env, 0)
+    }
+
+    /// What a query sees that comes from outside.
+    pub(super) fn env_of_query(&self, world: &World, canister: u16, time_ns: u64) -> Env<'static> {
+        let system = self.tables.systems.value(world.canisters[usize::from(canister)].system);
+        Env {
             balance: system.balance,
             version: system.version,
             timer_ns: system.timer_ns,
             status: system.status,
             controllers: self.tables.controllers.value(system.controllers).clone(),
-            ..Env::outside(self.ids[usize::from(canister)], Principal::anonymous(), world.time_ns)
-        };
-        let effects = self.execute(canister, state.memory, query, &env)?;
-        let text = match (&effects.trap, effects.response) {
-            (None, Some(response)) => return Ok(response),
-            (Some(trap), _) => self.trap_text(canister, trap),
-            (None, None) => format!("IC0506: Canister {} did not reply to the call", self.id(canister)),
-        };
-        Ok(self.tables.responses.intern(Response::Reject { code: 5, text: text.into() }))
+            ..Env::outside(self.id(canister), Principal::anonymous(), time_ns)
+        }
     }
 
     /// Asks `canister_inspect_message` whether a call is accepted; what it wrote is dropped (semantics 2.7).
@@ -56,15 +57,7 @@ impl Kernel {
             unreachable!("bug in canloom: a call's message is a call")
         };
         let message = self.tables.messages.intern(Message::Inspect { method, arg });
-        let system = self.tables.systems.value(state.system).clone();
-        let env = Env {
-            balance: system.balance,
-            version: system.version,
-            timer_ns: system.timer_ns,
-            status: system.status,
-            controllers: self.tables.controllers.value(system.controllers).clone(),
-            ..Env::outside(self.ids[usize::from(canister)], caller, world.time_ns)
-        };
+        let env = Env { caller, ..self.env_of_query(world, canister, world.time_ns) };
         let effects = self.execute(canister, state.memory, message, &env)?;
         let refusal = match (&effects.trap, effects.response) {
             (None, Some(_)) => None,

@@ -60,6 +60,12 @@ impl Tables {
             Message::Callback { function, response } => {
                 Input::Callback { function: *function, response: self.responses.value(*response) }
             }
+            Message::CompositeCallback { function, response } => {
+                Input::CompositeCallback { function: *function, response: self.responses.value(*response) }
+            }
+            Message::CompositeCleanup { function, response } => {
+                Input::CompositeCleanup { function: *function, response: self.responses.value(*response) }
+            }
             Message::Task(task) => Input::Task(*task),
             Message::Transform { method, arg } => {
                 Input::Transform { method: self.names.value(*method), arg: self.blobs.value(*arg) }

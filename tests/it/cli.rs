@@ -164,7 +164,7 @@ fn quiet_prints_the_verdict_only() {
 }
 
 #[test]
-fn json_has_exactly_the_keys_of_the_design() {
+fn json_has_exactly_the_keys_of_the_design_and_what_was_searched_by_number_of_faults() {
     let stage = violated();
     let ran = canloom(stage.folder(), &["explore", "--json", "-", "scenario.toml"]);
     assert_eq!((ran.exit, ran.error.as_str()), (3, ""));
@@ -189,6 +189,7 @@ fn json_has_exactly_the_keys_of_the_design() {
         "elapsed_s",
         "violations",
         "sometimes",
+        "by_faults",
         "coverage",
     ];
     assert_eq!(keys("  "), top);

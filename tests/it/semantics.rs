@@ -3,6 +3,7 @@
 //! Test names bear the number of the corner. `c0` is what a test is about; `c1` answers as its method's letter says.
 
 mod calls;
+mod composite;
 mod faults;
 pub mod joins;
 mod lifecycle;

@@ -165,13 +165,16 @@ impl Host {
                 Arc::from(*arg)
             }
             Input::Task(_) | Input::PreUpgrade => Arc::from([]),
-            Input::Callback { response: Response::Reply(bytes), .. } => bytes.clone(),
+            Input::Callback { response: Response::Reply(bytes), .. }
+            | Input::CompositeCallback { response: Response::Reply(bytes), .. } => bytes.clone(),
             Input::Callback { response: Response::Reject { code, text }, .. }
+            | Input::CompositeCallback { response: Response::Reject { code, text }, .. }
+            | Input::CompositeCleanup { response: Response::Reject { code, text }, .. }
             | Input::Cleanup { response: Response::Reject { code, text }, .. } => {
                 self.reject = Some((*code, text.clone()));
                 Arc::from([])
             }
-            Input::Cleanup { .. } => Arc::from([]),
+            Input::Cleanup { .. } | Input::CompositeCleanup { .. } => Arc::from([]),
         };
         self.performs = 0;
         self.reply.clear();

@@ -5,7 +5,7 @@
 
 /// Where an execution is; decides which system functions it may call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u16)]
+#[repr(u32)]
 pub enum Mode {
     /// `start` function.
     Start = 1 << 0,
@@ -35,6 +35,14 @@ pub enum Mode {
     LowMemory = 1 << 12,
     /// Query method that transforms the response to an HTTP outcall.
     Transform = 1 << 13,
+    /// Composite query method called as a query.
+    CompositeQuery = 1 << 14,
+    /// Reply callback of a composite query.
+    CompositeReply = 1 << 15,
+    /// Reject callback of a composite query.
+    CompositeReject = 1 << 16,
+    /// Cleanup callback of a composite query.
+    CompositeCleanup = 1 << 17,
 }
 
 impl Mode {
@@ -54,31 +62,47 @@ impl Mode {
             Mode::Timer => "global timer",
             Mode::LowMemory => "on low Wasm memory",
             Mode::Transform => "non replicated query",
+            Mode::CompositeQuery => "composite query",
+            Mode::CompositeReply => "composite reply callback",
+            Mode::CompositeReject => "composite reject callback",
+            Mode::CompositeCleanup => "composite cleanup",
             Mode::Inspect => "inspect message",
         }
     }
 
-    /// Whether what the execution wrote is kept.
+    /// Whether all replicas of the subnet run the execution: `in_replicated_execution`.
+    pub fn is_replicated(self) -> bool {
+        let outside = NRQ | TQ | F | COMPOSITE | CC;
+        self as u32 & outside == 0
+    }
+
+    /// Whether what the execution wrote is kept; of a composite query for its callbacks only.
     pub fn keeps_state(self) -> bool {
         !matches!(self, Mode::Query | Mode::ReplicatedQuery | Mode::Transform | Mode::Inspect)
     }
 }
 
-const I: u16 = Mode::Init as u16;
-const G: u16 = Mode::PreUpgrade as u16;
-const U: u16 = Mode::Update as u16;
-const RQ: u16 = Mode::ReplicatedQuery as u16;
-const NRQ: u16 = Mode::Query as u16;
-const RY: u16 = Mode::Reply as u16;
-const RT: u16 = Mode::Reject as u16;
-const C: u16 = Mode::Cleanup as u16;
-const T: u16 = Mode::Heartbeat as u16 | Mode::Timer as u16 | Mode::LowMemory as u16;
-const TQ: u16 = Mode::Transform as u16;
-const F: u16 = Mode::Inspect as u16;
-const ALL: u16 = I | G | U | RQ | NRQ | TQ | RY | RT | C | T | F;
-const ALL_AND_START: u16 = ALL | Mode::Start as u16;
-const ANSWERING: u16 = U | RQ | NRQ | RY | RT;
-const CALLING: u16 = U | RY | RT | T;
+const I: u32 = Mode::Init as u32;
+const G: u32 = Mode::PreUpgrade as u32;
+const U: u32 = Mode::Update as u32;
+const RQ: u32 = Mode::ReplicatedQuery as u32;
+const NRQ: u32 = Mode::Query as u32;
+const RY: u32 = Mode::Reply as u32;
+const RT: u32 = Mode::Reject as u32;
+const C: u32 = Mode::Cleanup as u32;
+const T: u32 = Mode::Heartbeat as u32 | Mode::Timer as u32 | Mode::LowMemory as u32;
+const TQ: u32 = Mode::Transform as u32;
+const F: u32 = Mode::Inspect as u32;
+const CQ: u32 = Mode::CompositeQuery as u32;
+const CRY: u32 = Mode::CompositeReply as u32;
+const CRT: u32 = Mode::CompositeReject as u32;
+const CC: u32 = Mode::CompositeCleanup as u32;
+const COMPOSITE: u32 = CQ | CRY | CRT;
+const ALL: u32 = I | G | U | RQ | NRQ | TQ | RY | RT | C | T | F | COMPOSITE | CC;
+const ALL_AND_START: u32 = ALL | Mode::Start as u32;
+const ANSWERING: u32 = U | RQ | NRQ | RY | RT | COMPOSITE;
+const PAYING: u32 = U | RY | RT | T;
+const CALLING: u32 = PAYING | COMPOSITE;
 
 /// One system function.
 #[derive(Debug)]
@@ -90,7 +114,7 @@ pub struct Syscall {
     /// Likewise; empty or one letter.
     pub result: &'static str,
     /// Bits of [`Mode`] in which it may be called.
-    pub modes: u16,
+    pub modes: u32,
     /// Whether it exists only for 32-bit memories.
     pub only32: bool,
 }
@@ -112,27 +136,27 @@ impl Syscall {
     }
 }
 
-const fn syscall(name: &'static str, params: &'static str, result: &'static str, modes: u16) -> Syscall {
+const fn syscall(name: &'static str, params: &'static str, result: &'static str, modes: u32) -> Syscall {
     Syscall { name, params, result, modes, only32: false }
 }
 
-const fn old(name: &'static str, params: &'static str, result: &'static str, modes: u16) -> Syscall {
+const fn old(name: &'static str, params: &'static str, result: &'static str, modes: u32) -> Syscall {
     Syscall { name, params, result, modes, only32: true }
 }
 
 /// Every function of the specification (version 0.66, ic0 1.2), and `mint_cycles128` of the replica.
 pub const SYSCALLS: &[Syscall] = &[
-    syscall("msg_arg_data_size", "", "I", I | U | RQ | NRQ | TQ | RY | F),
-    syscall("msg_arg_data_copy", "III", "", I | U | RQ | NRQ | TQ | RY | F),
+    syscall("msg_arg_data_size", "", "I", I | U | RQ | NRQ | TQ | RY | F | CQ | CRY),
+    syscall("msg_arg_data_copy", "III", "", I | U | RQ | NRQ | TQ | RY | F | CQ | CRY),
     syscall("msg_caller_size", "", "I", ALL),
     syscall("msg_caller_copy", "III", "", ALL),
-    syscall("msg_caller_info_data_size", "", "I", ANSWERING | C | F),
-    syscall("msg_caller_info_data_copy", "III", "", ANSWERING | C | F),
-    syscall("msg_caller_info_signer_size", "", "I", ANSWERING | C | F),
-    syscall("msg_caller_info_signer_copy", "III", "", ANSWERING | C | F),
-    syscall("msg_reject_code", "", "i", RY | RT | C),
-    syscall("msg_reject_msg_size", "", "I", RT),
-    syscall("msg_reject_msg_copy", "III", "", RT),
+    syscall("msg_caller_info_data_size", "", "I", ANSWERING | C | F | CC),
+    syscall("msg_caller_info_data_copy", "III", "", ANSWERING | C | F | CC),
+    syscall("msg_caller_info_signer_size", "", "I", ANSWERING | C | F | CC),
+    syscall("msg_caller_info_signer_copy", "III", "", ANSWERING | C | F | CC),
+    syscall("msg_reject_code", "", "i", RY | RT | C | CRY | CRT | CC),
+    syscall("msg_reject_msg_size", "", "I", RT | CRT),
+    syscall("msg_reject_msg_copy", "III", "", RT | CRT),
     syscall("msg_deadline", "", "l", ANSWERING),
     syscall("msg_reply_data_append", "II", "", ANSWERING | TQ),
     syscall("msg_reply", "", "", ANSWERING | TQ),
@@ -162,8 +186,8 @@ pub const SYSCALLS: &[Syscall] = &[
     syscall("call_on_cleanup", "II", "", CALLING),
     syscall("call_data_append", "II", "", CALLING),
     syscall("call_with_best_effort_response", "i", "", CALLING),
-    syscall("call_cycles_add128", "ll", "", CALLING),
-    old("call_cycles_add", "l", "", CALLING),
+    syscall("call_cycles_add128", "ll", "", PAYING),
+    old("call_cycles_add", "l", "", PAYING),
     syscall("call_perform", "", "i", CALLING),
     syscall("stable64_size", "", "l", ALL_AND_START),
     syscall("stable64_grow", "l", "l", ALL_AND_START),
@@ -177,8 +201,8 @@ pub const SYSCALLS: &[Syscall] = &[
     syscall("root_key_copy", "III", "", I | G | U | RQ | RY | RT | C | T),
     syscall("certified_data_set", "II", "", I | G | U | RY | RT | T),
     syscall("data_certificate_present", "", "i", ALL),
-    syscall("data_certificate_size", "", "I", NRQ),
-    syscall("data_certificate_copy", "III", "", NRQ),
+    syscall("data_certificate_size", "", "I", NRQ | CQ),
+    syscall("data_certificate_copy", "III", "", NRQ | CQ),
     syscall("time", "", "l", ALL),
     syscall("global_timer_set", "l", "l", I | G | U | RY | RT | C | T),
     syscall("performance_counter", "i", "l", ALL_AND_START),

@@ -74,7 +74,7 @@ fn violation<T>(host: &mut Host, what: &str) -> Result<T> {
 fn enter(caller: &mut Caller<'_, Host>, syscall: &Syscall, cost: u64) -> Result<()> {
     charge(caller, cost)?;
     let host = caller.data_mut();
-    if syscall.modes & host.mode as u16 != 0 {
+    if syscall.modes & host.mode as u32 != 0 {
         return Ok(());
     }
     let mode = host.mode.name();

@@ -56,15 +56,8 @@ impl Kernel {
         let arg = self.tables.blobs.intern(arg.into());
         let message = self.tables.messages.intern(Message::Transform { method, arg });
         let state = world.canisters[usize::from(canister)];
-        let system = self.tables.systems.value(state.system);
-        let env = Env {
-            balance: system.balance,
-            version: system.version,
-            timer_ns: system.timer_ns,
-            status: system.status,
-            controllers: self.tables.controllers.value(system.controllers).clone(),
-            ..Env::outside(self.id(canister), candid::Principal::management_canister(), world.time_ns)
-        };
+        let caller = candid::Principal::management_canister();
+        let env = Env { caller, ..self.env_of_query(world, canister, world.time_ns) };
         let effects = self.execute(canister, state.memory, message, &env)?;
         Ok(match (&effects.trap, effects.response) {
             (Some(trap), _) => Answer::Reject((trap.code / 100) as u8, self.trap_text(canister, trap)),

@@ -5,7 +5,6 @@ use wasmtime::{Caller, Linker};
 use crate::kernel::Cycles;
 
 use super::super::host::Host;
-use super::super::ic0::Mode;
 use super::{Address, Result, charge, copy_out, enter, executed, high, load, narrow_cycles, save, trap, violation};
 
 /// Bytes of a line of `debug_print`, and of the text of a trap, that are kept.
@@ -57,9 +56,7 @@ pub(super) fn link<I: Address>(linker: &mut Linker<Host>) -> Result<()> {
             _ => violation(caller.data_mut(), &format!("ic0_performance_counter: no counter {kind}")),
         }
     });
-    define!(linker, "in_replicated_execution", |caller| -> u32 {
-        Ok(u32::from(!matches!(caller.data().mode, Mode::Query | Mode::Transform | Mode::Inspect)))
-    });
+    define!(linker, "in_replicated_execution", |caller| -> u32 { Ok(u32::from(caller.data().mode.is_replicated())) });
     define!(linker, "debug_print", |caller, src: I, size: I| -> () {
         // Never traps (semantics 1.2): a range outside prints a substitute.
         let line = text(&mut caller, src.wide(), size.wide(), "(debug_print message out of memory bounds)")?;

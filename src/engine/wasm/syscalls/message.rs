@@ -5,7 +5,6 @@ use wasmtime::{Caller, Linker};
 use crate::kernel::{Cycles, Response};
 
 use super::super::host::{Host, QUERY_REPLY_MAX, REPLY_MAX};
-use super::super::ic0::Mode;
 use super::{Address, Result, copy_out, enter, high, load, narrow_cycles, save, violation};
 
 /// Defines these functions.
@@ -60,7 +59,7 @@ pub(super) fn link<I: Address>(linker: &mut Linker<Host>) -> Result<()> {
             return violation(caller.data_mut(), "ic0.msg_reply_data_append: the call is already replied");
         }
         let host = caller.data_mut();
-        let most = if host.mode == Mode::Query { QUERY_REPLY_MAX } else { REPLY_MAX };
+        let most = if host.mode.is_replicated() { REPLY_MAX } else { QUERY_REPLY_MAX };
         if (host.reply.len() as u64).saturating_add(size.wide()) > most as u64 {
             return violation(host, &format!("ic0.msg_reply_data_append: the reply exceeds {most} bytes"));
         }
