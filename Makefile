@@ -6,7 +6,7 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## Find a bug in a vault, step by step, and show that its corrected twin holds
-	@printf '%s\n' 'Builds four sample canisters and canloom, then explores two scenarios.' 'The first run downloads about 50 MB, takes about ten minutes on two cores and 3 GB in target/; later runs take seconds.' ''
+	@printf '%s\n' 'Builds the sample canisters and canloom, then explores two scenarios.' 'The first run downloads about 50 MB, takes about ten minutes on two cores and 3 GB in target/; later runs take seconds.' ''
 	@$(MAKE) --no-print-directory build
 	@$(CANLOOM) explore corpus/vault-stale/scenario.toml; test $$? = 3 && echo && $(CANLOOM) explore corpus/vault-sound/scenario.toml
 

@@ -10,6 +10,7 @@ mod interleavings;
 mod play;
 mod random_canister;
 mod refusals;
+mod sample_timers;
 mod semantics;
 mod stage;
 mod wat_canister;
