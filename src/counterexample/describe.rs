@@ -31,6 +31,8 @@ pub(super) fn describe(
             let what = match task {
                 Task::Stop => "is told to stop",
                 Task::Start => "is started again",
+                // One that nobody pays for follows a stop.
+                Task::Upgrade if choice.fault.is_none() => "is upgraded and started again",
                 Task::Upgrade => "is upgraded",
                 Task::Reinstall => "is installed anew",
                 Task::Uninstall => "loses its module",
@@ -61,8 +63,8 @@ pub(super) fn describe(
         world: kernel.fingerprint(after),
     };
     if let Happened::System(text) = happened {
-        event.answer = answer_of_system(engine, after, step, choice);
-        event.outcome = Some(text.clone()).filter(|text| !text.is_empty() && event.answer.is_none());
+        event.answer = answer_of_system(engine, before, after, step, choice);
+        event.outcome = Some(named(&engine.scenario, text)).filter(|text| !text.is_empty() && event.answer.is_none());
     }
     if let Some(delivery) = happened.delivery() {
         add_delivery(&mut event, engine, step, delivery);
@@ -81,14 +83,29 @@ fn while_waiting(engine: &Embedded, world: &World, canister: u16) -> String {
     }
 }
 
-/// What the system itself has answered to the request of this step: the management canister executes no message.
-fn answer_of_system(engine: &Embedded, after: &World, step: &Step, choice: &Choice) -> Option<(String, String)> {
-    let Target::Request { tree, .. } = choice.target else { return None };
-    let tree = engine.kernel.tree(after.trees[tree as usize]);
-    let request = tree.requests.iter().find(|request| step.kind == StepKind::Request && request.path == step.path)?;
-    let answer = request.callback.as_ref()?.response.as_ref()?;
-    let shown = answer_text(&engine.scenario, engine.kernel.response(answer.response));
-    Some((format!("{}{}", step.root, step.path), shown))
+/// What the system itself has answered: the management canister to a request, which no canister executes, or any other
+/// refusal to calls of the scenario.
+fn answer_of_system(
+    engine: &Embedded,
+    before: &World,
+    after: &World,
+    step: &Step,
+    choice: &Choice,
+) -> Option<(String, String)> {
+    let kernel = &engine.kernel;
+    let shown = |response: u32| answer_text(&engine.scenario, kernel.response(response));
+    if let (Target::Request { tree, .. }, StepKind::Request) = (choice.target, step.kind) {
+        let tree = kernel.tree(after.trees[tree as usize]);
+        let request = tree.requests.iter().find(|request| request.path == step.path)?;
+        let answer = request.callback.as_ref()?.response.as_ref()?;
+        return Some((format!("{}{}", step.root, step.path), shown(answer.response)));
+    }
+    let answer = |world: &World, call: usize| kernel.tree(world.trees[call]).answer;
+    let answered = (0..kernel.calls().len()).filter(|call| answer(before, *call).is_none());
+    let answered: Vec<(usize, u32)> = answered.filter_map(|call| Some((call, answer(after, call)?))).collect();
+    // Where it answers several at once, it answers them alike.
+    let calls: Vec<String> = answered.iter().map(|(call, _)| call.to_string()).collect();
+    answered.first().map(|(_, response)| (calls.join(", "), shown(*response)))
 }
 
 /// Who starts what, for a call or a task.
@@ -130,8 +147,8 @@ fn on_request(engine: &Embedded, request: &Request, kind: StepKind) -> (String, 
         StepKind::Trap => (back, format!("{}; fault: the callback traps", answer())),
         StepKind::Reject(5) => (back, format!("fault: reject 5 of {method}")),
         StepKind::Reject(code) => (back, format!("fault: clean reject {code} of {method}")),
-        StepKind::BusinessError => (back, format!("fault: error in answer to {method}, nothing is done")),
-        StepKind::Lie => (back, format!("fault: lie in answer to {method}, nothing is done")),
+        StepKind::BusinessError => (back, format!("fault: nothing is done and an error is answered to {method}")),
+        StepKind::Lie => (back, format!("fault: nothing is done and a lie is answered to {method}")),
         StepKind::Expire => {
             let answered = request.callback.as_ref().is_some_and(|callback| callback.response.is_some());
             let label = match (request.queued.is_some(), answered) {
@@ -191,7 +208,7 @@ fn add_delivery(event: &mut Event, engine: &Embedded, step: &Step, delivery: &De
         let lost = if delivery.dropped { " (nobody waits for it any more)" } else { "" };
         (format!("{}{path}", step.root), answer_text(scenario, kernel.response(*response)) + lost)
     });
-    event.trap = effects.trap.as_ref().map(|trap| format!("IC{:04}: {}", trap.code, trap.text));
+    event.trap = effects.trap.as_ref().map(|trap| format!("IC{:04}: {}", trap.code, named(scenario, &trap.text)));
     event.cleanup = delivery.cleanup.as_ref().map(|cleanup| match &cleanup.trap {
         None => Ok(()),
         Some(trap) => Err(format!("IC{:04}: {}", trap.code, trap.text)),
@@ -218,7 +235,12 @@ fn shown_arg(scenario: &Scenario, method: &str, arg: &[u8]) -> String {
 
 /// A Candid value in short, with the scenario's names in place of principals.
 fn shown(scenario: &Scenario, candid: &[u8]) -> String {
-    let mut text = shown_raw(scenario, candid);
+    named(scenario, &shown_raw(scenario, candid))
+}
+
+/// The text with the scenario's names in place of principals.
+fn named(scenario: &Scenario, text: &str) -> String {
+    let mut text = text.to_string();
     let canisters = scenario.canisters.iter().map(|canister| (&canister.name, canister.id));
     for (name, id) in canisters.chain(scenario.actors.iter().map(|actor| (&actor.name, actor.id))) {
         let id = id.to_text();
@@ -246,6 +268,6 @@ fn shown_raw(scenario: &Scenario, candid: &[u8]) -> String {
 fn answer_text(scenario: &Scenario, response: &Response) -> String {
     match response {
         Response::Reply(bytes) => format!("reply ({})", shown(scenario, bytes)),
-        Response::Reject { code, text } => format!("reject {code}: {text}"),
+        Response::Reject { code, text } => format!("reject {code}: {}", named(scenario, text)),
     }
 }

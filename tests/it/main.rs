@@ -14,6 +14,7 @@ mod puppet;
 mod puppet_programs;
 mod random_canister;
 mod refusals;
+mod sample_timers;
 mod semantics;
 mod stage;
 mod wat_canister;

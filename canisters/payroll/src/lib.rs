@@ -62,6 +62,12 @@ fn start() {
     });
 }
 
+/// Pays what is owed a day from now, once, unless that is going on then.
+#[update]
+fn pay_tomorrow() {
+    ic_cdk_timers::set_timer(DAY, pay_locked());
+}
+
 /// Pays what is owed, without a lock.
 #[update]
 async fn run_now_unlocked() {

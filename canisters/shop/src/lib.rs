@@ -7,7 +7,6 @@
 //! Every node of the subnet fetches the price itself, and all have to see the same: `transform` keeps the
 //! body of the response only, because headers differ from node to node.
 
-use candid::Nat;
 use ic_cdk::{init, query, update};
 use ic_cdk_management_canister::{
     HttpMethod, HttpRequestArgs, HttpRequestResult, TransformArgs, http_request, transform_context_from_query,
@@ -115,7 +114,7 @@ async fn fetch_price() -> Result<u64, String> {
     let response = http_request(&request).await.map_err(|_| "no answer")?;
     let price = std::str::from_utf8(&response.body).ok().and_then(|body| body.trim().parse().ok());
     match price {
-        Some(price) if response.status == Nat::from(200u8) => Ok(price),
+        Some(price) if response.status == 200u8 => Ok(price),
         _ => Err("no price".to_string()),
     }
 }
