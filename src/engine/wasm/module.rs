@@ -80,6 +80,8 @@ pub fn engine() -> Result<Engine, wasmtime::Error> {
     config.wasm_tail_call(true);
     config.wasm_backtrace_max_frames(None);
     config.max_wasm_stack(super::WASM_STACK);
+    // Not used, but wasmtime insists that it is the larger one.
+    config.async_stack_size(super::WASM_STACK + super::HOST_STACK);
     // A heap that outgrows what is reserved would be copied, and its untouched pages with it.
     config.memory_reservation(super::instance::HEAP64_MAX);
     Engine::new(&config)
