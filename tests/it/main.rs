@@ -8,6 +8,7 @@ mod corners;
 mod corpus;
 mod docs;
 mod fixtures;
+mod hostile;
 mod interleavings;
 mod play;
 mod puppet;

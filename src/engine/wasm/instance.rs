@@ -39,6 +39,8 @@ pub struct Warm {
     globals: Vec<Global>,
     exports: HashMap<String, TypedFunc<(), ()>>,
     memory64: bool,
+    /// Whether the module marks what it writes to.
+    tracks: bool,
     /// Number of the module among the guest's.
     version: u16,
     /// The state that memory and globals hold; pages marked as written differ from it.
@@ -68,10 +70,20 @@ impl Warm {
         let globals = module.shape.globals.iter();
         let globals = globals.filter_map(|&at| instance.get_global(&mut store, &global_export(at))).collect();
         let exports = HashMap::new();
-        let memory64 = module.shape.memory64;
+        let (memory64, tracks) = (module.shape.memory64, module.shape.tracks);
         let current_or_zero = current.unwrap_or(MemoryId(0));
-        let mut warm =
-            Warm { store, instance, parts, table, globals, exports, memory64, version, current: current_or_zero };
+        let mut warm = Warm {
+            store,
+            instance,
+            parts,
+            table,
+            globals,
+            exports,
+            memory64,
+            tracks,
+            version,
+            current: current_or_zero,
+        };
         if current.is_none() {
             warm.current = warm.capture_all(pages);
         }
@@ -180,9 +192,8 @@ impl Warm {
         };
         let old = pages.memory(self.current).clone();
         let mut changes = Vec::new();
-        if let (Some(heap), Some(written)) = (self.parts.heap, self.parts.written) {
-            let used = heap.data_size(&self.store) >> PAGE_BITS;
-            let marked = take_written(&mut written.data_mut(&mut self.store)[..used]);
+        if let Some(heap) = self.parts.heap {
+            let marked = self.take_marked();
             has_room(self.store.data(), marked.len())?;
             let data = heap.data(&self.store);
             for at in marked {
@@ -207,12 +218,18 @@ impl Warm {
         Ok(self.current)
     }
 
+    /// Positions of the pages that may have been written to, in order, and from now on none.
+    fn take_marked(&mut self) -> Vec<usize> {
+        let (Some(heap), Some(written)) = (self.parts.heap, self.parts.written) else { return Vec::new() };
+        let used = heap.data_size(&self.store) >> PAGE_BITS;
+        if self.tracks { take_written(&mut written.data_mut(&mut self.store)[..used]) } else { (0..used).collect() }
+    }
+
     /// Undoes an execution: every page that was written to gets its old contents.
     pub fn roll_back(&mut self, pages: &PageStore) {
         let old = pages.memory(self.current);
-        if let (Some(heap), Some(written)) = (self.parts.heap, self.parts.written) {
-            let used = heap.data_size(&self.store) >> PAGE_BITS;
-            let marked = take_written(&mut written.data_mut(&mut self.store)[..used]);
+        if let Some(heap) = self.parts.heap {
+            let marked = self.take_marked();
             let data = heap.data_mut(&mut self.store);
             for at in marked {
                 let start = at << PAGE_BITS;

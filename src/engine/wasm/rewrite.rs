@@ -56,6 +56,8 @@ pub struct Rewritten {
     pub has_start: bool,
     /// Indexes of its mutable globals.
     pub globals: Vec<u32>,
+    /// Whether it marks the pages that it writes to.
+    pub tracks: bool,
     /// Whether an instance can change in a way that is not in its memory and globals (tables, dropped segments): then
     /// each message needs a fresh one.
     pub needs_fresh: bool,
@@ -66,7 +68,8 @@ pub struct Rewritten {
 pub enum Instrumentation {
     /// Metering and write tracking: what exploration needs.
     Full,
-    /// Nothing, only exports: the yardstick of benchmarks.
+    /// Nothing, only exports: the yardstick of benchmarks, and of tests that the rest changes no behaviour. An endless
+    /// loop does not end.
     None,
 }
 
@@ -158,6 +161,7 @@ pub fn rewrite(wasm: &[u8], instrumentation: Instrumentation) -> Result<Rewritte
         has_table: shape.tables > 0,
         has_start: shape.start.is_some(),
         globals: shape.mutable_globals.clone(),
+        tracks: instrumentation == Instrumentation::Full,
         needs_fresh: shape.needs_fresh,
     })
 }
