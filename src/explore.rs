@@ -23,7 +23,7 @@ use crate::engine::embedded::Embedded;
 use crate::invariant;
 use crate::kernel::{Choice, Permutation, Unsupported, World};
 use crate::scenario::{Expect, When};
-use crate::schedule::{Root, Schedule, StepKind};
+use crate::schedule::{Root, Schedule, StepKind, Task};
 
 use graph::Graph;
 
@@ -136,6 +136,8 @@ pub struct Explored {
     pub outcomes: BTreeMap<(u32, u32), BTreeSet<String>>,
     /// By number of faults, fewest first: how much of it was searched.
     pub by_faults: Vec<Depth>,
+    /// Tasks that some canister may run within the bounds.
+    pub tasks: Vec<Task>,
     /// Canisters whose timer was set and never came due, with the least time that was left, in nanoseconds.
     pub idle_timers: Vec<(u16, u64)>,
     /// Time spent.
@@ -381,6 +383,7 @@ impl<'a> Search<'a> {
         }
         let sometimes =
             self.sometimes.iter().enumerate().filter_map(|(at, seen)| seen.map(|seen| (at, seen))).collect();
+        let tasks = [Task::Timer, Task::Heartbeat, Task::LowMemory];
         let timers = self.timers.iter().enumerate();
         let idle_timers =
             timers.filter(|(_, (_, has_run))| !has_run).filter_map(|(at, (left, _))| Some((at as u16, (*left)?)));
@@ -396,6 +399,7 @@ impl<'a> Search<'a> {
             sometimes,
             outcomes: std::mem::take(&mut self.outcomes),
             by_faults: self.graph.by_faults(),
+            tasks: tasks.into_iter().filter(|task| self.engine.kernel.may_run_task(*task)).collect(),
             idle_timers: idle_timers.collect(),
             elapsed,
             out_of_memory: self.out_of_memory,

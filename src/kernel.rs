@@ -301,6 +301,11 @@ impl Kernel {
         }
     }
 
+    /// Whether any canister may run this task.
+    pub fn may_run_task(&self, task: Task) -> bool {
+        self.tasks.iter().any(|spec| spec.task == task)
+    }
+
     /// The task of a tree that is not a call's.
     pub fn task(&self, tree: u32) -> Option<&TaskSpec> {
         (tree as usize).checked_sub(self.plan.calls.len()).map(|at| &self.tasks[at])

@@ -11,13 +11,13 @@ use num_bigint::BigUint;
 use crate::counterexample::Replayed;
 use crate::explore::{Completeness, Explored};
 use crate::scenario::{Invariant, Scenario, Value};
-use crate::schedule::{Root, StepKind};
+use crate::schedule::{Root, StepKind, Task};
 use crate::trace::{Event, Trace};
 
 use super::{Verdict, grade, is_violation, missing};
 
 /// Widest line of what a message says; longer ones are cut with dots.
-const WHAT_MAX: usize = 110;
+const WHAT_MAX: usize = 160;
 
 /// Verdict, counts, and one line for each finding.
 pub fn summary(scenario: &Scenario, explored: &Explored) -> String {
@@ -42,10 +42,11 @@ pub fn summary(scenario: &Scenario, explored: &Explored) -> String {
     let without = explored.interleavings_without_faults.as_ref();
     let _ = writeln!(
         out,
-        "bounds: {}, {} in flight, {}{}; {} in {}",
+        "bounds: {}, {} in flight, {}{}{}; {} in {}",
         plural(bounds.calls, "call"),
         bounds.in_flight,
         plural(bounds.faults, "fault"),
+        other_bounds(scenario, explored),
         without.map_or_else(String::new, |n| format!(" ({} interleavings without faults)", grouped_big(n))),
         rate(explored.worlds, explored.elapsed),
         seconds(explored.elapsed),
@@ -84,6 +85,22 @@ pub fn summary(scenario: &Scenario, explored: &Explored) -> String {
             out,
             "note: the timer of {name} is set {left_s} s ahead and never ran: let time pass with [[time]]"
         );
+    }
+    out
+}
+
+/// Bounds that matter for some scenarios only: firings of timers, heartbeats, time steps.
+fn other_bounds(scenario: &Scenario, explored: &Explored) -> String {
+    let mut out = String::new();
+    if explored.tasks.contains(&Task::Timer) {
+        let _ = write!(out, ", {} of a timer", counted(scenario.bounds.timers, "firing", "firings"));
+    }
+    if explored.tasks.contains(&Task::Heartbeat) {
+        let _ = write!(out, ", {} of a canister", plural(scenario.bounds.heartbeats, "heartbeat"));
+    }
+    let times: u32 = scenario.times.iter().map(|time| time.max).sum();
+    if times > 0 {
+        let _ = write!(out, ", {}", plural(times, "time step"));
     }
     out
 }
