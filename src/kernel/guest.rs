@@ -265,7 +265,7 @@ pub struct Execution {
     pub trap: Option<Trap>,
     /// Its answer, if it gave one and returned; of `canister_inspect_message` a reply if it accepted.
     pub response: Option<Response>,
-    /// The calls it made, in order; empty if it trapped.
+    /// The calls it performed, in order; if it trapped, none of them is sent.
     pub requests: Vec<Outgoing>,
     /// Cycles it accepted.
     pub accepted: Cycles,
@@ -373,6 +373,11 @@ pub trait Guest {
     /// Bytes of heap and stable memory in this state.
     fn bytes(&self, _memory: MemoryId) -> u64 {
         0
+    }
+
+    /// Whether there is no module in this state, so that nothing can run.
+    fn is_empty(&self, _memory: MemoryId) -> bool {
+        false
     }
 
     /// Content hash of a state, the same in every run.

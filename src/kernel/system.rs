@@ -27,8 +27,6 @@ pub enum Pending {
     Nothing,
     /// It was stopped, and is to be started again or upgraded, as this fault says.
     AfterStop(u8),
-    /// Its snapshot may be loaded; it need not be.
-    Load,
 }
 
 /// What a snapshot holds (semantics 7.4): neither call contexts nor queues.
@@ -55,7 +53,7 @@ pub struct SystemState {
     pub status: Status,
     /// What must still be done to it.
     pub pending: Pending,
-    /// Its snapshot.
+    /// Its snapshot, which may be loaded; it need not be.
     pub snapshot: Option<Snapshot>,
     /// How often it has drawn random bytes.
     pub draws: u32,

@@ -199,7 +199,7 @@ impl Host {
         Execution {
             memory,
             response: self.response.take().filter(|_| returned),
-            requests: if returned { requests } else { Vec::new() },
+            requests,
             accepted: if returned { self.accepted } else { 0 },
             burned: if returned { self.burned } else { 0 },
             timer_ns: self.timer_ns.filter(|_| returned),
