@@ -80,8 +80,9 @@ impl Kernel {
             Task::Stop => {
                 let fault = fault.expect("bug in canloom: a fault pays for a stop");
                 self.stop(world, canister);
-                let last = self.plan.faults[usize::from(fault)].changes.as_slice() == [Change::Stop];
-                let pending = if last { Pending::Nothing } else { Pending::AfterStop(fault) };
+                let changes = &self.plan.faults[usize::from(fault)].changes;
+                let goes_on = changes.contains(&Change::StopStart) || changes.contains(&Change::StopUpgradeStart);
+                let pending = if goes_on { Pending::AfterStop(fault) } else { Pending::Nothing };
                 self.change_system(world, canister, |system| system.pending = pending);
                 Ok(())
             }

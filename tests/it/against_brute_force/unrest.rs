@@ -78,6 +78,13 @@ fn canister_without_a_module_has_no_snapshot_in_22_interleavings() {
     assert_eq!(interleavings(Theater::of(1).call(0, &Program::new().reply()), &faults), 22);
 }
 
+// 0; S 0, in which it is refused, and 0 S: 2; 0 and N: 2; 0, N before L: 3. After S nothing is waited for.
+#[test]
+fn stop_for_good_beside_a_snapshot_is_no_stop_for_a_while_in_8_interleavings() {
+    let faults = change(0, "\"stop\", \"snapshot_load\"");
+    assert_eq!(interleavings(Theater::of(1).call(0, &Program::new().reply()), &faults), 8);
+}
+
 // 0 and 0p1: the call is performed, or not, before the trap.
 #[test]
 fn call_of_a_delivery_that_traps_may_fail_too() {
@@ -104,9 +111,9 @@ fn two_inspected_calls_have_6_interleavings() {
 
 #[test]
 fn search_and_brute_force_agree_on_150_random_scenarios_of_unrest() {
-    let mut tally = Tally { interleavings_max: 1_500, ..Tally::default() };
+    let mut tally = Tally { interleavings_max: 1_000, ..Tally::default() };
     for unrest in unrest::unrests() {
-        tally.compare(&unrest, unrest.steps_max(), || unrest.stage());
+        tally.compare(&unrest, unrest.steps_max() + 1, || unrest.stage());
         if tally.compared == 150 {
             break;
         }
@@ -115,7 +122,7 @@ fn search_and_brute_force_agree_on_150_random_scenarios_of_unrest() {
     println!("{interleavings} interleavings, {redrawn} redrawn; scenarios with a step of each kind: {kinds:?}");
     println!("{violated} with a violation, {with_orders} in which order shows, {with_faults} with faults");
     assert_eq!(kinds.len(), 23, "a kind of step is in none of the scenarios: {kinds:?}");
-    let rare: Vec<_> = kinds.iter().filter(|(_, scenarios)| **scenarios < 5).collect();
+    let rare: Vec<_> = kinds.iter().filter(|(_, scenarios)| **scenarios < 2).collect();
     assert!(rare.is_empty(), "too rare: {rare:?}");
     assert!(violated >= 40, "only {violated} of the random scenarios violate something");
     assert!(with_orders >= 40, "in only {with_orders} of the random scenarios order shows in the outcome");

@@ -65,13 +65,18 @@ pub fn unrests() -> impl Iterator<Item = Unrest> {
 }
 
 fn unrest() -> impl Strategy<Value = Unrest> {
-    let deeds = prop_oneof![3 => leaf(), 4 => calling(1)];
-    let entry = (0..BUSY, 1..=2u32, prop::option::weighted(0.7, prop_oneof![5 => event(0), 1 => change()]), deeds);
+    let deeds = prop_oneof![1 => leaf(), 5 => calling(1)];
+    let entry = (
+        0..BUSY,
+        prop_oneof![3 => Just(1), 1 => Just(2)],
+        prop::option::weighted(0.7, prop_oneof![5 => event(0), 1 => change()]),
+        deeds,
+    );
     let entry = entry.prop_map(|(to, max, first, deeds)| (to, max, first.into_iter().chain(deeds).collect()));
-    let time = (prop::sample::select(vec![3, 8, 12]), 1..=2u32);
+    let time = (prop::sample::select(vec![3, 8, 12]), prop_oneof![3 => Just(1), 1 => Just(2)]);
     let fault = prop_oneof![
         6 => (any::<prop::sample::Index>(), prop::sample::select(EDGE.to_vec())).prop_map(|(at, kinds)| Fault::Edge(at, kinds)),
-        1 => (0..BUSY).prop_map(Fault::Trap),
+        2 => (0..BUSY).prop_map(Fault::Trap),
         4 => (0..BUSY, prop::sample::select(CHANGES.to_vec()), prop::bool::weighted(0.2), install())
             .prop_map(|(puppet, kinds, other, arg)| Fault::Change { puppet, kinds, other, arg }),
     ];
@@ -93,16 +98,18 @@ fn unrest() -> impl Strategy<Value = Unrest> {
         })
 }
 
-const EDGE: [&str; 6] = [
+const EDGE: [&str; 7] = [
+    "\"sys_unknown\"",
     "\"canister_error\"",
     "\"business_err\", \"lie\"",
     "\"perform_failed\"",
-    "\"sys_unknown\"",
+    "\"sys_unknown\", \"clean_reject_3\"",
     "\"lie\", \"clean_reject\", \"sys_unknown\"",
     "\"perform_failed\", \"canister_error\", \"business_err\"",
 ];
 
-const CHANGES: [&str; 11] = [
+const CHANGES: [&str; 12] = [
+    "\"stop\", \"snapshot_load\"",
     "\"stop\"",
     "\"stop_start\"",
     "\"stop_upgrade_start\"",
@@ -167,7 +174,7 @@ fn puppet() -> impl Strategy<Value = Puppet> {
         1 => Just(vec![Deed::IfOdd(vec![Deed::Trap]), Deed::Save]),
     ];
     let init = prop_oneof![2 => Just(vec![]), 1 => event(0).prop_map(|event| vec![event])];
-    let all = (prop::bool::weighted(0.25), init, task(), task(), inspect, pre_upgrade);
+    let all = (prop::bool::weighted(0.2), init, task(), task(), inspect, pre_upgrade);
     all.prop_map(|(has_tasks, init, timer, heartbeat, inspect, pre_upgrade)| Puppet {
         has_tasks,
         init,
