@@ -383,7 +383,7 @@ impl Kernel {
 
     fn is_settled(&self, world: &World, canister: u16) -> bool {
         let system = self.system(world.canisters[usize::from(canister)]);
-        system.status != Status::Stopping && matches!(system.pending, Pending::Nothing | Pending::Load)
+        system.status != Status::Stopping && system.pending == Pending::Nothing
     }
 
     fn canister(&self, id: &Principal) -> Option<u16> {

@@ -389,6 +389,10 @@ impl Guest for WasmGuest {
         (state.heap_pages + state.stable_pages) * pages::WASM_PAGE as u64
     }
 
+    fn is_empty(&self, memory: MemoryId) -> bool {
+        self.version(memory).is_none()
+    }
+
     fn fingerprint(&self, memory: MemoryId) -> u128 {
         let store = self.store();
         let module = store.memory(memory).module.map(|at| &self.versions[usize::from(at)].module.hash);

@@ -43,8 +43,10 @@ impl Kernel {
                         add(Task::Upgrade, None);
                     }
                 }
-                Pending::Load => add(Task::Load, None),
                 Pending::Nothing => {}
+            }
+            if system.snapshot.is_some() {
+                add(Task::Load, None);
             }
             if system.status != Status::Running || !self.may_fault(world) {
                 continue;
@@ -78,8 +80,9 @@ impl Kernel {
             Task::Stop => {
                 let fault = fault.expect("bug in canloom: a fault pays for a stop");
                 self.stop(world, canister);
-                let last = self.plan.faults[usize::from(fault)].changes.as_slice() == [Change::Stop];
-                let pending = if last { Pending::Nothing } else { Pending::AfterStop(fault) };
+                let changes = &self.plan.faults[usize::from(fault)].changes;
+                let goes_on = changes.contains(&Change::StopStart) || changes.contains(&Change::StopUpgradeStart);
+                let pending = if goes_on { Pending::AfterStop(fault) } else { Pending::Nothing };
                 self.change_system(world, canister, |system| system.pending = pending);
                 Ok(())
             }
@@ -109,11 +112,15 @@ impl Kernel {
             }
             Task::Snapshot => {
                 let memory = world.canisters[usize::from(canister)].memory;
-                self.change_system(world, canister, |system| {
-                    system.snapshot = Some(Snapshot { memory, certified: system.certified });
-                    system.pending = Pending::Load;
-                });
-                Ok(())
+                if self.guests[usize::from(canister)].is_empty(memory) {
+                    let text = "Failed to take a snapshot: the canister contains no Wasm module".to_string();
+                    Err(Trap { code: 537, text })
+                } else {
+                    self.change_system(world, canister, |system| {
+                        system.snapshot = Some(Snapshot { memory, certified: system.certified });
+                    });
+                    Ok(())
+                }
             }
             Task::Load => {
                 self.load(world, canister);
@@ -327,7 +334,6 @@ impl Kernel {
         self.change_system(world, canister, |system| {
             system.certified = snapshot.certified;
             system.snapshot = None;
-            system.pending = Pending::Nothing;
         });
         self.count_version(world, canister);
     }

@@ -116,7 +116,11 @@ impl Kernel {
             }
             if answered {
                 add(StepKind::Response, None);
-                if may_fault && let Some(fault) = self.trap_payer(world, request.caller) {
+                let runs = self.callback_runs(world, tree, request).is_ok();
+                if may_fault
+                    && runs
+                    && let Some(fault) = self.trap_payer(world, request.caller)
+                {
                     add(StepKind::Trap, Some(fault));
                 }
             }
@@ -128,7 +132,7 @@ impl Kernel {
                     }
                 }
             }
-            if may_fault && deliverable && !request.is_expired() {
+            if may_fault && deliverable && !request.is_expired() && self.may_answer(world, request).is_ok() {
                 if let Some(fault) = self.payer(world, request, |fault| fault.business_error.is_some()) {
                     add(StepKind::BusinessError, Some(fault));
                 }
@@ -158,8 +162,8 @@ impl Kernel {
             }
             let (_, happened) = self.apply(world, &choice)?;
             let Some(delivery) = happened.delivery() else { continue };
-            for (n, sent) in delivery.effects.sent.iter().enumerate() {
-                if let Some(fault) = self.payer_of(world, sent.faults, |fault| fault.perform) {
+            for (n, &faults) in delivery.effects.performed.iter().enumerate() {
+                if let Some(fault) = self.payer_of(world, faults, |fault| fault.perform) {
                     let kind = StepKind::PerformFails(n as u32 + 1);
                     out.push(Choice { kind, fault: Some(fault), ..choice });
                 }
@@ -298,6 +302,7 @@ impl Kernel {
             StepKind::Response => answered().map(|()| None),
             StepKind::Trap => {
                 answered()?;
+                self.callback_runs(world, tree, request)?;
                 self.within_faults(world, step)?;
                 let none = || Refusal::Bound(format!("the scenario has no fault, or no budget left, for {step}"));
                 self.trap_payer(world, request.caller).map(Some).ok_or_else(none)
@@ -311,6 +316,7 @@ impl Kernel {
                 if request.is_expired() {
                     return Err(Refusal::Rule(format!("{step}: nobody waits for the answer any more")));
                 }
+                self.may_answer(world, request)?;
                 let is_lie = step.kind == StepKind::Lie;
                 pay(&|fault| if is_lie { fault.lie.is_some() } else { fault.business_error.is_some() })
             }

@@ -281,7 +281,7 @@ pub struct Execution {
     pub response: Option<Response>,
     /// Whether its call context stays open for ever, as if it awaited a call that is never answered; `false` if it trapped.
     pub held: bool,
-    /// The calls it made, in order; empty if it trapped.
+    /// The calls it performed, in order; if it trapped, none of them is sent.
     pub requests: Vec<Outgoing>,
     /// Cycles it accepted.
     pub accepted: Cycles,
@@ -395,6 +395,11 @@ pub trait Guest {
     /// Bytes of heap and stable memory in this state.
     fn bytes(&self, _memory: MemoryId) -> u64 {
         0
+    }
+
+    /// Whether there is no module in this state, so that nothing can run.
+    fn is_empty(&self, _memory: MemoryId) -> bool {
+        false
     }
 
     /// Content hash of a state, the same in every run.

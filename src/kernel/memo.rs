@@ -25,6 +25,8 @@ pub struct Effects {
     pub held: bool,
     /// The calls it made, in order.
     pub sent: Vec<Sent>,
+    /// For each call that it performed, even if it trapped then: which faults of the plan match, bit i for fault i.
+    pub performed: Vec<u32>,
     /// Cycles it accepted.
     pub accepted: Cycles,
     /// Cycles it burned.
@@ -53,6 +55,7 @@ impl Effects {
             response: None,
             held: false,
             sent: Vec::new(),
+            performed: Vec::new(),
             accepted: 0,
             burned: 0,
             timer_ns: None,
@@ -136,9 +139,14 @@ impl Kernel {
 
     fn intern_effects(&mut self, canister: u16, execution: Execution) -> Effects {
         let mut sent = Vec::with_capacity(execution.requests.len());
+        let mut performed = Vec::with_capacity(execution.requests.len());
         for outgoing in execution.requests {
             let callee = self.canister(&outgoing.callee);
             let faults = self.matching_faults(canister, callee, &outgoing.method);
+            performed.push(faults);
+            if execution.trap.is_some() {
+                continue;
+            }
             sent.push(Sent {
                 callee,
                 callee_id: outgoing.callee,
@@ -157,6 +165,7 @@ impl Kernel {
             response: execution.response.map(|response| self.tables.responses.intern(response)),
             held: execution.held,
             sent,
+            performed,
             accepted: execution.accepted,
             burned: execution.burned,
             timer_ns: execution.timer_ns,

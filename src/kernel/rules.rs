@@ -192,6 +192,28 @@ impl Kernel {
         unreachable!("bug in canloom: request {} waits in no queue", name(tree, &request.path))
     }
 
+    /// Whether the callee of a request can answer by itself: a canister that is not running, or has no module, cannot.
+    pub(super) fn may_answer(&self, world: &World, request: &Request) -> Result<(), Refusal> {
+        let callee = usize::from(request.callee);
+        let Some(state) = world.canisters.get(callee).copied() else { return Ok(()) };
+        if self.system(state).status == Status::Running && !self.guests[callee].is_empty(state.memory) {
+            return Ok(());
+        }
+        let name = &self.names[callee];
+        Err(Refusal::Rule(format!("canister {name} is not running or has no module, so it answers nothing of its own")))
+    }
+
+    /// Whether the callback of a request's response runs code: not if its canister was uninstalled (semantics 7.3).
+    pub(super) fn callback_runs(&self, world: &World, tree: u32, request: &Request) -> Result<(), Refusal> {
+        let contexts = &self.tree(world.trees[tree as usize]).contexts;
+        match &request.callback {
+            Some(callback) if contexts[callback.context as usize].deleted => {
+                Err(Refusal::Rule("a trap of a callback whose canister was uninstalled: no code runs".to_string()))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// A tree's root in words.
     pub(super) fn root_text(&self, tree: u32) -> String {
         match self.task(tree) {

@@ -27,8 +27,6 @@ pub enum Pending {
     Nothing,
     /// It was stopped, and is to be started again or upgraded, as this fault says.
     AfterStop(u8),
-    /// Its snapshot may be loaded; it need not be.
-    Load,
 }
 
 /// How far the low-memory hook is (semantics 8).
@@ -67,7 +65,7 @@ pub struct SystemState {
     pub status: Status,
     /// What must still be done to it.
     pub pending: Pending,
-    /// Its snapshot.
+    /// Its snapshot, which may be loaded; it need not be.
     pub snapshot: Option<Snapshot>,
     /// How often it has drawn random bytes.
     pub draws: u32,

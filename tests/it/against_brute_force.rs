@@ -2,6 +2,8 @@
 //!
 //! The enumerator (`brute`) merges nothing, remembers nothing and shares no code with the search.
 
+mod unrest;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use canloom::explore::Explored;
@@ -172,6 +174,8 @@ struct Tally {
     with_orders: usize,
     with_faults: usize,
     interleavings: u64,
+    /// In how many of the scenarios there is a step of this kind.
+    kinds: BTreeMap<&'static str, usize>,
 }
 
 impl Tally {
@@ -189,7 +193,11 @@ impl Tally {
             return;
         }
         let searched = Summary::of_search(&scenario, &explored);
-        let found = Summary::of_brute_force(enumerate(&scenario, &Limits::default()));
+        let mut found = enumerate(&scenario, &Limits::default());
+        for kind in std::mem::take(&mut found.kinds) {
+            *self.kinds.entry(kind).or_default() += 1;
+        }
+        let found = Summary::of_brute_force(found);
         assert_eq!(searched, found, "{recipe:#?}\n{}", std::fs::read_to_string(&scenario.file).unwrap());
         self.violated += usize::from(!found.violated.is_empty());
         self.with_faults += usize::from(found.outcomes.keys().any(|(_, faults)| *faults > 0));

@@ -5,7 +5,7 @@
 //! ```
 //!
 //! In: what a canister is to do. Out: the bytes of a program, alone or as the Candid text of an argument; a [`theater`]
-//! of puppets to run it. Values are in `expr`, calls in `call`, random programs in `random` and `staging`.
+//! of puppets to run it. Values are in `expr`, calls in `call`, random programs in `random`, `unrest` and `staging`.
 //! What the operations do is said in `canisters/puppet/src/op.rs`, which both sides share.
 
 pub mod call;
@@ -16,6 +16,7 @@ pub mod op;
 pub mod random;
 mod staging;
 pub mod theater;
+pub mod unrest;
 
 pub use call::Call;
 pub use expr::Expr;

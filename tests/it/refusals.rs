@@ -1,5 +1,7 @@
 //! Schedules that the IC can never produce are refused, with the rule named.
 
+mod unrest;
+
 use std::process::Command;
 
 use canloom::counterexample::{ReplayError, replay};
@@ -19,8 +21,12 @@ fn stage(wait: Wait) -> Stage {
 
 /// Number of the step that is refused, its name, why, and what was possible.
 fn refusal(wait: Wait, schedule: &str) -> (usize, String, String, String) {
+    refusal_in(&stage(wait), schedule)
+}
+
+fn refusal_in(stage: &Stage, schedule: &str) -> (usize, String, String, String) {
     let steps = schedule.split_whitespace().map(|name| name.parse().expect("a name")).collect();
-    match replay(&mut stage(wait).open(), &Schedule { steps }, None) {
+    match replay(&mut stage.open(), &Schedule { steps }, None) {
         Err(ReplayError::Divergence { number, step, refusal, possible }) => {
             (number, step.to_string(), refusal.to_string(), possible.join(" "))
         }

@@ -3,6 +3,8 @@
 //! Each test reaches two such worlds by two schedules, checks that nothing else differs, that their bytes and fingerprints
 //! do, and that the search finds what only one of them leads to. Leaving the field out of world equality fails the test.
 
+mod parts;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 

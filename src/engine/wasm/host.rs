@@ -219,7 +219,7 @@ impl Host {
             memory,
             response: self.response.take().filter(|_| returned),
             held: false,
-            requests: if returned { requests } else { Vec::new() },
+            requests,
             accepted: if returned { self.accepted } else { 0 },
             burned: if returned { self.burned } else { 0 },
             timer_ns: self.timer_ns.filter(|_| returned),

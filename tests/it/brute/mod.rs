@@ -68,6 +68,8 @@ pub struct Found {
     pub seen: BTreeSet<String>,
     /// Steps taken, with repetition: the edges of the tree.
     pub steps: u64,
+    /// Of which kinds they are.
+    pub kinds: BTreeSet<&'static str>,
     /// Whether the bound on steps, or that on timers, cut a path short.
     pub is_cut: bool,
 }
@@ -109,6 +111,7 @@ impl Walk<'_> {
         }
         for step in steps {
             self.found.steps += 1;
+            self.found.kinds.insert(step.kind());
             let mut next = world.clone();
             self.relation.apply(&mut next, &step);
             observe::refresh(&self.relation, Some(world), &mut next);

@@ -38,6 +38,39 @@ pub enum Step {
     Change { fault: Option<usize>, canister: usize, change: Change },
 }
 
+impl Step {
+    /// Its kind in a word.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Step::Submit(_) => "submit",
+            Step::Start(_) => "start",
+            Step::Task(_, Mode::Timer) => "timer",
+            Step::Task(..) => "heartbeat",
+            Step::Request(..) => "request",
+            Step::Response(_) => "response",
+            Step::Expire { fault: None, .. } => "expire in time",
+            Step::Expire { .. } => "expire",
+            Step::Time(_) => "time",
+            Step::Reject { code: 5, .. } => "canister error",
+            Step::Reject { .. } => "reject",
+            Step::Script { is_lie: true, .. } => "lie",
+            Step::Script { .. } => "business error",
+            Step::Trap { .. } => "trap",
+            Step::PerformFails { .. } => "perform fails",
+            Step::Change { change, .. } => match change {
+                Change::Stop => "stop",
+                Change::Start => "start again",
+                Change::Upgrade => "upgrade",
+                Change::UpgradeAndStart => "upgrade and start",
+                Change::Reinstall => "reinstall",
+                Change::Uninstall => "uninstall",
+                Change::Snapshot => "snapshot",
+                Change::Load => "load",
+            },
+        }
+    }
+}
+
 /// What is done to a canister as a whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {

@@ -5,7 +5,7 @@
 //! into programs. What a delivery computes depends on what ran before it (cell 0 becomes 3x + k modulo 1,000, the notes
 //! grow by a letter), so outcomes tell orders apart. What may come out of a delivery: a reply, a reject, nothing, a trap,
 //! any of them depending on the state, on the reject code or on the cycles. Drawn from a fixed seed: the same in every
-//! run. Left out: timers and other tasks, instruction counts, versions, more than one time.
+//! run. What happens without a call is in `unrest`; left out: instruction counts.
 
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
@@ -35,6 +35,24 @@ pub enum Deed {
     Accept(u32),
     /// Does something only if cell 0 is odd.
     IfOdd(Vec<Deed>),
+    /// Cell 0 takes in the time.
+    MixTime,
+    /// Cell 0 takes in the version.
+    MixVersion,
+    /// Cell 0 takes in whether the canister is stopping.
+    MixStatus,
+    /// Cell 0 takes in how long the reply is.
+    MixReply,
+    /// Cell 0 takes in whether the last call was performed.
+    MixPerformed,
+    /// Sets the timer so many seconds ahead, and takes in whether it was set.
+    SetTimer(u32),
+    /// Carries cell 0 into stable memory, whose first page it grows.
+    Save,
+    /// Takes it back.
+    Restore,
+    /// Lets an inspected message in.
+    LetIn,
     /// Ends the delivery.
     End,
     /// Replies with cell 0 as a number.
@@ -138,7 +156,7 @@ pub fn play() -> impl Strategy<Value = Play> {
 }
 
 /// What changes the state and says nothing.
-fn change() -> BoxedStrategy<Deed> {
+pub fn change() -> BoxedStrategy<Deed> {
     let change = prop_oneof![
         6 => (1..9u32).prop_map(Deed::Mix),
         1 => (1..9u32).prop_map(Deed::MixStable),
@@ -148,6 +166,8 @@ fn change() -> BoxedStrategy<Deed> {
         1 => Just(Deed::MixAvailable),
         1 => Just(Deed::MixCode),
         1 => Just(Deed::MixRefund),
+        1 => Just(Deed::MixReply),
+        1 => Just(Deed::MixPerformed),
     ];
     change.boxed()
 }
@@ -171,13 +191,13 @@ fn end() -> BoxedStrategy<Vec<Deed>> {
 }
 
 /// A delivery without calls.
-fn leaf() -> BoxedStrategy<Vec<Deed>> {
+pub fn leaf() -> BoxedStrategy<Vec<Deed>> {
     let leaf = ((1..9u32).prop_map(Deed::Mix), prop::option::weighted(0.5, change()), end());
     leaf.prop_map(|(mix, change, end)| std::iter::once(mix).chain(change).chain(end).collect()).boxed()
 }
 
 /// A delivery that sends one or two requests, which lead to calls themselves `depth` - 1 deep.
-fn calling(depth: u32) -> BoxedStrategy<Vec<Deed>> {
+pub fn calling(depth: u32) -> BoxedStrategy<Vec<Deed>> {
     let callee = match depth {
         1 => leaf(),
         _ => prop_oneof![3 => leaf(), 2 => calling(depth - 1)].boxed(),

@@ -9,6 +9,9 @@ use super::expr::*;
 use super::random::{Deed, Method, PUPPETS, Play, Request};
 use super::{Call, Expr, Program, Theater};
 
+/// The cell that remembers whether the last call was performed.
+const PERFORMED: u8 = 5;
+
 /// Adds this number to three times cell 0, modulo 1,000.
 fn mix(program: Program, number: impl Into<Expr>) -> Program {
     program.set(0, cell(0).times(3).plus(number).modulo(1_000))
@@ -34,6 +37,20 @@ pub fn program(deeds: &[Deed]) -> Program {
         Deed::MixBalance => mix(program, balance().modulo(1_000)),
         Deed::Accept(cycles) => mix(program, accept(u128::from(*cycles))),
         Deed::IfOdd(deeds) => program.when(cell(0).modulo(2), self::program(deeds)),
+        Deed::MixTime => mix(program, time().modulo(97)),
+        Deed::MixVersion => mix(program, version()),
+        Deed::MixStatus => mix(program, status()),
+        Deed::MixReply => mix(program, argument().length()),
+        Deed::MixPerformed => mix(program, cell(PERFORMED)),
+        Deed::SetTimer(seconds) => {
+            let at = time().plus(u128::from(*seconds) * 1_000_000_000);
+            mix(program, timer_set(at).equals_zero())
+        }
+        Deed::Save => program
+            .when(stable_size().equals_zero(), Program::new().ask(stable_grow(1)))
+            .stable_write(8, cell(0).little_endian(2)),
+        Deed::Restore => program.when(stable_size(), Program::new().set(0, stable_read(8, 2).read_number())),
+        Deed::LetIn => program.accept_message(),
         Deed::End => program.end(),
         Deed::Reply => program.say(cell(0)),
         Deed::Append => program.append("lost"),
@@ -51,6 +68,7 @@ impl Request {
             Method::Missing => "missing",
         };
         let mut call = Call::to(id(self.callee), method)
+            .result_in(PERFORMED)
             .with(program(&self.deeds))
             .on_reply(program(&self.on_reply))
             .on_reject(program(&self.on_reject));
@@ -72,7 +90,7 @@ fn requests(deeds: &[Deed]) -> impl Iterator<Item = &Request> {
 }
 
 /// Most deliveries that a delivery of these deeds leads to, itself included.
-fn deliveries(deeds: &[Deed]) -> usize {
+pub fn deliveries(deeds: &[Deed]) -> usize {
     let of = |request: &Request| {
         deliveries(&request.deeds) + deliveries(&request.on_reply).max(deliveries(&request.on_reject))
     };
@@ -80,7 +98,7 @@ fn deliveries(deeds: &[Deed]) -> usize {
 }
 
 /// Adds the edges on which a puppet that does these deeds sends requests to `run`.
-fn add_edges(at: usize, deeds: &[Deed], edges: &mut Vec<(usize, usize)>) {
+pub fn add_edges(at: usize, deeds: &[Deed], edges: &mut Vec<(usize, usize)>) {
     for request in requests(deeds) {
         let edge = (at, request.callee);
         if request.method == Method::Run && !edges.contains(&edge) {
