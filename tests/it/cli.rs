@@ -201,7 +201,10 @@ fn json_has_exactly_the_keys_of_the_design_and_what_was_searched_by_number_of_fa
     assert_eq!(document["sometimes"], serde_json::json!({ "both wait": true }));
     // Beside those of the design: the number of violating worlds, and whether the scenario expects the violation.
     let violation = ["invariant", "grade", "class", "calls", "deliveries", "faults", "worlds", "expected", "file"];
-    assert_eq!(keys("      "), violation);
+    let by_faults = ["faults", "worlds", "expanded"];
+    assert_eq!(keys("      "), [&violation[..], &by_faults[..]].concat());
+    let worlds = &document["worlds"];
+    assert_eq!(document["by_faults"], serde_json::json!([{ "faults": 0, "worlds": worlds, "expanded": worlds }]));
     let violation = &document["violations"][0];
     let found = ["calls", "deliveries", "faults"].map(|key| violation[key].as_u64());
     assert_eq!((found, &violation["grade"]), ([Some(2), Some(4), Some(0)], &"A".into()));
