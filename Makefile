@@ -1,6 +1,8 @@
 CANLOOM := target/release/canloom
+# Writes random modules; a package of its own, see there.
+SMITH := cargo run --quiet --release --locked --manifest-path tests/smith/Cargo.toml --target-dir target/smith --
 
-.PHONY: help demo test model lint build canisters fixtures bench clean
+.PHONY: help demo test model lint build canisters fixtures bench hostile clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -18,7 +20,7 @@ model: canisters ## Check the same handlers under loom: an independent exhaustiv
 	cargo test --release --locked -p model
 
 lint: ## Check formatting, clippy and documentation; no warning is tolerated
-	cargo fmt --all --check && cd canisters && cargo fmt --all --check && rustfmt --check --edition 2024 fixtures/*/src/lib.rs
+	cargo fmt --all --check && (cd tests/smith && cargo fmt --check) && cd canisters && cargo fmt --all --check && rustfmt --check --edition 2024 fixtures/*/src/lib.rs
 	cargo clippy --release --workspace --all-targets --locked -- -D warnings && cd canisters && cargo clippy --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --release --workspace --no-deps --locked
 
@@ -30,10 +32,15 @@ canisters: ## Build the sample canisters into target/canisters
 
 fixtures: ## Build the sample canisters and those that only tests need, into target/canisters
 	@canisters/build.sh --fixtures
+	@$(SMITH) 1000 1 $(CURDIR)/target/canisters/fixtures/smith.modules
 
 bench: canisters ## Measure the search: worlds, executions, time and memory; and loom against it
 	cargo bench --locked --bench worlds
 	cargo bench --locked -p model
+
+hostile: ## Explore 10,000 random modules; `make test` has 1,000 of them
+	@$(SMITH) 10000 1000000 $(CURDIR)/target/smith.modules
+	HOSTILE_MODULES=$(CURDIR)/target/smith.modules cargo test --release --locked --test it -- hostile::generated --nocapture
 
 clean: ## Delete everything that was built
 	rm -rf target

@@ -231,7 +231,9 @@ impl Kernel {
         let after = {
             let arg = self.tables.blobs.intern(arg);
             let message = self.tables.messages.intern(Message::PostUpgrade { arg });
-            let env = self.env_of_change(world, canister, installer, true);
+            let mut env = self.env_of_change(world, canister, installer, true);
+            // What `pre_upgrade` burned cannot be burned again.
+            env.balance -= before.burned;
             self.execute(canister, loaded, message, &env)?
         };
         if let Some(trap) = &after.trap {

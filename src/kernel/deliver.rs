@@ -351,7 +351,7 @@ impl Kernel {
         let caller = tree.contexts[context].canister;
         let deadline_ns = sent.timeout_s.map_or(0, |timeout_s| {
             // Deadlines are whole seconds (semantics 4.2).
-            (world.time_ns / 1_000_000_000 + u64::from(timeout_s.min(300))) * 1_000_000_000
+            (world.time_ns / 1_000_000_000 + u64::from(timeout_s.min(300))).saturating_mul(1_000_000_000)
         });
         let mut callback = Callback {
             context: context as u32,

@@ -10,6 +10,7 @@ mod types;
 
 use std::sync::Arc;
 
+use candid::de::DecoderConfig;
 use candid::utils::ArgumentDecoder;
 use candid::{Encode, Nat, Principal};
 
@@ -72,12 +73,17 @@ pub(super) fn unit() -> Arc<[u8]> {
     Arc::from(*b"DIDL\0\0")
 }
 
+/// Work that values may take which the method does not ask for, as in the replica: a few bytes can describe a great many.
+const SKIPPING_QUOTA: usize = 10_000;
+
 fn decode<T>(arg: &[u8]) -> Result<T, Answer>
 where
     (T,): for<'a> ArgumentDecoder<'a>,
 {
     let wrong = |error: candid::Error| Answer::Reject(4, format!("IC0408: Error decoding candid: {error}"));
-    candid::decode_args::<(T,)>(arg).map(|(arg,)| arg).map_err(wrong)
+    let mut config = DecoderConfig::new();
+    config.set_skipping_quota(SKIPPING_QUOTA);
+    candid::utils::decode_args_with_config::<(T,)>(arg, &config).map(|(arg,)| arg).map_err(wrong)
 }
 
 impl Kernel {

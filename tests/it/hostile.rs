@@ -3,6 +3,7 @@
 //! Single modules run here without a search, in small allowances, so that an endless loop ends soon; what only the process
 //! as a whole can show, its memory and its exit codes, is asked of the binary.
 
+mod arithmetic;
 mod execution;
 mod generated;
 mod loading;

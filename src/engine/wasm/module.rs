@@ -179,7 +179,7 @@ fn interface(wasm: &[u8]) -> Result<Interface, ModuleError> {
                 for import in reader.into_imports() {
                     let import = import.map_err(invalid)?;
                     let TypeRef::Func(ty) = import.ty else {
-                        let (module, name) = (import.module, import.name);
+                        let (module, name) = (import.module.escape_debug(), import.name.escape_debug());
                         return Err(ModuleError::Import(format!(
                             "the module imports `{name}` from `{module}`, which is not a function: only functions of `ic0` \
                              can be imported"
@@ -215,6 +215,7 @@ fn interface(wasm: &[u8]) -> Result<Interface, ModuleError> {
 fn check_import(module: &str, name: &str, ty: &wasmparser::FuncType, memory64: bool) -> Result<(), ModuleError> {
     let syscall = if module == "ic0" { ic0::find(name) } else { None };
     let Some(syscall) = syscall.filter(|syscall| !(syscall.only32 && memory64)) else {
+        let (module, name) = (module.escape_debug(), name.escape_debug());
         return Err(ModuleError::Import(format!(
             "the module imports function `{name}` from `{module}`, which the IC does not offer"
         )));
@@ -245,6 +246,7 @@ fn add_method(methods: &mut BTreeMap<String, Method>, export: &str) -> Result<()
     for (prefix, kind) in kinds {
         if let Some(name) = export.strip_prefix(prefix) {
             if methods.insert(name.to_string(), kind).is_some() {
+                let name = name.escape_debug();
                 return Err(ModuleError::Export(format!("the module exports method `{name}` twice")));
             }
             return Ok(());
@@ -260,6 +262,7 @@ fn add_method(methods: &mut BTreeMap<String, Method>, export: &str) -> Result<()
         "canister_on_low_wasm_memory",
     ];
     if export.starts_with("canister_") && !KNOWN.contains(&export) {
+        let export = export.escape_debug();
         return Err(ModuleError::Export(format!("the module exports `{export}`, a name that is reserved on the IC")));
     }
     Ok(())

@@ -52,7 +52,7 @@ fn random_modules_are_refused_or_explored_to_the_end() {
     let modules = modules();
     let (refused, failed, explored) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicUsize::new(0));
     let rest =
-        [call("first", 0, "a", ""), call("second", 0, "b", ""), "[bounds]\ntimers = 1\ndepth = 6\n".into()].concat();
+        [call("first", 0, "a", ""), call("second", 0, "b", ""), "[explore]\ntimers = 1\ndepth = 6\n".into()].concat();
     for_each(&modules, |module| {
         let stage = Stage::of_modules(&[module.to_vec()], &rest);
         let allowance = Allowance { instructions: Some(FEW), ..Allowance::default() };
