@@ -330,7 +330,7 @@ fn caller_of_a_context_is_part_of_the_world() {
     let theater = mirrored(4, 0, &to(1), &to(2), |chosen| chosen);
     let stage = theater.observe("who", 3, cell(1)).more("[[time]]\nadvance = \"11s\"\n").stage();
     let end = "0.1 1.1 0.1.1 1.1.1 @1 0.1.1x 1.1.1x 0.1.1r 1.1.1r 0.1r 1.1r";
-    let (a, b) = (format!("2 0 1 3 4 {end}"), format!("0 1 2 3 {end}"));
+    let (a, b) = (format!("2 0 1 3 4 {end}"), format!("2 3 0 1 4 {end}"));
     let mut play = differ_in_trees(&stage, &a, &b, |tree| tree.contexts[0].caller = 0);
     assert_eq!(observed_after(&mut play, &format!("{a} 0.1.1.1 0.1.1.1r"), "who"), "1");
     assert_eq!(observed_after(&mut play, &format!("{b} 0.1.1.1 0.1.1.1r"), "who"), "0");
