@@ -74,8 +74,13 @@ impl Call {
     }
 
     /// Function and environment of the callback, whatever they are.
-    pub fn on_answer_raw(mut self, function: u32, env: u32) -> Call {
-        self.raw = Some([(function, env); 2]);
+    pub fn on_answer_raw(self, function: u32, env: u32) -> Call {
+        self.on_answers_raw((function, env), (function, env))
+    }
+
+    /// Likewise, for a reply and for a reject.
+    pub fn on_answers_raw(mut self, reply: (u32, u32), reject: (u32, u32)) -> Call {
+        self.raw = Some([reply, reject]);
         self
     }
 

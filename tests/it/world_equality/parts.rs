@@ -330,7 +330,7 @@ fn caller_of_a_context_is_part_of_the_world() {
     let theater = mirrored(4, 0, &to(1), &to(2), |chosen| chosen);
     let stage = theater.observe("who", 3, cell(1)).more("[[time]]\nadvance = \"11s\"\n").stage();
     let end = "0.1 1.1 0.1.1 1.1.1 @1 0.1.1x 1.1.1x 0.1.1r 1.1.1r 0.1r 1.1r";
-    let (a, b) = (format!("2 0 1 3 4 {end}"), format!("0 1 2 3 {end}"));
+    let (a, b) = (format!("2 0 1 3 4 {end}"), format!("2 3 0 1 4 {end}"));
     let mut play = differ_in_trees(&stage, &a, &b, |tree| tree.contexts[0].caller = 0);
     assert_eq!(observed_after(&mut play, &format!("{a} 0.1.1.1 0.1.1.1r"), "who"), "1");
     assert_eq!(observed_after(&mut play, &format!("{b} 0.1.1.1 0.1.1.1r"), "who"), "0");
@@ -365,25 +365,49 @@ fn cycles_sent_are_part_of_the_world() {
 }
 
 #[test]
-fn functions_of_a_callback_are_part_of_the_world() {
-    let nowhere = |reply: u32, cleanup: u32| {
-        let call = Call::run(id(1), Program::new().reply()).on_answer_raw(reply, 0).on_cleanup_raw(cleanup, 0);
-        Program::new().call(call)
+fn each_function_of_a_callback_is_part_of_the_world() {
+    let nowhere = |[reply, reject, cleanup]: [u32; 3]| {
+        let call = Call::run(id(1), Program::new().reply());
+        Program::new().call(call.on_answers_raw((reply, 0), (reject, 0)).on_cleanup_raw(cleanup, 0))
     };
-    for (one, other) in [((900, 7), (901, 7)), ((900, 7), (900, 8))] {
-        let theater = mirrored(2, 0, &nowhere(one.0, one.1), &nowhere(other.0, other.1), |chosen| chosen);
-        let stage = theater.stage();
+    for other in [[901, 900, 7], [900, 901, 7], [900, 900, 8]] {
+        let stage = mirrored(2, 0, &nowhere([900, 900, 7]), &nowhere(other), |chosen| chosen).stage();
         differ_in_trees(&stage, "2 0 1 3 4", "2 3 0 1 4", |tree| {
             let callback = tree.requests[0].callback.as_mut().expect("it waits");
-            callback.on_reject = callback.on_reply;
-            if one.0 == other.0 {
-                callback.on_cleanup = None;
-            } else {
-                callback.on_reply.index = 0;
-                callback.on_reject.index = 0;
+            match other {
+                [901, ..] => callback.on_reply.index = 0,
+                [_, 901, _] => callback.on_reject.index = 0,
+                _ => callback.on_cleanup = None,
             }
         });
     }
+}
+
+#[test]
+fn deadlines_of_a_callback_and_of_a_context_are_part_of_the_world() {
+    let own = Call::run(id(0), Program::new().reply()).on_answer(Program::new().reply());
+    let wait = |seconds: u128| {
+        let call = Call::run(id(1), Program::new().call(own.clone())).timeout(seconds);
+        Program::new().call(call.on_answer(Program::new().reply()))
+    };
+    let theater = mirrored(2, 0, &wait(10), &wait(20), |chosen| chosen);
+    let stage = theater.more("[[time]]\nadvance = \"15s\"\nmax = 2\n").stage();
+    let (a, b) = ("2 0 1 3 4 @1", "2 3 0 1 4 @1");
+    let mut play = differ_in_trees(&stage, a, b, |tree| {
+        tree.requests[0].callback.as_mut().expect("it waits").deadline_ns = 0;
+    });
+    assert_eq!(possible_after(&mut play, a), "0.1 0.1x @1");
+    assert_eq!(possible_after(&mut play, b), "0.1 1.1x @1");
+    let end = "@1 0.1 1.1 0.1x 1.1x 0.1r 1.1r";
+    differ_in_trees(&stage, &format!("{a} {end}"), &format!("{b} {end}"), |tree| tree.contexts[0].deadline_ns = 0);
+}
+
+#[test]
+fn instructions_of_a_context_are_part_of_the_world_where_they_are_seen() {
+    let own = Call::run(id(0), Program::new().reply()).on_answer(Program::new().reply());
+    let burn = |instructions: u128| Program::new().burn(instructions);
+    let stage = mirrored(1, 0, &burn(20), &burn(100), |chosen| chosen.call(own.clone())).stage();
+    differ_in_trees(&stage, "2 0 1 3 4", "2 3 0 1 4", |tree| tree.contexts[0].instructions = 0);
 }
 
 #[test]
