@@ -10,6 +10,7 @@
 //! host, ic0*         one message in a fresh instance           message   what goes in and out
 //! world              the state                                 steps     which steps are possible
 //! relation, settle   what a step does                          change    what is done to a canister as a whole
+//! resume             what a response does                  tasks     timers, heartbeats, inspection
 //! recording          of methods that take seconds
 //! setup, observe     the first world; observations of a world
 //! mod                the walk
@@ -28,9 +29,11 @@ mod module;
 mod observe;
 mod recording;
 mod relation;
+mod resume;
 mod settle;
 mod setup;
 mod steps;
+mod tasks;
 #[cfg(test)]
 mod tests;
 mod world;
