@@ -15,7 +15,7 @@ use super::host::{Host, engine};
 use super::message::{Answer, Cycles, Done, Entry, Kind, Message, Mode, Outgoing, Status, Stop};
 use super::recording::Recordings;
 use super::settle::send;
-use super::steps::Step;
+use super::step::Step;
 use super::world::{Callback, Context, Origin, Request, Response, World};
 
 /// The semantics of one scenario.
