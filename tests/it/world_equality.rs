@@ -4,6 +4,7 @@
 //! do, and that the search finds what only one of them leads to. Leaving the field out of world equality fails the test.
 
 mod parts;
+mod trees;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

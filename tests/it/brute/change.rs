@@ -11,7 +11,7 @@ use super::host::{Host, State};
 use super::message::{Done, Entry, Message, Mode, Status, Stop};
 use super::relation::Relation;
 use super::settle::send;
-use super::steps::Change;
+use super::step::Change;
 use super::world::{Canister, Origin, Response, World};
 
 impl Relation<'_> {

@@ -8,8 +8,9 @@
 //! ```text
 //! module, memory     what of a canister outlives a message
 //! host, ic0*         one message in a fresh instance           message   what goes in and out
-//! world              the state                                 steps     which steps are possible
+//! world              the state                                 step, steps   which are possible
 //! relation, settle   what a step does                          change    what is done to a canister as a whole
+//! resume             what a response does                  tasks     timers, heartbeats, inspection
 //! recording          of methods that take seconds
 //! setup, observe     the first world; observations of a world
 //! mod                the walk
@@ -28,9 +29,12 @@ mod module;
 mod observe;
 mod recording;
 mod relation;
+mod resume;
 mod settle;
 mod setup;
+mod step;
 mod steps;
+mod tasks;
 #[cfg(test)]
 mod tests;
 mod world;

@@ -1,7 +1,8 @@
 //! What each step does: the message semantics of the IC, written down a second time, from ic-semantics.md alone.
 //!
 //! In: a world and a step. Out: the world after it. No memo (but for methods that take seconds), no merging, no
-//! canonical form: that is the point. What is done to a canister as a whole is in `change.rs`.
+//! canonical form: that is the point. Callbacks are in
+//! `resume.rs`, tasks and inspection in `tasks.rs`, what is done to a canister as a whole in `change.rs`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -14,8 +15,8 @@ use super::host::{Host, engine};
 use super::message::{Answer, Cycles, Done, Entry, Kind, Message, Mode, Outgoing, Status, Stop};
 use super::recording::Recordings;
 use super::settle::send;
-use super::steps::Step;
-use super::world::{Callback, Context, InFlight, Origin, Request, Response, World};
+use super::step::Step;
+use super::world::{Callback, Context, Origin, Request, Response, World};
 
 /// The semantics of one scenario.
 pub struct Relation<'a> {
@@ -163,67 +164,6 @@ impl<'a> Relation<'a> {
         }
     }
 
-    /// Asks `canister_inspect_message`; nothing that it does is kept (section 2.7).
-    fn inspect(&self, world: &mut World, call: usize) {
-        let entry = &self.scenario.calls[self.instances[call].entry];
-        let caller = self.scenario.actors[self.instances[call].actor].id;
-        let canister = &world.canisters[entry.canister];
-        let (Some(host), Some(state)) = (self.host(world, entry.canister), &canister.code) else {
-            panic!("a canister that inspects has a module")
-        };
-        let export = Entry::Export(String::from("canister_inspect_message"));
-        let arg = Rc::new(entry.args.clone());
-        let mut message = Message::new(Mode::Inspect, export, caller, arg, canister.around(world.now_ns));
-        message.cycles.balance = canister.balance;
-        message.method.clone_from(&entry.method);
-        let refusal = match host.run(state, message) {
-            Ok(done) if done.is_let_in => None,
-            Ok(_) => Some((4, format!("Canister {} rejected the message", host.id))),
-            Err(stop) => Some((stop.code / 100, stop.text)),
-        };
-        world.calls[call].state = CallState::Open;
-        world.submitted[call] = refusal.is_none();
-        if let Some((code, text)) = refusal {
-            self.answer_call(world, call, Response::Reject { code, text });
-        }
-    }
-
-    /// Runs a timer or a heartbeat (section 8): nobody waits for it and nobody called.
-    fn run_task(&self, world: &mut World, at: usize, mode: Mode, perform_fails: usize) -> Performed {
-        let canister = &mut world.canisters[at];
-        let export = if mode == Mode::Timer {
-            canister.timers += 1;
-            // Before it runs, whatever comes of it.
-            canister.timer_ns = 0;
-            "canister_global_timer"
-        } else {
-            canister.heartbeats += 1;
-            "canister_heartbeat"
-        };
-        let around = canister.around(world.now_ns);
-        let caller = Principal::management_canister();
-        let mut message = Message::new(mode, Entry::Export(String::from(export)), caller, Rc::default(), around);
-        message.is_responded = true;
-        message.cycles.balance = canister.balance;
-        message.perform_fails = perform_fails;
-        let context = world.number();
-        let open = Context {
-            canister: at,
-            origin: Origin::Task,
-            caller,
-            is_responded: true,
-            is_deleted: false,
-            deadline_ns: 0,
-            available: 0,
-        };
-        world.contexts.insert(context, open);
-        let result = self.run(world, at, "", message);
-        let performed = performed(at, &result);
-        let result = result.map(|done| self.commit(world, context, done, mode));
-        self.settle(world, context, result);
-        performed
-    }
-
     /// Runs the first message of a call (section 2.2).
     #[expect(clippy::too_many_arguments, reason = "a call has that many parts")]
     pub fn begin(
@@ -277,75 +217,7 @@ impl<'a> Relation<'a> {
         performed
     }
 
-    /// Runs a callback, and its cleanup if it traps (section 2.3); `traps` makes it trap before it does anything.
-    fn resume(
-        &self,
-        world: &mut World,
-        number: u32,
-        arrived: &InFlight,
-        perform_fails: usize,
-        traps: bool,
-    ) -> Performed {
-        let response = &arrived.response;
-        let callback = world.callbacks.remove(&number);
-        let callback = callback.expect("a response goes to an open callback");
-        let context = world.contexts[&callback.context].clone();
-        let at = context.canister;
-        // Credited first, and kept whatever the callback does.
-        world.canisters[at].balance += arrived.refund;
-        if context.is_deleted {
-            if !world.callbacks.values().any(|other| other.context == callback.context) {
-                world.contexts.remove(&callback.context);
-            }
-            return None;
-        }
-        let around = world.canisters[at].around(world.now_ns);
-        let cycles =
-            Cycles { balance: world.canisters[at].balance, available: context.available, refunded: arrived.refund };
-        let enter = |mode, (function, env), arg| {
-            let mut message = Message::new(mode, Entry::Table(function, env), context.caller, arg, around);
-            message.deadline_ns = context.deadline_ns;
-            message.is_responded = context.is_responded;
-            message.cycles = cycles;
-            if let Response::Reject { code, text } = response {
-                message.reject_code = *code;
-                message.reject_text.clone_from(text);
-            }
-            message
-        };
-        let mut message = match response {
-            Response::Reply(bytes) => enter(Mode::Reply, callback.on_reply, Rc::clone(bytes)),
-            Response::Reject { .. } => enter(Mode::Reject, callback.on_reject, Rc::default()),
-        };
-        message.perform_fails = perform_fails;
-        let result = match traps {
-            true => Err(Stop::new(503, "a fault")),
-            false => self.run(world, at, "", message),
-        };
-        let performed = performed(at, &result);
-        let result = match result {
-            Ok(done) => Ok(self.commit(world, callback.context, done, Mode::Reply)),
-            Err(mut failure) => {
-                if let Some(cleanup) = callback.on_cleanup {
-                    let message = enter(Mode::Cleanup, cleanup, Rc::default());
-                    match self.run(world, at, "", message) {
-                        Ok(done) => {
-                            self.commit(world, callback.context, done, Mode::Cleanup);
-                        }
-                        Err(second) => {
-                            let also = "\n\ncall_on_cleanup also failed:\n\n";
-                            failure.text = format!("{}{also}{}", failure.text, second.text);
-                        }
-                    }
-                }
-                Err(failure)
-            }
-        };
-        self.settle(world, callback.context, result);
-        performed
-    }
-
-    fn run(&self, world: &World, canister: usize, method: &str, mut message: Message) -> Result<Done, Stop> {
+    pub fn run(&self, world: &World, canister: usize, method: &str, mut message: Message) -> Result<Done, Stop> {
         let (Some(host), Some(before)) = (self.host(world, canister), &world.canisters[canister].code) else {
             return Err(self.no_module(canister));
         };
@@ -362,7 +234,7 @@ impl<'a> Relation<'a> {
     }
 
     /// Keeps what a message that returned did, except its answer.
-    fn commit(&self, world: &mut World, context: u32, done: Done, mode: Mode) -> Option<Answer> {
+    pub fn commit(&self, world: &mut World, context: u32, done: Done, mode: Mode) -> Option<Answer> {
         let at = world.contexts[&context].canister;
         let canister = &mut world.canisters[at];
         if mode != Mode::ReplicatedQuery {
@@ -420,7 +292,7 @@ fn take(world: &mut World, pair: (usize, usize), place: usize) -> Request {
     queue.drain(..=place).next_back().expect("the place is in the queue")
 }
 
-fn performed(canister: usize, result: &Result<Done, Stop>) -> Performed {
+pub fn performed(canister: usize, result: &Result<Done, Stop>) -> Performed {
     let calls = match result {
         Ok(done) => done.requests.iter().map(|call| (call.callee.clone(), call.method.clone())).collect(),
         Err(stop) => stop.performed.clone(),

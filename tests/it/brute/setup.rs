@@ -9,7 +9,7 @@ use super::ic0_system::BALANCE;
 use super::message::Status;
 use super::observe;
 use super::relation::{Relation, Sent};
-use super::steps::Step;
+use super::step::Step;
 use super::world::{Canister, Origin, Response, World};
 
 /// The world in which the scenario begins.
