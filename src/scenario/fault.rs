@@ -53,6 +53,11 @@ const KINDS_LATER: &[&str] = &["never_reply", "reenter"];
 pub(crate) const KEYS: &[&str] = &["edge", "at", "kinds", "budget", "business_err", "lie", "wasm", "arg"];
 const KEYS_LATER: &[&str] = &["reenter"];
 
+/// Kinds that install a module.
+const INSTALLS: [FaultKind; 3] = [FaultKind::StopUpgradeStart, FaultKind::UpgradeNoStop, FaultKind::Reinstall];
+/// Kinds that stop a canister in order to start it again.
+const RESTARTS: [FaultKind; 2] = [FaultKind::StopStart, FaultKind::StopUpgradeStart];
+
 /// Names of the management canister as the receiver of an edge.
 const MANAGEMENT: [&str; 2] = ["management", "aaaaa-aa"];
 
@@ -76,6 +81,12 @@ pub struct Fault {
     pub budget: u32,
     /// Line of the file, from 1.
     pub line: usize,
+}
+
+impl Fault {
+    fn installs(&self) -> bool {
+        self.kinds.iter().any(|kind| INSTALLS.contains(kind))
+    }
 }
 
 /// Where a fault strikes; canisters by position.
@@ -132,7 +143,38 @@ pub enum FaultKind {
 
 /// Reads `[[fault]]`.
 pub(crate) fn read(root: &Table<'_>, cast: &Cast) -> Result<Vec<Fault>, ScenarioError> {
-    root.array_of_tables("fault", TABLES_MAX)?.iter().map(|table| fault(table, cast)).collect()
+    let tables = root.array_of_tables("fault", TABLES_MAX)?;
+    let mut faults: Vec<Fault> = Vec::new();
+    for table in &tables {
+        let fault = fault(table, cast)?;
+        if let Some((key, other)) = faults.iter().find_map(|other| Some((conflict(&fault, other)?, other))) {
+            let text = format!(
+                "the fault in line {} strikes at the same place with another `{key}`, and only one of them would be tried; \
+                 write a scenario for each",
+                other.line
+            );
+            return Err(table.error_at_key(key, text));
+        }
+        faults.push(fault);
+    }
+    Ok(faults)
+}
+
+/// A key with which two faults would do different things as one and the same step.
+fn conflict(a: &Fault, b: &Fault) -> Option<&'static str> {
+    if a.place != b.place {
+        return None;
+    }
+    let differ = |x: &Option<Vec<u8>>, y: &Option<Vec<u8>>| x.is_some() && y.is_some() && x != y;
+    let both_install = a.installs() && b.installs();
+    [
+        ("business_err", differ(&a.business_error, &b.business_error)),
+        ("lie", differ(&a.lie, &b.lie)),
+        ("wasm", both_install && a.wasm != b.wasm),
+        ("arg", both_install && a.arg != b.arg),
+    ]
+    .into_iter()
+    .find_map(|(key, conflicts)| conflicts.then_some(key))
 }
 
 fn fault(table: &Table<'_>, cast: &Cast) -> Result<Fault, ScenarioError> {
@@ -150,8 +192,7 @@ fn fault(table: &Table<'_>, cast: &Cast) -> Result<Fault, ScenarioError> {
         (None, true) => Err(table.missing(key, "'(variant { Err = \"busy\" })'")),
         (None, false) => Ok(None),
     };
-    let installs = [FaultKind::StopUpgradeStart, FaultKind::UpgradeNoStop, FaultKind::Reinstall];
-    if !kinds.iter().any(|kind| installs.contains(kind)) {
+    if !kinds.iter().any(|kind| INSTALLS.contains(kind)) {
         for key in ["wasm", "arg"] {
             if let Some(text) = table.text(key)? {
                 return Err(text.error(format!("`{key}` belongs to a fault that upgrades or reinstalls")));
@@ -186,6 +227,11 @@ fn read_kinds(table: &Table<'_>, wanted: Where) -> Result<Vec<FaultKind>, Scenar
         if !kinds.contains(&kind) {
             kinds.push(kind);
         }
+    }
+    if kinds.contains(&FaultKind::Stop) && kinds.iter().any(|kind| RESTARTS.contains(kind)) {
+        let text =
+            "`stop` is for good and cannot stand beside a kind that starts the canister again; write two scenarios";
+        return Err(table.error_at_key("kinds", text));
     }
     if kinds.is_empty() {
         return Err(table.error_at_key("kinds", format!("`kinds` is empty; for example `kinds = {example}`")));

@@ -247,6 +247,12 @@ fn faults_are_checked() {
         problem("edge = \"a -> b.bar\"", "at = \"a.back\""),
         "53:6: unknown place `back`; write `canister.callback` or `canister.upgrade`"
     );
+    let twice = "[\"lie\"]\nlie = \"(1 : nat)\"\n[[fault]]\nedge = \"a -> b.bar\"\nkinds = [\"lie\"]\nlie = \"(2 : nat)\"\nbudget = 1\n#";
+    assert_eq!(
+        problem("[\"clean_reject\"", &format!("{twice}[\"clean_reject\"")),
+        "59:1: the fault in line 52 strikes at the same place with another `lie`, and only one of them would be tried; write a \
+         scenario for each"
+    );
     let all = "[\"clean_reject\", \"clean_reject_3\", \"unknown_dropped\", \"sys_unknown\"]";
     assert_eq!(problem(all, "[]"), "54:1: `kinds` is empty; for example `kinds = [\"clean_reject\"]`");
     assert_eq!(problem(all, "[\"reenter\"]\nbudget = 0"), "54:10: the fault `reenter` is not offered yet; remove it");

@@ -240,6 +240,8 @@ impl Unrest {
         for (seconds, max) in &self.times {
             add(format!("[[time]]\nadvance = \"{seconds}s\"\nmax = {max}\n"));
         }
+        // Two faults at one place may not install different things.
+        let mut installed = Vec::new();
         for fault in &self.faults {
             match fault {
                 Fault::Edge(at, kinds) if !edges.is_empty() => {
@@ -257,6 +259,10 @@ impl Unrest {
                 Fault::Change { puppet: at, kinds, other, arg } => {
                     let mut more = String::new();
                     if kinds.contains("upgrade") || kinds.contains("reinstall") {
+                        if installed.contains(at) {
+                            continue;
+                        }
+                        installed.push(*at);
                         let puppet = &self.puppets[*at];
                         let _ = writeln!(more, "arg = '{}'", puppet.install(arg).candid());
                         if *other {
