@@ -66,7 +66,7 @@ pub enum Grade {
 
 /// How far the search came with the worlds of one number of faults.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Depth {
+pub struct FaultLevel {
     /// Faults spent.
     pub faults: u32,
     /// Distinct worlds found.
@@ -135,7 +135,7 @@ pub struct Explored {
     /// Distinct outcomes by (calls started, faults spent), at rest.
     pub outcomes: BTreeMap<(u32, u32), BTreeSet<String>>,
     /// By number of faults, fewest first: how much of it was searched.
-    pub by_faults: Vec<Depth>,
+    pub by_faults: Vec<FaultLevel>,
     /// Tasks that some canister may run within the bounds.
     pub tasks: Vec<Task>,
     /// Canisters whose timer was set and never came due, with the least time that was left, in nanoseconds.

@@ -20,6 +20,8 @@
 //! @1       time passes by the first `[[time]]` of the scenario
 //! ```
 
+mod parse;
+
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -260,102 +262,8 @@ impl FromStr for Step {
     type Err = StepError;
 
     fn from_str(text: &str) -> Result<Step, StepError> {
-        parse(text).map_err(|why| StepError { text: text.chars().take(60).collect(), why })
+        parse::step(text).map_err(|why| StepError { text: text.chars().take(60).collect(), why })
     }
-}
-
-fn parse(text: &str) -> Result<Step, &'static str> {
-    let mut parts = text.split('.');
-    let first = parts.next().unwrap_or_default();
-    let (root, mut mark) = match first.chars().next() {
-        Some('@') => {
-            let entry = number(&first[1..]).filter(|entry| *entry > 0);
-            (Root::Time(entry.ok_or("time steps are numbered from 1")?), "")
-        }
-        Some(c) if c.is_ascii_digit() => {
-            let (call, mark) = digits(first);
-            (Root::Call(call.ok_or("it starts with the number of a call")?), mark)
-        }
-        Some(c) if c.is_ascii_alphabetic() || c == '_' => {
-            let task = parts.next().ok_or("after the name of a canister comes a task, as in ledger.t1")?;
-            let (task, n, mark) = task_of(task)?;
-            (Root::Task { canister: first.into(), task, n }, mark)
-        }
-        _ => return Err("it starts with the number of a call, the name of a canister, or @"),
-    };
-    let mut segments: SmallVec<[u32; 5]> = SmallVec::new();
-    for part in parts {
-        if !mark.is_empty() {
-            return Err("what follows a number ends the name");
-        }
-        if matches!(root, Root::Time(_)) {
-            return Err("nothing follows a time step");
-        }
-        if segments.len() == PATH_MAX {
-            return Err("it is too long");
-        }
-        let (request, rest) = digits(part);
-        let request = request.filter(|n| *n > 0).ok_or("requests are numbered from 1")?;
-        let (callback, rest) = rest.strip_prefix('r').map_or((0, rest), |rest| (CALLBACK, rest));
-        segments.push(request | callback);
-        mark = rest;
-    }
-    let path = Path(segments);
-    let is_call = matches!(root, Root::Call(_)) && path.depth() == 0;
-    let kind = match (mark, path.is_response()) {
-        ("", true) => StepKind::Response,
-        ("", false) if path.depth() == 0 => StepKind::Start,
-        ("", false) => StepKind::Request,
-        ("s", _) if is_call => StepKind::Submit,
-        ("t", true) => StepKind::Trap,
-        (mark, _) if mark.starts_with('p') && can_call(&root) => {
-            StepKind::PerformFails(number(&mark[1..]).filter(|n| *n > 0).ok_or("calls are numbered from 1, as in 0p1")?)
-        }
-        (mark, false) if path.depth() > 0 => match mark {
-            "x" => StepKind::Expire,
-            "j" => StepKind::Reject(2),
-            "j1" => StepKind::Reject(1),
-            "j3" => StepKind::Reject(3),
-            "j5" => StepKind::Reject(5),
-            "b" => StepKind::BusinessError,
-            "l" => StepKind::Lie,
-            _ => return Err("only r, j, j1, j3, j5, x, b, l and p may follow a number"),
-        },
-        _ => return Err("this cannot follow here"),
-    };
-    Ok(Step { root, path, kind })
-}
-
-fn can_call(root: &Root) -> bool {
-    match root {
-        Root::Call(_) => true,
-        Root::Task { task, .. } => task.is_message(),
-        Root::Time(_) => false,
-    }
-}
-
-fn task_of(text: &str) -> Result<(Task, u32, &str), &'static str> {
-    let letters = text.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(text.len());
-    let task = TASKS.iter().find(|(_, word)| *word == &text[..letters]);
-    let (task, _) =
-        task.ok_or("tasks of a canister are t, h, m, stop, start, upgrade, reinstall, uninstall, snapshot, load")?;
-    let (n, mark) = digits(&text[letters..]);
-    Ok((*task, n.filter(|n| *n > 0).ok_or("tasks are numbered from 1")?, mark))
-}
-
-/// The number a text starts with, and the rest.
-fn digits(text: &str) -> (Option<u32>, &str) {
-    let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    (number(&text[..end]), &text[end..])
-}
-
-/// A number without sign or leading zero, below 2^31.
-fn number(digits: &str) -> Option<u32> {
-    if digits.is_empty() || (digits.len() > 1 && digits.starts_with('0')) || !digits.bytes().all(|b| b.is_ascii_digit())
-    {
-        return None;
-    }
-    digits.parse().ok().filter(|n| *n < CALLBACK)
 }
 
 /// The steps chosen, in order.
@@ -376,6 +284,7 @@ impl fmt::Display for Schedule {
 
 #[cfg(test)]
 mod tests {
+    use super::parse::can_call;
     use super::*;
     use proptest::prelude::*;
 

@@ -1,7 +1,9 @@
 //! The embedded engine: a scenario's canisters, installed and set up, with everything that can be asked of a world.
 //!
 //! In: a [`Scenario`]. Out: the first world, and for each world its observations and calls as invariants see them. Which
-//! steps are made is decided elsewhere.
+//! steps are made is decided elsewhere; what may happen is read off the scenario in [`lower`].
+
+mod lower;
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -11,14 +13,10 @@ use std::sync::Arc;
 
 use candid::Principal;
 
-use crate::kernel::guest::Execution;
-use crate::kernel::guest::{Env, Guest};
+use crate::kernel::guest::{Env, Execution, Guest};
 use crate::kernel::world::{CanisterState, NOT_STARTED};
-use crate::kernel::{
-    CallSpec, Change, FaultSpec, HeapSettings, Input, Kernel, Limits, MANAGEMENT, OutcallSpec, Place, Plan, Response,
-    TimeSpec, Unsupported, World,
-};
-use crate::scenario::{CallState, CallView, Code, Fault, FaultKind, FaultPlace, Reply, Scenario, Value, View};
+use crate::kernel::{CallSpec, Input, Kernel, Limits, Plan, Response, Unsupported, World};
+use crate::scenario::{CallState, CallView, Code, FaultPlace, Reply, Scenario, Value, View};
 use crate::trace::Outcome;
 
 use super::allowance::Allowance;
@@ -146,12 +144,11 @@ impl Embedded {
             guests.push((name, canister.id, Box::new(guest)));
         }
         let to_create = scenario.ids_to_create();
-        for (at, id) in to_create.iter().enumerate() {
-            guests.push((
-                format!("created{}", at + 1),
-                *id,
-                Box::new(WasmGuest::within(engine.clone(), allowance.clone())),
-            ));
+        let mut empty = Vec::new();
+        for (at, id) in to_create.into_iter().enumerate() {
+            let guest = WasmGuest::within(engine.clone(), allowance.clone());
+            empty.push(guest.fresh());
+            guests.push((format!("created{}", at + 1), id, Box::new(guest)));
         }
         check_methods(&scenario, &modules)?;
         let mut kernel = Kernel::new(guests);
@@ -161,13 +158,12 @@ impl Embedded {
             let timer_ns = execution.timer_ns.unwrap_or(0);
             states.push(kernel.installed(execution.memory, timer_ns, &certified, &canister.controllers));
         }
-        let empty = WasmGuest::new(engine.clone()).fresh();
-        states.extend(to_create.iter().map(|_| kernel.absent(empty)));
+        states.extend(empty.into_iter().map(|memory| kernel.absent(memory)));
         let states = set_up(&mut kernel, &scenario, states)?;
         let queries = scenario.observations.iter();
         let queries = queries.map(|o| (o.canister as u16, kernel.query(&o.method, &o.args))).collect();
         let instances = scenario.instances();
-        kernel.plan(plan(&scenario, &upgrades));
+        kernel.plan(lower::plan(&scenario, &upgrades));
         let start = kernel.start(states, START_NS);
         Ok(Embedded {
             start,
@@ -385,7 +381,7 @@ fn set_up(
             after: Vec::new(),
         };
         let limits = Limits { calls: 1, in_flight: 1, depth, ..Limits::NONE };
-        let (seed, outcalls) = (u64::from(scenario.seed), outcall_specs(scenario));
+        let (seed, outcalls) = (u64::from(scenario.seed), lower::outcall_specs(scenario));
         kernel.plan(Plan { calls: vec![spec], seed, outcalls, limits, ..Plan::EMPTY });
         let mut world = kernel.start(states, START_NS);
         let mut choices = Vec::new();
@@ -408,108 +404,4 @@ fn set_up(
         states = world.canisters;
     }
     Ok(states)
-}
-
-fn call_specs(scenario: &Scenario) -> Vec<CallSpec> {
-    let instances = scenario.instances();
-    let specs = instances.iter().map(|instance| {
-        let call = &scenario.calls[instance.entry];
-        // Answered before: every instance of the named entry by the same actor, or all of them if it has none.
-        let before = |same_actor: bool| -> Vec<usize> {
-            let named = |other: &&(usize, &crate::scenario::Instance)| {
-                Some(other.1.entry) == call.after && (!same_actor || other.1.actor == instance.actor)
-            };
-            instances.iter().enumerate().filter(|other| named(&other)).map(|(at, _)| at).collect()
-        };
-        let after = Some(before(true)).filter(|calls| !calls.is_empty()).unwrap_or_else(|| before(false));
-        CallSpec {
-            entry: instance.entry,
-            canister: call.canister as u16,
-            method: call.method.clone(),
-            arg: call.args.clone(),
-            caller: scenario.actors[instance.actor].id,
-            after,
-        }
-    });
-    specs.collect()
-}
-
-/// What may happen, by positions. `upgrades` holds the module of each fault that installs another one.
-fn plan(scenario: &Scenario, upgrades: &BTreeMap<usize, u16>) -> Plan {
-    let bounds = scenario.bounds;
-    let faults = scenario.faults.iter().enumerate();
-    let time = |time: &crate::scenario::TimeStep| TimeSpec { advance_ns: time.advance_ns, max: time.max as u8 };
-    Plan {
-        calls: call_specs(scenario),
-        faults: faults.map(|(at, fault)| fault_spec(fault, upgrades.get(&at).copied().unwrap_or(0))).collect(),
-        times: scenario.times.iter().map(time).collect(),
-        outcalls: outcall_specs(scenario),
-        heaps: heap_settings(scenario),
-        seed: u64::from(scenario.seed),
-        limits: Limits {
-            calls: bounds.calls,
-            in_flight: bounds.in_flight,
-            faults: bounds.faults,
-            depth: bounds.depth,
-            timers: bounds.timers,
-            heartbeats: bounds.heartbeats,
-        },
-    }
-}
-
-fn heap_settings(scenario: &Scenario) -> Vec<(u16, HeapSettings)> {
-    let own = scenario.canisters.iter().enumerate().filter_map(|(at, canister)| {
-        let (limit, threshold) = (canister.wasm_memory_limit, canister.wasm_memory_threshold);
-        if limit.is_none() && threshold.is_none() {
-            return None;
-        }
-        let settings = HeapSettings {
-            limit: limit.map_or(HeapSettings::DEFAULT.limit, u64::from),
-            threshold: threshold.map_or(0, u64::from),
-        };
-        Some((at as u16, settings))
-    });
-    own.collect()
-}
-
-fn fault_spec(fault: &Fault, module: u16) -> FaultSpec {
-    let place = match &fault.place {
-        FaultPlace::Edge { caller, callee, method } => {
-            let callee = callee.map_or(MANAGEMENT, |callee| callee as u16);
-            Place::Edge(*caller as u16, callee, method.clone())
-        }
-        FaultPlace::Callback(canister) => Place::Callbacks(*canister as u16),
-        FaultPlace::Canister(canister) => Place::Canister(*canister as u16),
-    };
-    let mut spec = FaultSpec::new(place, fault.budget.min(255) as u8);
-    spec.business_error = fault.business_error.as_deref().map(Arc::from);
-    spec.lie = fault.lie.as_deref().map(Arc::from);
-    (spec.module, spec.arg) = (module, Arc::from(fault.arg.as_slice()));
-    for kind in &fault.kinds {
-        match kind {
-            FaultKind::Reject { code } => spec.rejects.push(*code),
-            FaultKind::Unknown => spec.unknown = true,
-            FaultKind::PerformFailed => spec.perform = true,
-            FaultKind::Trap => spec.trap = true,
-            FaultKind::Stop => spec.changes.push(Change::Stop),
-            FaultKind::StopStart => spec.changes.push(Change::StopStart),
-            FaultKind::StopUpgradeStart => spec.changes.push(Change::StopUpgradeStart),
-            FaultKind::UpgradeNoStop => spec.changes.push(Change::UpgradeNoStop),
-            FaultKind::Reinstall => spec.changes.push(Change::Reinstall),
-            FaultKind::Uninstall => spec.changes.push(Change::Uninstall),
-            FaultKind::SnapshotLoad => spec.changes.push(Change::SnapshotLoad),
-            // Their scripts are set above.
-            FaultKind::BusinessError | FaultKind::Lie => {}
-        }
-    }
-    spec
-}
-
-fn outcall_specs(scenario: &Scenario) -> Vec<OutcallSpec> {
-    let spec = |outcall: &crate::scenario::Outcall| OutcallSpec {
-        url: outcall.url.clone(),
-        status: outcall.status,
-        bodies: outcall.replies.iter().map(|reply| reply.clone().into_bytes()).collect(),
-    };
-    scenario.outcalls.iter().map(spec).collect()
 }

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, VecDeque};
 use hashbrown::HashTable;
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::Depth;
+use super::FaultLevel;
 use crate::kernel::World;
 use crate::kernel::world::Shape;
 
@@ -178,11 +178,11 @@ impl Graph {
     }
 
     /// How many worlds of each number of faults were found and expanded.
-    pub fn by_faults(&self) -> Vec<Depth> {
-        let mut found: BTreeMap<u32, Depth> = BTreeMap::new();
+    pub fn by_faults(&self) -> Vec<FaultLevel> {
+        let mut found: BTreeMap<u32, FaultLevel> = BTreeMap::new();
         for node in &self.nodes {
             let faults = node.rank.0;
-            let depth = found.entry(faults).or_insert(Depth { faults, worlds: 0, expanded: 0 });
+            let depth = found.entry(faults).or_insert(FaultLevel { faults, worlds: 0, expanded: 0 });
             depth.worlds += 1;
             depth.expanded += u64::from(node.expanded);
         }

@@ -353,15 +353,11 @@ impl Kernel {
 
     /// What the entry points of an installation see; a new module sees the next version.
     fn env_of_change(&self, world: &World, canister: u16, installer: Principal, is_new: bool) -> Env<'static> {
-        let system = self.system(world.canisters[usize::from(canister)]);
-        let counts = self.guests[usize::from(canister)].sees_version();
-        Env {
-            balance: system.balance,
-            version: system.version + u64::from(is_new && counts),
-            timer_ns: if is_new { 0 } else { system.timer_ns },
-            status: system.status,
-            controllers: self.tables.controllers.value(system.controllers).clone(),
-            ..Env::outside(self.id(canister), installer, world.time_ns)
+        let mut env = Env { caller: installer, ..self.env_outside(world, canister) };
+        if is_new {
+            env.version += u64::from(self.guests[usize::from(canister)].sees_version());
+            env.timer_ns = 0;
         }
+        env
     }
 }

@@ -45,7 +45,7 @@ impl Kernel {
             };
             let sender = executions[execution].clone();
             let request = &sender.sent[sent];
-            let response = self.answer_of_query(world, canister, request, env, depth)?;
+            let response = self.answer_of_query(world, canister, request, depth)?;
             let memory = executions[at].memory;
             let next = self.composite_callback(canister, memory, request, response, env)?;
             executions.push(next);
@@ -59,7 +59,6 @@ impl Kernel {
         world: &World,
         canister: u16,
         request: &Sent,
-        env: &Env<'_>,
         depth: u32,
     ) -> Result<u32, Unsupported> {
         let refuse = |kernel: &mut Kernel, code, text: String| {
@@ -81,7 +80,7 @@ impl Kernel {
         };
         let query = self.tables.messages.intern(Message::Query { method, arg });
         let caller = self.id(canister);
-        let env = Env { caller, ..self.env_of_query(world, callee, env.time_ns) };
+        let env = Env { caller, ..self.env_outside(world, callee) };
         let memory = world.canisters[usize::from(callee)].memory;
         let effects = self.execute(callee, memory, query, &env)?;
         self.finish_query(world, callee, effects, &env, depth + 1)

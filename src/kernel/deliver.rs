@@ -85,32 +85,26 @@ impl Kernel {
         message: u32,
         perform_fails: u32,
     ) -> Result<Happened, Unsupported> {
-        let caller = self.tables.principals.intern(caller);
-        let mut tree = CallTree::default();
-        let context = tree.open_context(Context {
-            path: Path::root(),
-            canister,
-            caller,
-            // Nobody waits for the answer of a task.
-            answered: self.task(at).is_some(),
-            held: false,
-            deleted: false,
-            available: 0,
-            deadline_ns: 0,
-            instructions: 0,
-        });
-        let run = Run {
-            at,
-            tree,
-            context,
-            path: Path::root(),
-            message,
-            refunded: 0,
-            on_cleanup: None,
-            perform_fails,
-            traps: false,
-        };
-        self.run(world, run)
+        let mut context = Context::new(Path::root(), canister, self.tables.principals.intern(caller));
+        // Nobody waits for the answer of a task.
+        context.answered = self.task(at).is_some();
+        self.begin(world, at, CallTree::default(), context, message, perform_fails)
+    }
+
+    /// Opens a call context and executes the message that it is for.
+    fn begin(
+        &mut self,
+        world: &mut World,
+        at: u32,
+        mut tree: CallTree,
+        context: Context,
+        message: u32,
+        perform_fails: u32,
+    ) -> Result<Happened, Unsupported> {
+        let path = context.path.clone();
+        let context = tree.open_context(context);
+        let (refunded, on_cleanup, traps) = (0, None, false);
+        self.run(world, Run { at, tree, context, path, message, refunded, on_cleanup, perform_fails, traps })
     }
 
     /// Takes a request that starts, or is answered in place of starting, out of its queue; expired ones ahead are dropped.
@@ -118,15 +112,9 @@ impl Kernel {
         self.drop_expired_ahead(world, at, request);
         // Dropping may have changed this very tree.
         let mut tree = self.tree(world.trees[at as usize]).as_ref().clone();
-        let place = tree.request(&request.path).expect("bug in canloom: the request is being delivered");
         let position = world.position(at, &request.path).expect("bug in canloom: a queued request");
         world.queue.remove(position);
-        if request.callback.is_none() {
-            tree.requests.remove(place);
-        } else {
-            tree.requests[place].queued = None;
-            tree.requests[place].cycles = 0;
-        }
+        tree.leave_queue(&request.path);
         tree
     }
 
@@ -149,30 +137,10 @@ impl Kernel {
             return Ok(Happened::System(text));
         }
         let caller = self.tables.principals.intern(self.ids[usize::from(request.caller)]);
-        let deadline_ns = request.callback.as_ref().map_or(0, |callback| callback.deadline_ns);
-        let context = tree.open_context(Context {
-            path: request.path.clone(),
-            canister: request.callee,
-            caller,
-            answered: false,
-            held: false,
-            deleted: false,
-            available: request.cycles,
-            deadline_ns,
-            instructions: 0,
-        });
-        let run = Run {
-            at,
-            tree,
-            context,
-            path: request.path.clone(),
-            message,
-            refunded: 0,
-            on_cleanup: None,
-            perform_fails,
-            traps: false,
-        };
-        self.run(world, run)
+        let mut context = Context::new(request.path.clone(), request.callee, caller);
+        context.available = request.cycles;
+        context.deadline_ns = request.callback.as_ref().map_or(0, |callback| callback.deadline_ns);
+        self.begin(world, at, tree, context, message, perform_fails)
     }
 
     pub(super) fn deliver_response(
@@ -223,6 +191,7 @@ impl Kernel {
         };
         self.run(world, run)
     }
+
     /// An expired request is dropped at the latest when a later one of its pair starts.
     fn drop_expired_ahead(&mut self, world: &mut World, at: u32, request: &Request) {
         let first = world.pair((request.caller, request.callee)).start;
@@ -230,13 +199,7 @@ impl Kernel {
             let dropped = world.queue.remove(first);
             let tree = world.trees[dropped.tree as usize];
             let mut tree = self.tree(tree).as_ref().clone();
-            let at = tree.request(&dropped.path).expect("bug in canloom: queued, not in its tree");
-            if tree.requests[at].callback.is_none() {
-                tree.requests.remove(at);
-            } else {
-                tree.requests[at].queued = None;
-                tree.requests[at].cycles = 0;
-            }
+            tree.leave_queue(&dropped.path);
             world.trees[dropped.tree as usize] = self.tables.trees.intern(Arc::new(tree));
         }
     }
@@ -251,9 +214,12 @@ impl Kernel {
         } else {
             let effects = self.execute_in(world, &run, &context, run.message)?;
             let is_call = matches!(self.tables.messages.value(run.message), Message::Call { .. });
-            match self.exceeds_heap(canister, &effects).filter(|_| is_call) {
-                Some(trap) => Arc::new(Effects { memory, ..trap }),
-                None => effects,
+            match self.exceeded_heap(canister, &effects) {
+                Some(limit) if is_call => {
+                    let text = format!("Canister exceeded its current Wasm memory limit of {limit} bytes");
+                    Arc::new(Effects::trap(memory, 539, &text))
+                }
+                _ => effects,
             }
         };
         let mut cleanup = None;
@@ -304,27 +270,20 @@ impl Kernel {
         message: u32,
     ) -> Result<Arc<Effects>, Unsupported> {
         let canister = context.canister;
-        let state = world.canisters[usize::from(canister)];
-        let system = self.tables.systems.value(state.system).clone();
+        let memory = world.canisters[usize::from(canister)].memory;
         let outstanding = self.outstanding(world, run, canister);
         let env = Env {
-            own_id: self.ids[usize::from(canister)],
-            time_ns: world.time_ns,
             caller: *self.tables.principals.value(context.caller),
             answered: context.answered,
             available: context.available,
             refunded: run.refunded,
             deadline_ns: context.deadline_ns,
             instructions: context.instructions,
-            balance: system.balance,
-            version: system.version,
-            timer_ns: system.timer_ns,
-            status: system.status,
-            controllers: self.tables.controllers.value(system.controllers).clone(),
             perform_fails: run.perform_fails,
             outstanding: &outstanding,
+            ..self.env_outside(world, canister)
         };
-        self.execute(canister, state.memory, message, &env)
+        self.execute(canister, memory, message, &env)
     }
 
     /// Callees of all open callbacks of a canister, in this world with this delivery's tree in place of the stored one.

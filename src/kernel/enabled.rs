@@ -69,10 +69,10 @@ impl Kernel {
     pub fn choices(&mut self, world: &World, out: &mut Vec<Choice>) -> Result<(), Unsupported> {
         out.clear();
         for call in 0..self.plan.calls.len() {
-            let kind = if self.must_submit(world, call) { StepKind::Submit } else { StepKind::Start };
             if self.may_start(world, call).is_ok() {
                 let multiplicity = self.start_multiplicity(world, call);
                 if multiplicity > 0 {
+                    let kind = if self.must_submit(world, call) { StepKind::Submit } else { StepKind::Start };
                     out.push(Choice { multiplicity, ..Choice::new(Target::Root(call as u32), kind) });
                 }
             }
@@ -246,13 +246,12 @@ impl Kernel {
             }
         };
         let at_root = Choice::new(Target::Root(tree), step.kind);
-        match step.kind {
-            StepKind::Start if self.task(tree).is_some() => {
-                let task = *self.task(tree).expect("bug in canloom: a task");
-                self.may_start_task(world, tree, &task)?;
+        match (step.kind, self.task(tree)) {
+            (StepKind::Start, Some(task)) => {
+                self.may_start_task(world, tree, task)?;
                 return Ok(at_root);
             }
-            StepKind::Start | StepKind::Submit => {
+            (StepKind::Start | StepKind::Submit, _) => {
                 let call = tree as usize;
                 let submit = self.must_submit(world, call);
                 self.may_start(world, call)?;
@@ -291,11 +290,12 @@ impl Kernel {
             true => Err(Refusal::Rule(format!("response {step} before its request was answered"))),
             false => Ok(()),
         };
-        let pay = |offers: &dyn Fn(&FaultSpec) -> bool| {
+        let paid = |payer: Option<u8>| {
             self.within_faults(world, step)?;
             let none = || Refusal::Bound(format!("the scenario has no fault, or no budget left, for {step}"));
-            self.payer(world, request, offers).map(Some).ok_or_else(none)
+            payer.map(Some).ok_or_else(none)
         };
+        let pay = |offers: &dyn Fn(&FaultSpec) -> bool| paid(self.payer(world, request, offers));
         match step.kind {
             StepKind::Start | StepKind::Submit | StepKind::PerformFails(_) => Ok(None),
             StepKind::Request => self.may_deliver(world, tree, request).map(|()| None),
@@ -303,9 +303,7 @@ impl Kernel {
             StepKind::Trap => {
                 answered()?;
                 self.callback_runs(world, tree, request)?;
-                self.within_faults(world, step)?;
-                let none = || Refusal::Bound(format!("the scenario has no fault, or no budget left, for {step}"));
-                self.trap_payer(world, request.caller).map(Some).ok_or_else(none)
+                paid(self.trap_payer(world, request.caller))
             }
             StepKind::Reject(code) => {
                 may_reject(request)?;

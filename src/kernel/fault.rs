@@ -25,9 +25,7 @@ impl Kernel {
             _ => format!("Canister {} is stopping", self.id(request.callee)),
         };
         let response = self.tables.responses.intern(Response::Reject { code, text: text.into() });
-        let place = tree.request(&request.path).expect("bug in canloom: a request of this tree");
-        tree.requests[place].queued = None;
-        tree.requests[place].cycles = 0;
+        tree.leave_queue(&request.path);
         deliver_answer(&mut tree, &request.path, InFlight { response, refund: request.cycles });
         world.trees[at as usize] = self.tables.trees.intern(Arc::new(tree));
     }

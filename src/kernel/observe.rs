@@ -30,13 +30,13 @@ impl Kernel {
             let text = format!("IC0508: Canister {} is stopped", self.id(canister)).into();
             return Ok(self.tables.responses.intern(Response::Reject { code: 5, text }));
         }
-        let env = self.env_of_query(world, canister, world.time_ns);
+        let env = self.env_outside(world, canister);
         let effects = self.execute(canister, state.memory, query, &env)?;
         self.finish_query(world, canister, effects, &env, 0)
     }
 
-    /// What a query sees that comes from outside.
-    pub(super) fn env_of_query(&self, world: &World, canister: u16, time_ns: u64) -> Env<'static> {
+    /// What a canister sees of itself, in a message that comes from outside.
+    pub(super) fn env_outside(&self, world: &World, canister: u16) -> Env<'static> {
         let system = self.tables.systems.value(world.canisters[usize::from(canister)].system);
         Env {
             balance: system.balance,
@@ -44,7 +44,7 @@ impl Kernel {
             timer_ns: system.timer_ns,
             status: system.status,
             controllers: self.tables.controllers.value(system.controllers).clone(),
-            ..Env::outside(self.id(canister), Principal::anonymous(), time_ns)
+            ..Env::outside(self.id(canister), Principal::anonymous(), world.time_ns)
         }
     }
 
@@ -57,7 +57,7 @@ impl Kernel {
             unreachable!("bug in canloom: a call's message is a call")
         };
         let message = self.tables.messages.intern(Message::Inspect { method, arg });
-        let env = Env { caller, ..self.env_of_query(world, canister, world.time_ns) };
+        let env = Env { caller, ..self.env_outside(world, canister) };
         let effects = self.execute(canister, state.memory, message, &env)?;
         let refusal = match (&effects.trap, effects.response) {
             (None, Some(_)) => None,

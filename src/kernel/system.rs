@@ -109,13 +109,11 @@ impl Kernel {
         self.guests[usize::from(canister)].heap_bytes(world.canisters[usize::from(canister)].memory)
     }
 
-    /// The trap of an update call that has left the heap larger than the settings allow.
-    pub(super) fn exceeds_heap(&self, canister: u16, effects: &Effects) -> Option<Effects> {
+    /// The limit that the settings set and that an execution has left the heap beyond.
+    pub(super) fn exceeded_heap(&self, canister: u16, effects: &Effects) -> Option<u64> {
         let (_, settings) = self.plan.heaps.iter().find(|(at, _)| *at == canister)?;
         let bytes = self.guests[usize::from(canister)].heap_bytes(effects.memory);
-        let limit = settings.limit;
-        let text = format!("Canister exceeded its current Wasm memory limit of {limit} bytes");
-        (effects.trap.is_none() && bytes > limit).then(|| Effects::trap(effects.memory, 539, &text))
+        (effects.trap.is_none() && bytes > settings.limit).then_some(settings.limit)
     }
 
     /// One more change that `ic0.canister_version` counts.

@@ -99,6 +99,23 @@ pub struct InFlight {
     pub refund: Cycles,
 }
 
+impl Context {
+    /// A context in which nothing has been executed yet: unanswered, without cycles and without a deadline.
+    pub fn new(path: Path, canister: u16, caller: u32) -> Context {
+        Context {
+            path,
+            canister,
+            caller,
+            answered: false,
+            held: false,
+            deleted: false,
+            available: 0,
+            deadline_ns: 0,
+            instructions: 0,
+        }
+    }
+}
+
 impl Request {
     /// Whether nobody waits for the answer of this queued request any more, or only for a code 6 that is on its way.
     pub fn is_expired(&self) -> bool {
@@ -148,6 +165,17 @@ impl CallTree {
     pub fn add_request(&mut self, request: Request) {
         let at = self.requests.partition_point(|other| other.path < request.path);
         self.requests.insert(at, request);
+    }
+
+    /// A request leaves its queue: its callback goes on waiting, and nothing is left of it if there is none.
+    pub fn leave_queue(&mut self, path: &Path) {
+        let at = self.request(path).expect("bug in canloom: queued, not in its tree");
+        if self.requests[at].callback.is_none() {
+            self.requests.remove(at);
+        } else {
+            self.requests[at].queued = None;
+            self.requests[at].cycles = 0;
+        }
     }
 
     /// Position of the request with this path.

@@ -145,7 +145,7 @@ fn decompress(file: &[u8]) -> Result<Vec<u8>, ModuleError> {
 fn keeps_heap(wasm: &[u8]) -> bool {
     let payloads = Parser::new(0).parse_all(wasm);
     payloads.into_iter().any(|payload| match payload {
-        Ok(Payload::CustomSection(section)) => section.name().trim_start_matches("icp:public ") == KEEPS_HEAP,
+        Ok(Payload::CustomSection(section)) => section.name() == KEEPS_HEAP,
         _ => false,
     })
 }

@@ -57,7 +57,7 @@ impl Kernel {
         let message = self.tables.messages.intern(Message::Transform { method, arg });
         let state = world.canisters[usize::from(canister)];
         let caller = candid::Principal::management_canister();
-        let env = Env { caller, ..self.env_of_query(world, canister, world.time_ns) };
+        let env = Env { caller, ..self.env_outside(world, canister) };
         let effects = self.execute(canister, state.memory, message, &env)?;
         Ok(match (&effects.trap, effects.response) {
             (Some(trap), _) => Answer::Reject((trap.code / 100) as u8, self.trap_text(canister, trap)),
