@@ -1,7 +1,7 @@
 //! The embedded engine: a scenario's canisters, installed and set up, with everything that can be asked of a world.
 //!
 //! In: a [`Scenario`]. Out: the first world, and for each world its observations and calls as invariants see them. Which
-//! steps are made is decided elsewhere; what may happen is read off the scenario in [`lower`].
+//! steps are made is decided elsewhere; what may happen is read off the scenario in `lower`.
 
 mod lower;
 
