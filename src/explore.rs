@@ -8,11 +8,15 @@
 //! 4. Make each legal step; bring the result into canonical form; keep it if it is new.
 //! 5. When no world is left, count the paths from the first world to complete ones: these are the interleavings.
 //!
-//! Executions are shared by the kernel's memo; equal worlds are merged here. No reduction beyond merging is applied, so
+//! Worlds of one rank are visited by several threads, and what they found is added in a fixed order, so the result is that of
+//! one thread. Executions are shared by the kernel's memo; equal worlds are merged here. No reduction beyond merging is applied, so
 //! every reachable global state is visited and invariants across canisters are checked at every cut.
 
 mod count;
 mod graph;
+mod look;
+mod tally;
+mod workers;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -20,22 +24,32 @@ use std::time::{Duration, Instant};
 use num_bigint::BigUint;
 
 use crate::engine::embedded::Embedded;
-use crate::invariant;
-use crate::kernel::{Choice, Permutation, Unsupported, World};
+use crate::kernel::{Permutation, Unsupported};
 use crate::scenario::{Expect, When};
 use crate::schedule::{Root, Schedule, StepKind, Task};
 
-use graph::Graph;
+use graph::{Edge, Graph, Rank};
+use look::{Successor, Visit};
+use tally::{Found, Tally};
+use workers::Deadline;
 
-/// Worlds expanded between two looks at the memory: a look takes some microseconds, as an expansion does, and executions
-/// ask on their own for what is large.
-const EXPANSIONS_BETWEEN_LOOKS: u64 = 16;
+/// Worlds visited before their successors are added: enough to keep threads busy, few enough to wait in memory.
+const CHUNK: usize = 2048;
 
 /// Limits on effort, not on the search space.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub struct Budget {
     /// Stop after this time; an execution that runs is not interrupted.
     pub time: Option<Duration>,
+    /// Threads that visit worlds. Nothing that is found depends on their number.
+    pub workers: usize,
+}
+
+impl Default for Budget {
+    /// One thread, without end.
+    fn default() -> Budget {
+        Budget { time: None, workers: 1 }
+    }
 }
 
 /// How far a running search is.
@@ -178,45 +192,21 @@ pub fn explore(
 struct Search<'a> {
     engine: &'a mut Embedded,
     graph: Graph,
-    found: Vec<Option<Found>>,
-    sometimes: Vec<Option<bool>>,
-    outcomes: BTreeMap<(u32, u32), BTreeSet<String>>,
-    violations: u64,
-    deliveries: u64,
-    complete: u64,
-    cut_by_depth: bool,
-    cut_by_timers: bool,
-    /// For each canister: the least time to its timer, and whether that ever ran.
-    timers: Vec<(Option<u64>, bool)>,
+    tally: Tally,
+    expanded: u64,
     out_of_budget: bool,
     out_of_memory: Option<String>,
     began: Instant,
     executions_before: u64,
 }
 
-struct Found {
-    world: u32,
-    worlds: u64,
-    error: Option<String>,
-}
-
 impl<'a> Search<'a> {
     fn new(engine: &'a mut Embedded) -> Search<'a> {
-        let invariants = &engine.scenario.invariants;
-        let sometimes =
-            invariants.iter().map(|invariant| (invariant.when == When::Sometimes).then_some(false)).collect();
         let executions_before = engine.kernel.counters().executions;
         Search {
-            found: invariants.iter().map(|_| None).collect(),
-            sometimes,
-            graph: Graph::new(),
-            outcomes: BTreeMap::new(),
-            violations: 0,
-            deliveries: 0,
-            complete: 0,
-            cut_by_depth: false,
-            cut_by_timers: false,
-            timers: vec![(None, false); engine.start().canisters.len()],
+            tally: Tally::new(&engine.scenario.invariants),
+            graph: Graph::default(),
+            expanded: 0,
             out_of_budget: false,
             out_of_memory: None,
             began: Instant::now(),
@@ -226,121 +216,86 @@ impl<'a> Search<'a> {
     }
 
     fn run(&mut self, budget: &Budget, progress: &mut dyn FnMut(&Progress)) -> Result<(), Unsupported> {
+        let mut forks: Vec<Embedded> = (1..budget.workers).map(|_| self.engine.fork()).collect();
+        let deadline = Deadline { began: self.began, time: budget.time };
         let mut first = self.engine.start().clone();
         self.engine.kernel.canonicalize(&mut first);
-        self.graph.add(&first, None, 0, (0, 0, 0));
-        let mut choices: Vec<Choice> = Vec::new();
-        let mut expanded = 0;
-        let shape = self.engine.start().shape();
-        while let Some(at) = self.graph.next() {
-            progress(&self.progress(expanded));
-            if budget.time.is_some_and(|time| self.began.elapsed() >= time) {
-                self.out_of_budget = true;
+        let first = Successor::new(self.engine, &first, 0, 1);
+        self.graph.add(&first.key, first.hash, first.rank);
+        let mut chunk = Vec::new();
+        loop {
+            progress(&self.progress());
+            self.graph.next(CHUNK, &mut chunk);
+            if chunk.is_empty() {
                 return Ok(());
             }
-            if expanded % EXPANSIONS_BETWEEN_LOOKS == 0 && !self.has_memory() {
+            self.engine.allowance().ceiling.set_worlds(self.graph.bytes());
+            let before = self.progress();
+            let executions_before = self.executions_before;
+            let mut tick = |done, executions| {
+                let executions = executions - executions_before;
+                progress(&Progress { expanded: before.expanded + done, executions, ..before });
+            };
+            let visits = workers::visit_all(self.engine, &mut forks, &self.graph, &chunk, &deadline, &mut tick);
+            if !self.add(&chunk, visits, &deadline)? {
                 return Ok(());
             }
-            expanded += 1;
-            let world = self.graph.world(at, shape);
-            let visited = self.visit(at, &world, &mut choices);
-            if let Err(error) = visited {
-                // What was found so far is kept where only memory is missing.
-                if !self.engine.allowance().ceiling.is_exceeded() {
-                    return Err(error);
+        }
+    }
+
+    /// Adds visits in the order of the worlds; whether the search goes on.
+    fn add(&mut self, worlds: &[u32], visits: Vec<workers::Visited>, deadline: &Deadline) -> Result<bool, Unsupported> {
+        let mut visits = worlds.iter().zip(visits);
+        while let Some((&at, visited)) = visits.next() {
+            let error = match visited {
+                Some(Ok(visit)) => {
+                    self.add_visit(at, visit);
+                    continue;
                 }
-                self.graph.give_up(at);
-                self.out_of_memory = Some(error.to_string());
-                return Ok(());
+                Some(Err(error)) => Some(error),
+                None => None,
+            };
+            let ceiling = &self.engine.allowance().ceiling;
+            match error {
+                // What was found so far is kept where only memory is missing.
+                Some(error) if ceiling.is_exceeded() => self.out_of_memory = Some(error.to_string()),
+                Some(error) => return Err(error),
+                None if deadline.is_over() => self.out_of_budget = true,
+                None => self.out_of_memory = Some(ceiling.refuse("what the search keeps")),
             }
+            self.graph.give_up(at);
+            visits.for_each(|(&at, _)| self.graph.give_up(at));
+            return Ok(false);
         }
-        progress(&self.progress(expanded));
-        Ok(())
+        Ok(true)
     }
 
-    fn visit(&mut self, at: u32, world: &World, choices: &mut Vec<Choice>) -> Result<(), Unsupported> {
-        self.engine.kernel.choices(world, choices)?;
-        self.check(at, world, choices)?;
-        self.expand(at, world, choices)
-    }
-
-    /// Whether there is memory for more worlds.
-    fn has_memory(&mut self) -> bool {
-        let ceiling = &self.engine.allowance().ceiling;
-        ceiling.set_worlds(self.graph.bytes());
-        let is_kept = ceiling.is_kept();
-        if !is_kept {
-            self.out_of_memory = Some(ceiling.refuse("what the search keeps"));
+    fn add_visit(&mut self, at: u32, visit: Visit) {
+        let Visit { look, successors, deliveries } = visit;
+        let mut edges: Vec<Edge> = Vec::with_capacity(successors.len());
+        for Successor { key, hash, rank, multiplicity } in successors {
+            edges.push(Edge { to: self.graph.add(&key, hash, rank), multiplicity });
         }
-        is_kept
+        self.graph.expanded(at, &edges, look.complete);
+        self.expanded += 1;
+        self.tally.deliveries += deliveries;
+        self.tally.add(at, self.graph.rank(at), look);
     }
 
-    fn progress(&self, expanded: u64) -> Progress {
+    fn progress(&self) -> Progress {
         Progress {
             worlds: self.graph.len() as u64,
-            expanded,
+            expanded: self.expanded,
             executions: self.engine.kernel.counters().executions - self.executions_before,
-            violations: self.violations,
+            violations: self.tally.violations,
         }
     }
 
-    fn check(&mut self, at: u32, world: &World, choices: &[Choice]) -> Result<(), Unsupported> {
-        let observations = self.engine.observe(world)?;
-        let calls = self.engine.calls(world);
-        let view = self.engine.view(world, &observations, &calls);
-        let complete = self.engine.kernel.is_complete(world, choices);
-        if complete {
-            self.complete += 1;
-            self.graph.set_complete(at);
-        }
-        self.cut_by_depth |= self.engine.kernel.is_cut_by_depth(world);
-        self.cut_by_timers |= self.engine.kernel.is_cut_by_timers(world);
-        if view.quiet {
-            let started = self.engine.kernel.started(world);
-            if started > 0 {
-                let outcome = self.engine.outcome(&observations, &calls).to_string();
-                self.outcomes.entry((started, world.faulted())).or_default().insert(outcome);
-            }
-        }
-        for (canister, (left_ns, has_run)) in self.timers.iter_mut().enumerate() {
-            match self.engine.kernel.timer(world, canister as u16) {
-                Some(0) => *has_run = true,
-                Some(now) => *left_ns = Some(left_ns.map_or(now, |least| least.min(now))),
-                None => {}
-            }
-        }
-        let scenario = self.engine.scenario.clone();
-        for (position, invariant) in scenario.invariants.iter().enumerate() {
-            if self.sometimes[position] == Some(false) && invariant::is_seen(invariant, &view) {
-                self.sometimes[position] = Some(true);
-            }
-            let Some(violation) = invariant::violation(invariant, &view, complete) else { continue };
-            self.violations += 1;
-            match &mut self.found[position] {
-                Some(found) => found.worlds += 1,
-                none => *none = Some(Found { world: at, worlds: 1, error: violation.error }),
-            }
-        }
-        Ok(())
-    }
-
-    fn expand(&mut self, at: u32, world: &World, choices: &[Choice]) -> Result<(), Unsupported> {
-        let depth = self.graph.depth(at) + 1;
-        for (ordinal, choice) in choices.iter().enumerate() {
-            let (mut next, happened) = self.engine.kernel.apply(world, choice)?;
-            self.deliveries += u64::from(happened.delivery().is_some());
-            self.engine.kernel.canonicalize(&mut next);
-            let rank = (next.faulted(), self.engine.kernel.started(&next), depth);
-            self.graph.add(&next, Some((at, ordinal as u32)), choice.multiplicity, rank);
-        }
-        self.graph.expanded(at);
-        Ok(())
-    }
-
-    fn finish(mut self) -> Result<Explored, Unsupported> {
-        let executions = self.engine.kernel.counters().executions - self.executions_before;
+    fn finish(self) -> Result<Explored, Unsupported> {
+        let Search { engine, graph, tally, .. } = self;
+        let executions = engine.kernel.counters().executions - self.executions_before;
         let elapsed = self.began.elapsed();
-        let completeness = match (self.out_of_budget, self.cut_by_depth, self.cut_by_timers) {
+        let completeness = match (self.out_of_budget, tally.cut_by_depth, tally.cut_by_timers) {
             _ if self.out_of_memory.is_some() => Completeness::Memory,
             (true, _, _) => Completeness::Budget,
             (false, true, _) => Completeness::Depth,
@@ -350,89 +305,98 @@ impl<'a> Search<'a> {
         let counted = !matches!(completeness, Completeness::Budget | Completeness::Memory);
         let (mut all, mut without) = (None, None);
         if counted {
-            all = count::paths(&self.graph, |_| true);
-            without = count::paths(&self.graph, |graph_world| self.graph.faulted(graph_world) == 0);
+            all = count::paths(&graph, |_| true);
+            without = count::paths(&graph, |world| graph.rank(world).faults == 0);
         }
-        let mut order: Vec<(u32, usize)> = self
-            .found
-            .iter()
-            .enumerate()
-            .filter_map(|(at, found)| found.as_ref().map(|found| (found.world, at)))
-            .collect();
-        order.sort_by_key(|&(world, at)| (self.graph.rank(world), at));
+        let found = tally.found.iter().enumerate();
+        let mut found: Vec<(usize, &Found)> = found.filter_map(|(at, found)| Some((at, found.as_ref()?))).collect();
+        found.sort_by_key(|&(at, found)| (found.rank, at));
         let mut findings = Vec::new();
-        for (world, invariant) in order {
-            let (schedule, callback_traps) = self.schedule(world)?;
-            let grade = match () {
-                () if schedule.steps.iter().any(|step| step.kind == StepKind::Trap) => Grade::D,
-                () if callback_traps => Grade::C,
-                () if self.graph.faulted(world) > 0 => Grade::B,
-                () => Grade::A,
-            };
-            let found = self.found[invariant].take().expect("bug in canloom: this invariant was violated");
-            findings.push(Finding {
-                invariant,
-                calls: self.graph.rank(world).1,
-                deliveries: schedule.steps.iter().filter(|step| step.is_delivery()).count() as u32,
-                faults: self.graph.faulted(world),
-                grade,
-                worlds: found.worlds,
-                error: found.error,
-                schedule,
-            });
+        for (invariant, found) in found {
+            findings.push(finding(engine, invariant, found, &graph.path(&found.simplest))?);
         }
-        let sometimes =
-            self.sometimes.iter().enumerate().filter_map(|(at, seen)| seen.map(|seen| (at, seen))).collect();
+        let sometimes = tally.sometimes.iter().enumerate();
         let tasks = [Task::Timer, Task::Heartbeat, Task::LowMemory];
-        let timers = self.timers.iter().enumerate();
-        let idle_timers =
-            timers.filter(|(_, (_, has_run))| !has_run).filter_map(|(at, (left, _))| Some((at as u16, (*left)?)));
+        let idle_timers = tally.timers.iter().filter(|&(_, &left_ns)| left_ns > 0);
         Ok(Explored {
             completeness,
             interleavings: all,
             interleavings_without_faults: without,
-            worlds: self.graph.len() as u64,
+            worlds: graph.len() as u64,
             executions,
-            deliveries: self.deliveries,
-            complete: self.complete,
+            deliveries: tally.deliveries,
+            complete: tally.complete,
             findings,
-            sometimes,
-            outcomes: std::mem::take(&mut self.outcomes),
-            by_faults: self.graph.by_faults(),
-            tasks: tasks.into_iter().filter(|task| self.engine.kernel.may_run_task(*task)).collect(),
-            idle_timers: idle_timers.collect(),
+            sometimes: sometimes.filter_map(|(at, seen)| Some((at, (*seen)?))).collect(),
+            by_faults: graph.by_faults(),
+            tasks: tasks.into_iter().filter(|task| engine.kernel.may_run_task(*task)).collect(),
+            idle_timers: idle_timers.map(|(&canister, &left_ns)| (canister, left_ns)).collect(),
+            outcomes: tally.outcomes,
             elapsed,
             out_of_memory: self.out_of_memory,
         })
     }
+}
 
-    /// The steps from the first world to this one, with the names that the calls have outside the search.
-    /// Also whether a callback traps on the way.
-    fn schedule(&mut self, world: u32) -> Result<(Schedule, bool), Unsupported> {
-        let path = self.graph.path(world);
-        let mut world = self.engine.start().clone();
-        let trees = world.trees.len();
-        let first = self.engine.kernel.canonicalize(&mut world);
-        let mut moved = first.unwrap_or_else(|| Permutation::identity(trees));
-        let mut choices = Vec::new();
-        let mut steps = Vec::new();
-        let mut callback_traps = false;
-        for ordinal in path {
-            self.engine.kernel.choices(&world, &mut choices)?;
-            let choice = choices[ordinal as usize];
-            let mut step = self.engine.kernel.name(&world, &choice);
-            if let Root::Call(call) = &mut step.root {
-                *call = moved.original(*call);
-            }
-            steps.push(step);
-            let (next, happened) = self.engine.kernel.apply(&world, &choice)?;
-            let traps = happened.delivery().is_some_and(|delivery| delivery.effects.trap.is_some());
-            callback_traps |= traps && choice.kind == StepKind::Response;
-            world = next;
-            if let Some(next) = self.engine.kernel.canonicalize(&mut world) {
-                moved = moved.then(&next);
-            }
+/// The finding of an invariant, which is violated where this path ends.
+fn finding(engine: &mut Embedded, invariant: usize, found: &Found, path: &[u32]) -> Result<Finding, Unsupported> {
+    let Rank { faults, calls, .. } = found.rank;
+    let walked = walk(engine, path)?;
+    let steps = &walked.schedule.steps;
+    let grade = match () {
+        () if steps.iter().any(|step| step.kind == StepKind::Trap) => Grade::D,
+        () if walked.callback_traps => Grade::C,
+        () if faults > 0 => Grade::B,
+        () => Grade::A,
+    };
+    let violated = walked.last.violated.into_iter().find(|(at, _)| *at == invariant);
+    Ok(Finding {
+        invariant,
+        calls: u32::from(calls),
+        deliveries: steps.iter().filter(|step| step.is_delivery()).count() as u32,
+        faults: u32::from(faults),
+        grade,
+        worlds: found.worlds,
+        error: violated.expect("bug in canloom: the invariant was violated in this world").1,
+        schedule: walked.schedule,
+    })
+}
+
+/// A path, as a schedule with the names that the calls have outside the search.
+struct Walked {
+    schedule: Schedule,
+    /// Whether a callback traps on the way.
+    callback_traps: bool,
+    /// What is seen at its end.
+    last: look::Look,
+}
+
+fn walk(engine: &mut Embedded, path: &[u32]) -> Result<Walked, Unsupported> {
+    let mut world = engine.start().clone();
+    let trees = world.trees.len();
+    let first = engine.kernel.canonicalize(&mut world);
+    let mut moved = first.unwrap_or_else(|| Permutation::identity(trees));
+    let mut choices = Vec::new();
+    let mut steps = Vec::new();
+    let mut callback_traps = false;
+    for &ordinal in path {
+        engine.kernel.choices(&world, &mut choices)?;
+        let choice = choices[ordinal as usize];
+        let mut step = engine.kernel.name(&world, &choice);
+        if let Root::Call(call) = &mut step.root {
+            *call = moved.original(*call);
         }
-        Ok((Schedule { steps: self.engine.kernel.in_order_of_start(steps) }, callback_traps))
+        steps.push(step);
+        let (next, happened) = engine.kernel.apply(&world, &choice)?;
+        let traps = happened.delivery().is_some_and(|delivery| delivery.effects.trap.is_some());
+        callback_traps |= traps && choice.kind == StepKind::Response;
+        world = next;
+        if let Some(next) = engine.kernel.canonicalize(&mut world) {
+            moved = moved.then(&next);
+        }
     }
+    engine.kernel.choices(&world, &mut choices)?;
+    let last = look::look(engine, &world, &choices)?;
+    let schedule = Schedule { steps: engine.kernel.in_order_of_start(steps) };
+    Ok(Walked { schedule, callback_traps, last })
 }

@@ -160,8 +160,6 @@ pub struct Unsupported {
 pub struct Counters {
     /// Deliveries (and cleanups) that a guest executed.
     pub executions: u64,
-    /// Deliveries made, memoized ones included.
-    pub deliveries: u64,
     /// Queries executed for observations.
     pub queries: u64,
 }
@@ -175,9 +173,8 @@ pub struct Kernel {
     call_messages: Vec<u32>,
     tasks: Vec<TaskSpec>,
     groups: Vec<Vec<usize>>,
-    tables: Tables,
-    memo: Memo,
-    counters: Counters,
+    tables: Arc<Tables>,
+    memo: Arc<Memo>,
 }
 
 impl Kernel {
@@ -191,9 +188,8 @@ impl Kernel {
             call_messages: Vec::new(),
             tasks: Vec::new(),
             groups: Vec::new(),
-            tables: Tables::new(),
-            memo: Memo::default(),
-            counters: Counters::default(),
+            tables: Arc::new(Tables::new()),
+            memo: Arc::default(),
         };
         for (name, id, guest) in canisters {
             kernel.names.push(name.into());
@@ -203,13 +199,29 @@ impl Kernel {
         kernel
     }
 
+    /// The same kernel for another thread: worlds, ids and remembered executions are those of both. A later
+    /// [`Kernel::plan`] of one is not the other's.
+    pub fn fork(&self) -> Kernel {
+        Kernel {
+            names: self.names.clone(),
+            ids: self.ids.clone(),
+            guests: self.guests.iter().map(|guest| guest.fork()).collect(),
+            plan: self.plan.clone(),
+            call_messages: self.call_messages.clone(),
+            tasks: self.tasks.clone(),
+            groups: self.groups.clone(),
+            tables: self.tables.clone(),
+            memo: self.memo.clone(),
+        }
+    }
+
     /// Says what may happen. Worlds of another plan cannot be continued, their canister states can ([`Kernel::start`]).
     ///
     /// # Panics
     /// If there are more than 32 faults.
     pub fn plan(&mut self, plan: Plan) {
         assert!(plan.faults.len() <= 32, "bug in canloom: more than 32 faults");
-        self.memo = Memo::default();
+        self.memo = Arc::default();
         self.call_messages = plan.calls.iter().map(|call| self.tables.intern_call(&call.method, &call.arg)).collect();
         self.groups = symmetry::groups(&plan.calls);
         self.tasks.clear();
@@ -326,12 +338,12 @@ impl Kernel {
 
     /// What has been counted so far.
     pub fn counters(&self) -> Counters {
-        self.counters
+        self.memo.counters()
     }
 
     /// A tree of a world.
     pub fn tree(&self, id: u32) -> &Arc<CallTree> {
-        self.tables.trees.value(id)
+        self.tables.tree(id)
     }
 
     /// An interned response.
@@ -356,12 +368,12 @@ impl Kernel {
 
     /// Whether a tree has something left that can or must happen.
     pub fn is_busy(&self, tree: u32) -> bool {
-        tree != NOT_STARTED && self.tables.trees.value(tree).is_busy()
+        tree != NOT_STARTED && self.tables.tree(tree).is_busy()
     }
 
     /// How a call was answered: `None` if it has not started or is open.
     pub fn answer(&self, tree: u32) -> Option<u32> {
-        if tree == NOT_STARTED { None } else { self.tables.trees.value(tree).answer }
+        if tree == NOT_STARTED { None } else { self.tables.tree(tree).answer }
     }
 
     /// Number of calls that have started.

@@ -1,6 +1,7 @@
 //! `canloom explore`.
 
 use std::path::{Path, PathBuf};
+use std::thread::available_parallelism;
 use std::time::Duration;
 
 use canloom::counterexample::{Counterexample, replay};
@@ -20,6 +21,9 @@ pub struct Options {
     /// Stop after this time, for example 60s or 5m; the verdict may then be inconclusive.
     #[arg(long, value_parser = duration)]
     budget: Option<Duration>,
+    /// Threads; all cores by default. The report does not depend on their number.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    workers: Option<u16>,
     /// Write the report as JSON to this file; `-` is standard output.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -38,7 +42,7 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
     let mut line = Line::new(options.quiet);
     line.say("loading canisters");
     let mut engine = open(&options.scenario, &options.memory)?;
-    let budget = Budget { time: options.budget };
+    let budget = Budget { time: options.budget, workers: options.workers.map_or_else(cores, usize::from) };
     let explored = explore(&mut engine, &budget, &mut |progress| line.show(progress)).map_err(Failure::input)?;
     line.end();
     let scenario = engine.scenario.clone();
@@ -63,6 +67,10 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
         Verdict::Violated => Exit::Violated,
         Verdict::Inconclusive => Exit::Inconclusive,
     })
+}
+
+fn cores() -> usize {
+    available_parallelism().map_or(1, usize::from)
 }
 
 fn report(

@@ -35,9 +35,9 @@ use crate::kernel::intern::{Interner, content_hash};
 use crate::kernel::{Cycles, Function, Guest, Input, MemoryId, Response};
 
 /// What a built-in canister does. A text in place of a result is one with which the message traps.
-pub trait Contract {
+pub trait Contract: Send + Sync + 'static {
     /// All that it keeps between messages.
-    type State: Clone + Eq + Hash;
+    type State: Clone + Eq + Hash + Send + Sync;
 
     /// Executes an update call; `None` if there is no such update method.
     ///
@@ -214,16 +214,16 @@ impl Around<'_> {
 
 /// A built-in canister as the kernel sees it.
 pub struct Builtin<C: Contract> {
-    contract: C,
-    states: Interner<C::State>,
+    contract: Arc<C>,
+    states: Arc<Interner<C::State>>,
 }
 
 impl<C: Contract> Builtin<C> {
     /// Installs a contract in its first state, whose id is 0.
     pub fn new(contract: C, first: C::State) -> Builtin<C> {
-        let mut states = Interner::default();
+        let states = Interner::default();
         states.intern(first);
-        Builtin { contract, states }
+        Builtin { contract: Arc::new(contract), states: Arc::new(states) }
     }
 
     /// The same turn, or the one after it as long as a call cannot be made.
@@ -281,6 +281,10 @@ fn unknown(kind: &str, method: &str) -> Trap {
 }
 
 impl<C: Contract> Guest for Builtin<C> {
+    fn fork(&self) -> Box<dyn Guest> {
+        Box::new(Builtin { contract: self.contract.clone(), states: self.states.clone() })
+    }
+
     fn execute(&mut self, memory: MemoryId, input: Input<'_>, env: &Env<'_>) -> Result<Execution, String> {
         let mut around = Around { env, reads: Vec::new(), accepted: 0, performs: 0 };
         let done = self.turn(memory, input, &mut around).and_then(|turn| {

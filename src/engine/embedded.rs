@@ -178,6 +178,21 @@ impl Embedded {
         })
     }
 
+    /// The same scenario for another thread: worlds, ids and remembered executions are those of both.
+    pub fn fork(&self) -> Embedded {
+        Embedded {
+            scenario: self.scenario.clone(),
+            kernel: self.kernel.fork(),
+            start: self.start.clone(),
+            hashes: self.hashes.clone(),
+            queries: self.queries.clone(),
+            actors: self.actors.clone(),
+            values: BTreeMap::new(),
+            replies: BTreeMap::new(),
+            allowance: self.allowance.clone(),
+        }
+    }
+
     /// What this run may take.
     pub fn allowance(&self) -> &Allowance {
         &self.allowance

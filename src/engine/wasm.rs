@@ -54,21 +54,32 @@ const HOST_STACK: usize = 1 << 20;
 /// Stack that is taken when the thread has less than that left.
 const STACK: usize = 16 << 20;
 
-/// A canister of real wasm: the modules that it has or may get, and its states.
+/// A canister of real wasm: the modules that it has or may get, its states, and this worker's instances.
 pub struct WasmGuest {
     engine: Engine,
     allowance: Allowance,
-    pages: Arc<Mutex<PageStore>>,
-    empty: MemoryId,
-    versions: Vec<Version>,
+    shared: Arc<Shared>,
+    /// By number of the module, then by size of the heap.
+    warm: Vec<BTreeMap<u64, Warm>>,
 }
 
-/// A module with its instances.
+/// What all workers know of a canister.
+struct Shared {
+    pages: Arc<PageStore>,
+    /// The state of a canister without a module.
+    empty: MemoryId,
+    versions: boxcar::Vec<Version>,
+    /// Held while a module is added, so that it gets one number.
+    adding: Mutex<()>,
+}
+
+/// A module.
 struct Version {
     module: Arc<Module>,
     /// The state before installation: start function and `canister_init` have not run.
     fresh: MemoryId,
-    warm: BTreeMap<u64, Warm>,
+    /// Whether it was known before anything ran.
+    is_planned: bool,
 }
 
 impl WasmGuest {
@@ -79,9 +90,10 @@ impl WasmGuest {
 
     /// A canister without a module.
     pub fn within(engine: Engine, allowance: Allowance) -> WasmGuest {
-        let mut store = PageStore::new(allowance.ceiling.clone());
-        let empty = store.intern(Memory::empty());
-        WasmGuest { engine, allowance, pages: Arc::new(Mutex::new(store)), empty, versions: Vec::new() }
+        let pages = Arc::new(PageStore::new(allowance.ceiling.clone()));
+        let empty = pages.intern(Memory::empty());
+        let shared = Shared { pages, empty, versions: boxcar::Vec::new(), adding: Mutex::new(()) };
+        WasmGuest { engine, allowance, shared: Arc::new(shared), warm: Vec::new() }
     }
 
     /// Makes a module known; returns its number among the canister's modules.
@@ -89,53 +101,78 @@ impl WasmGuest {
     /// # Errors
     /// If the module cannot be instantiated: an active segment is out of bounds, its memory or table is too large.
     pub fn add(&mut self, module: Arc<Module>) -> Result<u16, String> {
-        if let Some(known) = self.versions.iter().position(|version| version.module.hash == module.hash) {
+        self.add_version(module, true)
+    }
+
+    fn add_version(&mut self, module: Arc<Module>, is_planned: bool) -> Result<u16, String> {
+        let shared = self.shared.clone();
+        let _adding = shared.adding.lock().expect("bug in canloom: modules were left locked");
+        if let Some((known, _)) = shared.versions.iter().find(|(_, version)| version.module.hash == module.hash) {
             return Ok(known as u16);
         }
-        let number = self.versions.len() as u16;
-        let warm = Warm::new(&module, number, None, &mut self.store(), &self.allowance.ceiling).map_err(no_instance)?;
-        let fresh = warm.current();
-        let heap_pages = warm.heap_pages();
-        self.versions.push(Version { module, fresh, warm: BTreeMap::new() });
+        let number = shared.versions.count() as u16;
+        let warm = Warm::new(&module, number, None, &shared.pages, &self.allowance.ceiling).map_err(no_instance)?;
+        let (fresh, heap_pages) = (warm.current(), warm.heap_pages());
+        shared.versions.push(Version { module, fresh, is_planned });
         self.keep(number, heap_pages, warm);
         Ok(number)
     }
 
     /// The state in which the first module was loaded: start function and `canister_init` have not run.
     pub fn fresh(&self) -> MemoryId {
-        self.versions.first().map_or(self.empty, |version| version.fresh)
+        self.shared.versions.get(0).map_or(self.shared.empty, |version| version.fresh)
     }
 
     /// The first module.
     pub fn module(&self) -> Option<&Module> {
-        self.versions.first().map(|version| version.module.as_ref())
+        self.shared.versions.get(0).map(|version| version.module.as_ref())
     }
 
     /// Distinct states, pages and nodes kept.
     pub fn sizes(&self) -> (usize, usize, usize) {
-        self.store().sizes()
+        self.shared.pages.sizes()
     }
 
-    fn store(&self) -> std::sync::MutexGuard<'_, PageStore> {
-        self.pages.lock().expect("bug in canloom: the page store was left locked")
+    fn state(&self, memory: MemoryId) -> &Memory {
+        self.shared.pages.memory(memory)
     }
 
-    /// Number of the module in this state, if there is one.
-    fn version(&self, memory: MemoryId) -> Option<u16> {
-        self.store().memory(memory).module
+    /// The module in this state, if there is one.
+    fn version(&self, memory: MemoryId) -> Option<&Version> {
+        self.state(memory).module.map(|at| self.numbered(at))
+    }
+
+    fn numbered(&self, version: u16) -> &Version {
+        &self.shared.versions[usize::from(version)]
+    }
+
+    /// Whether the module in this state, or one that the scenario names, imports a function. What is installed while the
+    /// search runs counts only where it is, so that the answer depends on the state alone.
+    fn sees(&self, memory: MemoryId, function: &str) -> bool {
+        let mut planned = self.shared.versions.iter().filter(|(_, version)| version.is_planned);
+        planned.any(|(_, version)| version.module.imports(function))
+            || self.version(memory).is_some_and(|version| version.module.imports(function))
+    }
+
+    /// This worker's instances of a module.
+    fn instances(&mut self, version: u16) -> &mut BTreeMap<u64, Warm> {
+        let version = usize::from(version);
+        if self.warm.len() <= version {
+            self.warm.resize_with(version + 1, BTreeMap::new);
+        }
+        &mut self.warm[version]
     }
 
     fn keep(&mut self, version: u16, heap_pages: u64, mut warm: Warm) {
-        let pages = self.pages.clone();
-        let version = &mut self.versions[usize::from(version)];
-        if version.module.shape.needs_fresh {
+        if self.numbered(version).module.shape.needs_fresh {
             return;
         }
-        warm.store.data_mut().stable.attach(pages);
-        if version.warm.len() >= WARM_MAX {
-            version.warm.pop_first();
+        warm.store.data_mut().stable.attach(self.shared.pages.clone());
+        let instances = self.instances(version);
+        if instances.len() >= WARM_MAX {
+            instances.pop_first();
         }
-        version.warm.insert(heap_pages, warm);
+        instances.insert(heap_pages, warm);
     }
 
     /// An instance whose heap has the size that a state needs.
@@ -144,20 +181,18 @@ impl WasmGuest {
         let bytes = heap_pages * pages::WASM_PAGE as u64;
         // The execution may write to all of its heap, and nothing can stop it in between.
         if !ceiling.allows(bytes) {
-            self.versions.iter_mut().for_each(|version| version.warm.clear());
+            self.warm.clear();
             if !ceiling.allows(bytes) {
                 return Err(ceiling.refuse(&format!("a message to a canister with a heap of {}", size(bytes))));
             }
         }
-        let Version { module, fresh, warm } = &mut self.versions[usize::from(version)];
-        if let Some(warm) = warm.remove(&heap_pages) {
+        if let Some(warm) = self.instances(version).remove(&heap_pages) {
             return Ok(warm);
         }
-        let mut store = self.pages.lock().expect("bug in canloom: the page store was left locked");
-        let mut warm = Warm::new(module, version, Some(*fresh), &mut store, &ceiling).map_err(no_instance)?;
+        let Version { module, fresh, .. } = self.numbered(version);
+        let mut warm = Warm::new(module, version, Some(*fresh), &self.shared.pages, &ceiling).map_err(no_instance)?;
         warm.grow_to(heap_pages).map_err(no_instance)?;
-        drop(store);
-        warm.store.data_mut().stable.attach(self.pages.clone());
+        warm.store.data_mut().stable.attach(self.shared.pages.clone());
         Ok(warm)
     }
 
@@ -170,18 +205,13 @@ impl WasmGuest {
         input: &Input<'_>,
         env: &Env<'_>,
     ) -> Result<Execution, String> {
-        let (version, heap_pages, stable) = {
-            let store = self.store();
-            let state = store.memory(memory);
-            let version = state.module.expect("bug in canloom: a canister without a module runs nothing");
-            (version, state.heap_pages, (state.stable_pages, state.stable))
-        };
+        let pages = self.shared.pages.clone();
+        let state = pages.memory(memory);
+        let version = state.module.expect("bug in canloom: a canister without a module runs nothing");
+        let (heap_pages, stable) = (state.heap_pages, (state.stable_pages, state.stable));
         let limit = self.allowance.instructions(limit);
         let mut warm = self.take(version, heap_pages)?;
-        {
-            let store = self.store();
-            warm.restore(memory, &store);
-        }
+        warm.restore(memory, &pages);
         warm.store.data_mut().reset(mode, input, env, stable, limit);
         // Deep recursion needs the stack that wasmtime may use, and some for the system functions at its end.
         let ended = stacker::maybe_grow(WASM_STACK + HOST_STACK, STACK, || warm.run(entry, limit));
@@ -191,15 +221,13 @@ impl WasmGuest {
             return Err(what);
         }
         let trap = ended.err().map(|stop| why(stop, &mut warm, left, limit));
-        let mut store = self.pages.lock().expect("bug in canloom: the page store was left locked");
         let after = if trap.is_none() && mode.keeps_state() {
-            warm.capture(&mut store)
+            warm.capture(&pages)
                 .map_err(|bytes| self.allowance.ceiling.refuse(&format!("a message that writes {}", size(bytes))))?
         } else {
-            warm.roll_back(&store);
+            warm.roll_back(&pages);
             memory
         };
-        drop(store);
         let execution = warm.store.data_mut().finish(after, trap, instructions);
         // An instance that grew for nothing cannot shrink again.
         let heap_pages_after = warm.heap_pages();
@@ -219,7 +247,7 @@ impl WasmGuest {
         input: &Input<'_>,
         env: &Env<'_>,
     ) -> Result<Execution, String> {
-        let has = self.version(memory).is_some_and(|at| self.versions[usize::from(at)].module.exports(name));
+        let has = self.version(memory).is_some_and(|version| version.module.exports(name));
         if has { self.run(memory, &Entry::Export(name), mode, limit, input, env) } else { Ok(Execution::idle(memory)) }
     }
 
@@ -238,13 +266,12 @@ impl WasmGuest {
     /// # Errors
     /// If the method cannot be called, or traps.
     pub fn call_bare(&mut self, method: &str, arg: &[u8], env: &Env<'_>) -> Result<(), String> {
-        let version = self.versions.first_mut().ok_or("no module")?;
-        let (heap_pages, mut warm) = version.warm.pop_first().ok_or("no warm instance")?;
+        let (heap_pages, mut warm) = self.instances(0).pop_first().ok_or("no warm instance")?;
         let stable = (0, pages::Root::STABLE);
         warm.store.data_mut().reset(Mode::Update, &Input::Call { method, arg }, env, stable, UPDATE_LIMIT);
         let name = format!("canister_update {method}");
         let ended = warm.run(&Entry::Export(&name), UPDATE_LIMIT);
-        version.warm.insert(heap_pages, warm);
+        self.instances(0).insert(heap_pages, warm);
         ended.map_err(|_| format!("`{method}` trapped"))
     }
 
@@ -259,7 +286,7 @@ impl Guest for WasmGuest {
             let text = "Attempted to execute a message, but the canister contains no Wasm module".to_string();
             return Ok(self.refuse(memory, 537, text));
         };
-        let module = self.versions[usize::from(version)].module.clone();
+        let module = version.module.clone();
         match &input {
             Input::Init { .. } => self.install(memory, "canister_init", &input, env),
             Input::PostUpgrade { .. } => self.install(memory, "canister_post_upgrade", &input, env),
@@ -318,30 +345,34 @@ impl Guest for WasmGuest {
         }
     }
 
-    fn sees_instructions(&self) -> bool {
-        self.versions.iter().any(|version| version.module.imports("performance_counter"))
+    fn fork(&self) -> Box<dyn Guest> {
+        let (engine, allowance) = (self.engine.clone(), self.allowance.clone());
+        Box::new(WasmGuest { engine, allowance, shared: self.shared.clone(), warm: Vec::new() })
     }
 
-    fn sees_version(&self) -> bool {
-        self.versions.iter().any(|version| version.module.imports("canister_version"))
+    fn sees_instructions(&self, memory: MemoryId) -> bool {
+        self.sees(memory, "performance_counter")
+    }
+
+    fn sees_version(&self, memory: MemoryId) -> bool {
+        self.sees(memory, "canister_version")
     }
 
     fn runs(&self, memory: MemoryId, task: Task) -> bool {
-        let version = self.version(memory);
-        version.is_some_and(|at| self.versions[usize::from(at)].module.exports(task_entry(task).0))
+        self.version(memory).is_some_and(|version| version.module.exports(task_entry(task).0))
     }
 
     fn may_run(&self, task: Task) -> bool {
-        self.versions.iter().any(|version| version.module.exports(task_entry(task).0))
+        self.shared.versions.iter().any(|(_, version)| version.module.exports(task_entry(task).0))
     }
 
     fn inspects(&self, memory: MemoryId) -> bool {
-        self.version(memory).is_some_and(|at| self.versions[usize::from(at)].module.exports(INSPECT))
+        self.version(memory).is_some_and(|version| version.module.exports(INSPECT))
     }
 
     fn replace(&mut self, memory: MemoryId, how: Replacement<'_>) -> Result<MemoryId, Trap> {
         let (module, is_upgrade) = match how {
-            Replacement::Uninstall => return Ok(self.empty),
+            Replacement::Uninstall => return Ok(self.shared.empty),
             Replacement::Upgrade(_) if self.version(memory).is_none() => {
                 let text = "Attempted to upgrade a canister that contains no Wasm module".to_string();
                 return Err(Trap { code: 537, text });
@@ -355,37 +386,35 @@ impl Guest for WasmGuest {
             guest::Module::Bytes(bytes) => {
                 let module = Module::load(&self.engine, bytes, Instrumentation::Full);
                 let module = module.map_err(|error| invalid(error.to_string()))?;
-                self.add(Arc::new(module)).map_err(invalid)?
+                self.add_version(Arc::new(module), false).map_err(invalid)?
             }
         };
-        let version = &self.versions[usize::from(number)];
+        let version = self.numbered(number);
         let fresh = version.fresh;
         if !is_upgrade {
             return Ok(fresh);
         }
         let keeps_heap = version.module.keeps_heap;
-        let mut store = self.store();
-        let (old, mut new) = (store.memory(memory).clone(), store.memory(fresh).clone());
+        let (old, mut new) = (self.state(memory), self.state(fresh).clone());
         (new.stable_pages, new.stable) = (old.stable_pages, old.stable);
         if keeps_heap {
             (new.heap_pages, new.heap) = (old.heap_pages.max(new.heap_pages), old.heap);
         }
-        Ok(store.intern(new))
+        Ok(self.shared.pages.intern(new))
     }
 
     fn module_hash(&self, memory: MemoryId) -> Option<Vec<u8>> {
-        let hash = &self.versions[usize::from(self.version(memory)?)].module.hash;
+        let hash = &self.version(memory)?.module.hash;
         let byte = |at: usize| u8::from_str_radix(&hash[at..at + 2], 16).expect("bug in canloom: a hash in hex");
         Some((0..hash.len()).step_by(2).map(byte).collect())
     }
 
     fn heap_bytes(&self, memory: MemoryId) -> u64 {
-        self.store().memory(memory).heap_pages * pages::WASM_PAGE as u64
+        self.state(memory).heap_pages * pages::WASM_PAGE as u64
     }
 
     fn bytes(&self, memory: MemoryId) -> u64 {
-        let store = self.store();
-        let state = store.memory(memory);
+        let state = self.state(memory);
         (state.heap_pages + state.stable_pages) * pages::WASM_PAGE as u64
     }
 
@@ -394,9 +423,8 @@ impl Guest for WasmGuest {
     }
 
     fn fingerprint(&self, memory: MemoryId) -> u128 {
-        let store = self.store();
-        let module = store.memory(memory).module.map(|at| &self.versions[usize::from(at)].module.hash);
-        content_hash(&(module, store.fingerprint(memory)))
+        let module = self.version(memory).map(|version| &version.module.hash);
+        content_hash(&(module, self.shared.pages.fingerprint(memory)))
     }
 }
 

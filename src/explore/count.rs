@@ -17,9 +17,9 @@ pub fn paths(graph: &Graph, within: impl Fn(u32) -> bool) -> Option<BigUint> {
     open[0] = true;
     while let Some((at, next)) = stack.pop() {
         let steps = graph.steps(at);
-        let waiting = steps[next..].iter().position(|&(to, _)| within(to) && counts[to as usize].is_none());
+        let waiting = steps[next..].iter().position(|edge| within(edge.to) && counts[edge.to as usize].is_none());
         if let Some(offset) = waiting {
-            let to = steps[next + offset].0;
+            let to = steps[next + offset].to;
             if std::mem::replace(&mut open[to as usize], true) {
                 return None;
             }
@@ -28,9 +28,9 @@ pub fn paths(graph: &Graph, within: impl Fn(u32) -> bool) -> Option<BigUint> {
             continue;
         }
         let mut count = if graph.is_complete(at) { BigUint::one() } else { BigUint::zero() };
-        for &(to, multiplicity) in steps.iter().filter(|&&(to, _)| within(to)) {
-            let below = counts[to as usize].as_ref().expect("bug in canloom: counted before");
-            count += below * multiplicity;
+        for edge in steps.iter().filter(|edge| within(edge.to)) {
+            let below = counts[edge.to as usize].as_ref().expect("bug in canloom: counted before");
+            count += below * edge.multiplicity;
         }
         counts[at as usize] = Some(count);
     }

@@ -1,160 +1,141 @@
 //! The worlds found so far and the steps between them.
 //!
-//! In: worlds, with the step that led there. Out: the next one to expand, and the path to each. A world is stored once, as
-//! its bytes; the frontier is ordered by faults, then calls, then steps.
+//! In: worlds as bytes, with the steps that lead there. Out: the next ones to expand, and the simplest path to some of
+//! them. A world is stored once; the frontier is ordered by [`Rank`].
 
 use std::collections::{BTreeMap, VecDeque};
 
 use hashbrown::HashTable;
-use xxhash_rust::xxh3::xxh3_64;
 
 use super::FaultLevel;
 use crate::kernel::World;
 use crate::kernel::world::Shape;
 
-/// Order in which worlds are taken: faults, calls, steps.
-type Rank = (u32, u32, u32);
+/// How simple a world is, simplest first: the order in which worlds are taken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Rank {
+    /// Faults spent.
+    pub faults: u16,
+    /// Calls started.
+    pub calls: u16,
+    /// Steps on the shortest path there.
+    pub steps: u32,
+}
+
+/// A step of one world to another.
+#[derive(Clone, Copy, Debug)]
+pub struct Edge {
+    /// The world that it leads to.
+    pub to: u32,
+    /// How many equal steps it stands for.
+    pub multiplicity: u32,
+}
 
 struct Node {
+    /// Where its bytes begin.
     start: u64,
-    length: u32,
-    hash: u64,
-    parent: u32,
-    ordinal: u32,
+    /// Where its steps begin, and how many there are.
+    edges: u64,
+    edge_count: u32,
     rank: Rank,
     expanded: bool,
     complete: bool,
-    edges: u64,
-    edge_count: u32,
+}
+
+/// An entry of the visited set: enough of the hash to find its place again, and the world.
+#[derive(Clone, Copy)]
+struct Slot {
+    hash: u32,
+    at: u32,
 }
 
 /// The graph of worlds.
+#[derive(Default)]
 pub struct Graph {
     bytes: Vec<u8>,
     nodes: Vec<Node>,
-    table: HashTable<u32>,
+    table: HashTable<Slot>,
     frontier: BTreeMap<Rank, VecDeque<u32>>,
-    edges: Vec<(u32, u32)>,
-    pending: Vec<(u32, u32)>,
-    scratch: Vec<u8>,
+    edges: Vec<Edge>,
 }
 
 impl Graph {
-    /// An empty graph.
-    pub fn new() -> Graph {
-        Graph {
-            bytes: Vec::new(),
-            nodes: Vec::new(),
-            table: HashTable::new(),
-            frontier: BTreeMap::new(),
-            edges: Vec::new(),
-            pending: Vec::new(),
-            scratch: Vec::new(),
-        }
-    }
-
-    /// Adds a world, or finds it; `parent` is the world being expanded and the position of the step among its choices.
-    pub fn add(&mut self, world: &World, parent: Option<(u32, u32)>, multiplicity: u32, rank: Rank) {
-        let mut key = std::mem::take(&mut self.scratch);
-        world.encode(&mut key);
-        let hash = xxh3_64(&key);
-        let same = |&at: &u32| {
-            let node = &self.nodes[at as usize];
-            node.hash == hash && self.bytes[node.start as usize..node.start as usize + node.length as usize] == key[..]
+    /// Adds a world, or finds it. `key` is [`World::encode`]'s, `hash` any hash of it; returns its number.
+    pub fn add(&mut self, key: &[u8], hash: u64, rank: Rank) -> u32 {
+        let short = hash as u32;
+        let same = |slot: &Slot| {
+            let start = self.nodes[slot.at as usize].start as usize;
+            slot.hash == short && self.bytes[start..].starts_with(key)
         };
-        let at = match self.table.find(hash, same) {
-            Some(&at) => {
-                self.shorten(at, parent, rank.2);
-                at
-            }
-            None => self.insert(&key, hash, parent, rank),
-        };
-        if parent.is_some() {
-            self.pending.push((at, multiplicity));
+        if let Some(&Slot { at, .. }) = self.table.find(place(short), same) {
+            self.shorten(at, rank.steps);
+            return at;
         }
-        self.scratch = key;
-    }
-
-    fn insert(&mut self, key: &[u8], hash: u64, parent: Option<(u32, u32)>, rank: Rank) -> u32 {
         let at = u32::try_from(self.nodes.len()).expect("bug in canloom: more than 2^32 worlds");
-        let (parent, ordinal) = parent.unwrap_or((at, 0));
-        self.nodes.push(Node {
-            start: self.bytes.len() as u64,
-            length: key.len() as u32,
-            hash,
-            parent,
-            ordinal,
-            rank,
-            expanded: false,
-            complete: false,
-            edges: 0,
-            edge_count: 0,
-        });
+        let start = self.bytes.len() as u64;
+        self.nodes.push(Node { start, edges: 0, edge_count: 0, rank, expanded: false, complete: false });
         self.bytes.extend_from_slice(key);
-        let nodes = &self.nodes;
-        self.table.insert_unique(hash, at, |&at| nodes[at as usize].hash);
+        self.table.insert_unique(place(short), Slot { hash: short, at }, |slot| place(slot.hash));
         self.frontier.entry(rank).or_default().push_back(at);
         at
     }
 
     /// A world that waits may be reached in fewer steps than it was found with first.
-    fn shorten(&mut self, at: u32, parent: Option<(u32, u32)>, steps: u32) {
+    fn shorten(&mut self, at: u32, steps: u32) {
         let node = &mut self.nodes[at as usize];
-        let Some((parent, ordinal)) = parent else { return };
-        if node.expanded || steps >= node.rank.2 {
+        if node.expanded || steps >= node.rank.steps {
             return;
         }
-        node.rank.2 = steps;
-        node.parent = parent;
-        node.ordinal = ordinal;
+        node.rank.steps = steps;
         self.frontier.entry(node.rank).or_default().push_back(at);
     }
 
-    /// The next world to expand.
-    pub fn next(&mut self) -> Option<u32> {
-        loop {
-            let mut entry = self.frontier.first_entry()?;
+    /// Takes the next worlds to expand, at most so many and all of one rank, so that none of them leads to another or
+    /// shortens the way to it. Each is to be closed by [`Graph::expanded`] or [`Graph::give_up`].
+    pub fn next(&mut self, most: usize, out: &mut Vec<u32>) {
+        out.clear();
+        while out.is_empty() {
+            let Some(mut entry) = self.frontier.first_entry() else { return };
             let rank = *entry.key();
-            match entry.get_mut().pop_front() {
+            while out.len() < most
+                && let Some(at) = entry.get_mut().pop_front()
+            {
                 // Entries left behind by a shorter path are passed over.
-                Some(at) if !self.nodes[at as usize].expanded && self.nodes[at as usize].rank == rank => {
-                    self.nodes[at as usize].expanded = true;
-                    return Some(at);
+                let node = &mut self.nodes[at as usize];
+                if !node.expanded && node.rank == rank {
+                    node.expanded = true;
+                    out.push(at);
                 }
-                Some(_) => {}
-                None => {
-                    entry.remove();
-                }
+            }
+            if entry.get().is_empty() {
+                entry.remove();
             }
         }
     }
 
-    /// Closes the expansion of a world: the steps added since belong to it.
-    pub fn expanded(&mut self, at: u32) {
+    /// Closes the expansion of a world: these are its steps, in the order of its choices.
+    pub fn expanded(&mut self, at: u32, edges: &[Edge], complete: bool) {
         let node = &mut self.nodes[at as usize];
         node.edges = self.edges.len() as u64;
-        node.edge_count = self.pending.len() as u32;
-        self.edges.append(&mut self.pending);
+        node.edge_count = edges.len() as u32;
+        node.complete = complete;
+        self.edges.extend_from_slice(edges);
     }
 
-    /// Takes back that a world was expanded: its steps are not all known.
+    /// Takes back that a world was taken.
     pub fn give_up(&mut self, at: u32) {
         self.nodes[at as usize].expanded = false;
-        self.pending.clear();
     }
 
     /// Bytes that worlds and steps take.
     pub fn bytes(&self) -> u64 {
-        let nodes = self.nodes.capacity() * size_of::<Node>() + self.table.capacity() * size_of::<u32>();
-        let steps = self.edges.capacity() * size_of::<(u32, u32)>();
-        (self.bytes.capacity() + nodes + steps) as u64
+        let nodes = self.nodes.capacity() * size_of::<Node>() + self.table.capacity() * size_of::<Slot>();
+        (self.bytes.capacity() + nodes + self.edges.capacity() * size_of::<Edge>()) as u64
     }
 
     /// The world with this number.
     pub fn world(&self, at: u32, shape: Shape) -> World {
-        let node = &self.nodes[at as usize];
-        let bytes = &self.bytes[node.start as usize..node.start as usize + node.length as usize];
-        World::decode(bytes, shape)
+        World::decode(&self.bytes[self.nodes[at as usize].start as usize..], shape)
     }
 
     /// Number of worlds.
@@ -162,36 +143,21 @@ impl Graph {
         self.nodes.len()
     }
 
-    /// Steps on the shortest path found to a world.
-    pub fn depth(&self, at: u32) -> u32 {
-        self.nodes[at as usize].rank.2
-    }
-
-    /// Faults, calls, steps.
+    /// How simple a world is.
     pub fn rank(&self, at: u32) -> Rank {
         self.nodes[at as usize].rank
-    }
-
-    /// Faults spent.
-    pub fn faulted(&self, at: u32) -> u32 {
-        self.nodes[at as usize].rank.0
     }
 
     /// How many worlds of each number of faults were found and expanded.
     pub fn by_faults(&self) -> Vec<FaultLevel> {
         let mut found: BTreeMap<u32, FaultLevel> = BTreeMap::new();
         for node in &self.nodes {
-            let faults = node.rank.0;
-            let depth = found.entry(faults).or_insert(FaultLevel { faults, worlds: 0, expanded: 0 });
-            depth.worlds += 1;
-            depth.expanded += u64::from(node.expanded);
+            let faults = u32::from(node.rank.faults);
+            let level = found.entry(faults).or_insert(FaultLevel { faults, worlds: 0, expanded: 0 });
+            level.worlds += 1;
+            level.expanded += u64::from(node.expanded);
         }
         found.into_values().collect()
-    }
-
-    /// Marks a complete execution.
-    pub fn set_complete(&mut self, at: u32) {
-        self.nodes[at as usize].complete = true;
     }
 
     /// Whether an execution is complete here.
@@ -199,20 +165,45 @@ impl Graph {
         self.nodes[at as usize].complete
     }
 
-    /// Worlds that one step leads to, with the number of equal steps.
-    pub fn steps(&self, at: u32) -> &[(u32, u32)] {
+    /// Its steps, in the order of its choices.
+    pub fn steps(&self, at: u32) -> &[Edge] {
         let node = &self.nodes[at as usize];
         &self.edges[node.edges as usize..node.edges as usize + node.edge_count as usize]
     }
 
-    /// Positions of the steps from the first world to this one, among the choices of each world on the way.
-    pub fn path(&self, mut at: u32) -> Vec<u32> {
-        let mut path = Vec::new();
-        while self.nodes[at as usize].parent != at {
-            path.push(self.nodes[at as usize].ordinal);
-            at = self.nodes[at as usize].parent;
+    /// A shortest path from the first world to one of these, which all have one rank: of several the one that where they
+    /// part has spent fewer faults, then started fewer calls, then takes the earlier choice. Positions among the choices of
+    /// each world on the way.
+    ///
+    /// The choice of path depends on the graph alone, and not on the order in which it was found.
+    pub fn path(&self, targets: &[u32]) -> Vec<u32> {
+        let length = self.rank(targets[0]).steps;
+        let mut leads = vec![false; self.len()];
+        for &target in targets {
+            leads[target as usize] = true;
         }
-        path.reverse();
+        let mut before: Vec<u32> = (0..self.len() as u32).filter(|&at| self.rank(at).steps < length).collect();
+        before.sort_by_key(|&at| std::cmp::Reverse(self.rank(at).steps));
+        let is_next = |leads: &[bool], from: u32, edge: &Edge| {
+            leads[edge.to as usize] && self.rank(edge.to).steps == self.rank(from).steps + 1
+        };
+        for at in before {
+            leads[at as usize] |= self.steps(at).iter().any(|edge| is_next(&leads, at, edge));
+        }
+        let mut path = Vec::new();
+        let mut at = 0;
+        while self.rank(at).steps < length {
+            let steps = self.steps(at).iter().enumerate().filter(|(_, edge)| is_next(&leads, at, edge));
+            let simplest = steps.min_by_key(|(_, edge)| self.rank(edge.to));
+            let (ordinal, edge) = simplest.expect("bug in canloom: a world without a path to it");
+            path.push(ordinal as u32);
+            at = edge.to;
+        }
         path
     }
+}
+
+/// Spreads the bits of a short hash over all those that the table looks at.
+fn place(hash: u32) -> u64 {
+    u64::from(hash).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }

@@ -18,7 +18,7 @@ use super::settle::deliver_answer;
 use super::system::{Pending, Snapshot, Status};
 use super::tree::InFlight;
 use super::world::{NOT_STARTED, World};
-use super::{FaultSpec, Kernel, Message, Unsupported};
+use super::{FaultSpec, Kernel, MemoryId, Message, Unsupported};
 
 impl Kernel {
     /// Steps that act upon canisters as a whole.
@@ -199,7 +199,7 @@ impl Kernel {
                 tree.requests[place].cycles = 0;
                 deliver_answer(&mut tree, &path, InFlight { response, refund });
             }
-            world.trees[at] = self.tables.trees.intern(Arc::new(tree));
+            world.trees[at] = self.tables.intern_tree(tree);
         }
     }
 
@@ -216,7 +216,7 @@ impl Kernel {
         let old = world.canisters[usize::from(canister)].memory;
         let before = if runs_pre_upgrade {
             let message = self.tables.messages.intern(Message::PreUpgrade);
-            let env = self.env_of_change(world, canister, installer, false);
+            let env = self.env_of_change(world, canister, installer, None);
             self.execute(canister, old, message, &env)?
         } else {
             Arc::new(Effects::none(old))
@@ -231,7 +231,7 @@ impl Kernel {
         let after = {
             let arg = self.tables.blobs.intern(arg);
             let message = self.tables.messages.intern(Message::PostUpgrade { arg });
-            let mut env = self.env_of_change(world, canister, installer, true);
+            let mut env = self.env_of_change(world, canister, installer, Some(loaded));
             // What `pre_upgrade` burned cannot be burned again.
             env.balance -= before.burned;
             self.execute(canister, loaded, message, &env)?
@@ -268,7 +268,7 @@ impl Kernel {
         let installed = {
             let arg = self.tables.blobs.intern(arg);
             let message = self.tables.messages.intern(Message::Init { arg });
-            let env = self.env_of_change(world, canister, installer, true);
+            let env = self.env_of_change(world, canister, installer, Some(loaded));
             self.execute(canister, loaded, message, &env)?
         };
         if let Some(trap) = &installed.trap {
@@ -325,7 +325,7 @@ impl Kernel {
                     context += 1;
                 }
             }
-            world.trees[at] = self.tables.trees.intern(Arc::new(tree));
+            world.trees[at] = self.tables.intern_tree(tree);
         }
     }
 
@@ -352,10 +352,16 @@ impl Kernel {
     }
 
     /// What the entry points of an installation see; a new module sees the next version.
-    fn env_of_change(&self, world: &World, canister: u16, installer: Principal, is_new: bool) -> Env<'static> {
+    fn env_of_change(
+        &self,
+        world: &World,
+        canister: u16,
+        installer: Principal,
+        loaded: Option<MemoryId>,
+    ) -> Env<'static> {
         let mut env = Env { caller: installer, ..self.env_outside(world, canister) };
-        if is_new {
-            env.version += u64::from(self.guests[usize::from(canister)].sees_version());
+        if let Some(memory) = loaded {
+            env.version += u64::from(self.guests[usize::from(canister)].sees_version(memory));
             env.timer_ns = 0;
         }
         env

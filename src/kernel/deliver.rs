@@ -50,7 +50,7 @@ impl Kernel {
         if let Some((code, text)) = self.not_running(world, canister) {
             let response = self.tables.responses.intern(Response::Reject { code, text: text.as_str().into() });
             let tree = CallTree { answer: Some(response), ..CallTree::default() };
-            world.trees[at as usize] = self.tables.trees.intern(Arc::new(tree));
+            world.trees[at as usize] = self.tables.intern_tree(tree);
             return Ok(Happened::System(text));
         }
         let message = self.call_messages[at as usize];
@@ -133,7 +133,7 @@ impl Kernel {
         if let Some((code, text)) = self.not_running(world, request.callee) {
             let response = self.tables.responses.intern(Response::Reject { code, text: text.as_str().into() });
             deliver_answer(&mut tree, &request.path, InFlight { response, refund: request.cycles });
-            world.trees[at as usize] = self.tables.trees.intern(Arc::new(tree));
+            world.trees[at as usize] = self.tables.intern_tree(tree);
             return Ok(Happened::System(text));
         }
         let caller = self.tables.principals.intern(self.ids[usize::from(request.caller)]);
@@ -175,7 +175,7 @@ impl Kernel {
             if tree.outstanding(context) == 0 {
                 tree.close_context(context);
             }
-            world.trees[at as usize] = self.tables.trees.intern(Arc::new(tree));
+            world.trees[at as usize] = self.tables.intern_tree(tree);
             return Ok(Happened::System("the canister was uninstalled since: no callback runs".to_string()));
         }
         let run = Run {
@@ -200,7 +200,7 @@ impl Kernel {
             let tree = world.trees[dropped.tree as usize];
             let mut tree = self.tree(tree).as_ref().clone();
             tree.leave_queue(&dropped.path);
-            world.trees[dropped.tree as usize] = self.tables.trees.intern(Arc::new(tree));
+            world.trees[dropped.tree as usize] = self.tables.intern_tree(tree);
         }
     }
 
@@ -238,7 +238,7 @@ impl Kernel {
         } else {
             debug_assert_eq!(memory, world.canisters[usize::from(canister)].memory);
         }
-        if self.guests[usize::from(canister)].sees_instructions() {
+        if self.guests[usize::from(canister)].sees_instructions(memory) {
             let more = effects.instructions + cleanup.as_ref().map_or(0, |cleanup| cleanup.instructions);
             run.tree.contexts[run.context].instructions += more;
         }
@@ -249,7 +249,7 @@ impl Kernel {
             }
         }
         let settled = self.settle(&mut run.tree, run.context, &effects, cleanup.as_deref());
-        world.trees[run.at as usize] = self.tables.trees.intern(Arc::new(run.tree));
+        world.trees[run.at as usize] = self.tables.intern_tree(run.tree);
         debug_assert_ne!(world.trees[run.at as usize], NOT_STARTED);
         Ok(Happened::Delivery(Delivery {
             canister,

@@ -3,8 +3,6 @@
 //! In: a world and a request of it. Out: the world with an answer in flight that no canister gave. That a fault is legal, and
 //! which budget pays for it, was decided before ([`super::rules`]).
 
-use std::sync::Arc;
-
 use crate::schedule::StepKind;
 
 use super::guest::Response;
@@ -27,7 +25,7 @@ impl Kernel {
         let response = self.tables.responses.intern(Response::Reject { code, text: text.into() });
         tree.leave_queue(&request.path);
         deliver_answer(&mut tree, &request.path, InFlight { response, refund: request.cycles });
-        world.trees[at as usize] = self.tables.trees.intern(Arc::new(tree));
+        world.trees[at as usize] = self.tables.intern_tree(tree);
     }
 
     /// SYS_UNKNOWN: the caller is told now; the request, if it has not started, keeps its place and may start or not.
@@ -39,7 +37,7 @@ impl Kernel {
         let callback = tree.requests[place].callback.as_mut().expect("bug in canloom: an expiring call has a caller");
         callback.response = Some(InFlight { response, refund: 0 });
         callback.expired = true;
-        world.trees[at as usize] = self.tables.trees.intern(Arc::new(tree));
+        world.trees[at as usize] = self.tables.intern_tree(tree);
     }
 
     /// The callee answers as the scenario says and does nothing; cycles come back.
@@ -57,6 +55,6 @@ impl Kernel {
         let response = self.tables.responses.intern(Response::Reply(reply));
         let mut tree = self.dequeue(world, at, request);
         deliver_answer(&mut tree, &request.path, InFlight { response, refund: request.cycles });
-        world.trees[at as usize] = self.tables.trees.intern(Arc::new(tree));
+        world.trees[at as usize] = self.tables.intern_tree(tree);
     }
 }

@@ -1,10 +1,12 @@
-//! A world's hash by content: the same in every run and on every machine, unlike the interned ids it is made of.
+//! Hashes by content of a world and of a tree: the same in every run and on every machine, unlike the interned ids they are
+//! made of.
 
 use std::hash::{Hash, Hasher};
 
 use super::intern::content_hash;
+use super::tables::Tables;
 use super::tree::CallTree;
-use super::world::{NOT_STARTED, World};
+use super::world::World;
 use super::{Kernel, Message};
 
 impl Kernel {
@@ -35,10 +37,7 @@ impl Hash for Content<'_> {
             }
         }
         for &tree in &world.trees {
-            (tree == NOT_STARTED).hash(hasher);
-            if tree != NOT_STARTED {
-                self.tree(kernel.tree(tree), hasher);
-            }
+            tables.tree_hash(tree).hash(hasher);
         }
         for queued in &world.queue {
             queued.hash(hasher);
@@ -47,9 +46,21 @@ impl Hash for Content<'_> {
     }
 }
 
-impl Content<'_> {
-    fn tree<H: Hasher>(&self, tree: &CallTree, hasher: &mut H) {
-        let tables = &self.kernel.tables;
+impl Tables {
+    /// Hash of what a tree says.
+    pub(super) fn content(&self, tree: &CallTree) -> u128 {
+        content_hash(&TreeContent { tables: self, tree })
+    }
+}
+
+struct TreeContent<'a> {
+    tables: &'a Tables,
+    tree: &'a CallTree,
+}
+
+impl Hash for TreeContent<'_> {
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        let TreeContent { tables, tree } = self;
         (tree.answer.map(|answer| tables.responses.value(answer)), tree.submitted).hash(hasher);
         for context in &tree.contexts {
             let caller = tables.principals.value(context.caller);

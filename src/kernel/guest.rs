@@ -340,7 +340,7 @@ pub enum Module<'a> {
 }
 
 /// A canister, executing one message at a time.
-pub trait Guest {
+pub trait Guest: Send {
     /// Runs one message to its end or to its next await, on the given state.
     ///
     /// A trap is a value, not an error.
@@ -349,13 +349,16 @@ pub trait Guest {
     /// A text where this guest cannot tell what the IC would do: a system function or a limit it does not offer.
     fn execute(&mut self, memory: MemoryId, input: Input<'_>, env: &Env<'_>) -> Result<Execution, String>;
 
+    /// The same canister for another thread: states have the same ids for both.
+    fn fork(&self) -> Box<dyn Guest>;
+
     /// Whether the module can see [`Env::instructions`]; if not they are kept out of the world.
-    fn sees_instructions(&self) -> bool {
+    fn sees_instructions(&self, _memory: MemoryId) -> bool {
         false
     }
 
     /// Whether the module can see [`Env::version`]; if not it is kept out of the world.
-    fn sees_version(&self) -> bool {
+    fn sees_version(&self, _memory: MemoryId) -> bool {
         false
     }
 

@@ -1,62 +1,81 @@
 //! Values kept once: equal values get equal numbers.
 //!
-//! In: values with a content hash. Out: dense ids. Equal hashes are followed by a comparison of the values, since what is
-//! interned comes from hostile wasm.
+//! In: values with a content hash, from any number of threads. Out: dense ids. Equal hashes are followed by a comparison
+//! of the values, since what is interned comes from hostile wasm. Values never move and are never dropped, so that reading
+//! one takes no lock.
 
 use std::hash::{Hash, Hasher};
+use std::sync::{Mutex, MutexGuard};
 
 use hashbrown::HashTable;
 use xxhash_rust::xxh3::Xxh3;
 
+/// Tables of one interner: two threads seldom want the same one.
+const SHARDS: usize = 16;
+
 /// A table of distinct values; ids count from 0 in order of arrival.
 pub struct Interner<T> {
-    values: Vec<T>,
-    hashes: Vec<u128>,
-    table: HashTable<u32>,
+    values: boxcar::Vec<T>,
+    shards: [Mutex<HashTable<Slot>>; SHARDS],
+}
+
+/// An entry of a table: enough of the hash to find its place again, and the id.
+#[derive(Clone, Copy)]
+struct Slot {
+    hash: u32,
+    id: u32,
 }
 
 impl<T> Default for Interner<T> {
     fn default() -> Interner<T> {
-        Interner { values: Vec::new(), hashes: Vec::new(), table: HashTable::new() }
+        Interner { values: boxcar::Vec::new(), shards: Default::default() }
     }
 }
 
 impl<T: Hash + Eq> Interner<T> {
     /// The id of an equal value, or a new one.
-    pub fn intern(&mut self, value: T) -> u32 {
+    pub fn intern(&self, value: T) -> u32 {
         let hash = content_hash(&value);
         self.intern_hashed(value, hash)
     }
+}
 
-    fn intern_hashed(&mut self, value: T, hash: u128) -> u32 {
-        let found = self.table.find(hash as u64, |&id| self.values[id as usize] == value);
-        match found {
-            Some(&id) => id,
-            None => self.add(value, hash),
+impl<T: Eq> Interner<T> {
+    /// The id of an equal value, or a new one, for a value whose content hash is known.
+    pub fn intern_hashed(&self, value: T, hash: u128) -> u32 {
+        let (mut shard, short) = self.shard(hash);
+        let equal = |slot: &Slot| slot.hash == short && *self.value(slot.id) == value;
+        match shard.find(place(short), equal) {
+            Some(slot) => slot.id,
+            None => self.add(&mut shard, value, short),
         }
     }
+}
 
+impl<T> Interner<T> {
     /// As [`Interner::intern`], for a borrowed value with its content hash; it is copied only if it is new.
     pub fn intern_ref<B: ?Sized>(
-        &mut self,
+        &self,
         value: &B,
         hash: u128,
         own: impl Fn(&B) -> T,
         equal: impl Fn(&T, &B) -> bool,
     ) -> u32 {
-        let found = self.table.find(hash as u64, |&id| equal(&self.values[id as usize], value));
-        match found {
-            Some(&id) => id,
-            None => self.add(own(value), hash),
+        let (mut shard, short) = self.shard(hash);
+        match shard.find(place(short), |slot| slot.hash == short && equal(self.value(slot.id), value)) {
+            Some(slot) => slot.id,
+            None => self.add(&mut shard, own(value), short),
         }
     }
 
-    fn add(&mut self, value: T, hash: u128) -> u32 {
-        let id = u32::try_from(self.values.len()).expect("bug in canloom: more than 2^32 interned values");
-        self.values.push(value);
-        self.hashes.push(hash);
-        let hashes = &self.hashes;
-        self.table.insert_unique(hash as u64, id, |&id| hashes[id as usize] as u64);
+    fn shard(&self, hash: u128) -> (MutexGuard<'_, HashTable<Slot>>, u32) {
+        let shard = &self.shards[(hash >> 64) as usize % SHARDS];
+        (shard.lock().expect("bug in canloom: a table was left locked"), hash as u32)
+    }
+
+    fn add(&self, shard: &mut HashTable<Slot>, value: T, hash: u32) -> u32 {
+        let id = u32::try_from(self.values.push(value)).expect("bug in canloom: more than 2^32 interned values");
+        shard.insert_unique(place(hash), Slot { hash, id }, |slot| place(slot.hash));
         id
     }
 
@@ -65,15 +84,15 @@ impl<T: Hash + Eq> Interner<T> {
         &self.values[id as usize]
     }
 
-    /// Its content hash.
-    pub fn hash(&self, id: u32) -> u128 {
-        self.hashes[id as usize]
-    }
-
     /// Number of distinct values.
     pub fn count(&self) -> usize {
-        self.values.len()
+        self.values.count()
     }
+}
+
+/// Spreads the bits of a short hash over all those that a table looks at.
+fn place(hash: u32) -> u64 {
+    u64::from(hash).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
 /// The 128-bit xxh3 hash of what a value feeds to a hasher.
@@ -92,5 +111,23 @@ impl Hasher for Wide {
 
     fn finish(&self) -> u64 {
         self.0.digest()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn threads_that_intern_the_same_values_get_the_same_ids() {
+        let table: Interner<u64> = Interner::default();
+        let intern = |stride: u64| (0..10_000).map(|n| table.intern(n * stride % 10_000)).collect::<Vec<u32>>();
+        let (a, b) = std::thread::scope(|scope| {
+            let other = scope.spawn(|| intern(7));
+            (intern(1), other.join().expect("no panic"))
+        });
+        assert_eq!(table.count(), 10_000);
+        assert!((0..10_000).all(|n| *table.value(a[n]) == n as u64));
+        assert!((0..10_000).all(|n| b[n] == a[n * 7 % 10_000]));
     }
 }

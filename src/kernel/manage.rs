@@ -96,7 +96,7 @@ impl Kernel {
         request: &Request,
         message: u32,
     ) -> Result<Happened, Unsupported> {
-        world.trees[at as usize] = self.tables.trees.intern(Arc::new(tree));
+        world.trees[at as usize] = self.tables.intern_tree(tree);
         let (method, arg) = self.call_text(message).expect("bug in canloom: a request calls a method");
         let (method, arg) = (method.to_string(), arg.to_vec());
         let mut refund = request.cycles;
@@ -114,14 +114,14 @@ impl Kernel {
                 if let Some(place) = tree.request(&request.path) {
                     tree.requests[place].waits_for_stop = Some(canister);
                     tree.requests[place].cycles = refund;
-                    world.trees[at as usize] = self.tables.trees.intern(Arc::new(tree));
+                    world.trees[at as usize] = self.tables.intern_tree(tree);
                 }
                 return Ok(Happened::System(format!("management canister: {method} waits until it has stopped")));
             }
         };
         let response = self.tables.responses.intern(response);
         deliver_answer(&mut tree, &request.path, InFlight { response, refund });
-        world.trees[at as usize] = self.tables.trees.intern(Arc::new(tree));
+        world.trees[at as usize] = self.tables.intern_tree(tree);
         Ok(Happened::System(text))
     }
 

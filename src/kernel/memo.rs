@@ -4,13 +4,15 @@
 //! its environment is part of the key; the same state and message may therefore hold several entries.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use candid::Principal;
+use smallvec::SmallVec;
 use xxhash_rust::xxh3::Xxh3Builder;
 
 use super::guest::{Cycles, Env, Execution, Function, Input, MemoryId, Read, Trap};
-use super::{Kernel, Place, Unsupported};
+use super::{Counters, Kernel, Place, Unsupported};
 
 /// What an execution does to the world.
 #[derive(Debug)]
@@ -94,10 +96,56 @@ struct Entry {
     effects: Arc<Effects>,
 }
 
-/// The table of executions, observations included.
-#[derive(Default)]
+/// Canister, state, message.
+type Key = (u16, MemoryId, u32);
+type Shard = HashMap<Key, SmallVec<[Entry; 1]>, Xxh3Builder>;
+
+/// Parts of the table: two threads seldom want the same one.
+const SHARDS: usize = 64;
+
+/// The table of executions, observations included, shared by all forks of a kernel.
 pub struct Memo {
-    entries: HashMap<(u16, MemoryId, u32), Vec<Entry>, Xxh3Builder>,
+    shards: [Mutex<Shard>; SHARDS],
+    executions: AtomicU64,
+    queries: AtomicU64,
+}
+
+impl Default for Memo {
+    fn default() -> Memo {
+        let shards = std::array::from_fn(|_| Mutex::default());
+        Memo { shards, executions: AtomicU64::new(0), queries: AtomicU64::new(0) }
+    }
+}
+
+impl Memo {
+    /// Distinct executions so far.
+    pub(super) fn counters(&self) -> Counters {
+        Counters { executions: self.executions.load(Ordering::Relaxed), queries: self.queries.load(Ordering::Relaxed) }
+    }
+
+    fn shard(&self, key: &Key) -> MutexGuard<'_, Shard> {
+        // State and message decide; ids count up, so their sum spreads.
+        let at = (key.1.0.wrapping_add(key.2)) as usize % SHARDS;
+        self.shards[at].lock().expect("bug in canloom: the memo was left locked")
+    }
+
+    fn find(&self, key: &Key, env: &Env<'_>) -> Option<Arc<Effects>> {
+        lookup(self.shard(key).get(key), env)
+    }
+
+    /// Keeps an execution, unless another thread has run the same one meanwhile; each counts once.
+    fn keep(&self, key: Key, entry: Entry, is_query: bool, env: &Env<'_>) -> Arc<Effects> {
+        let mut shard = self.shard(&key);
+        let entries = shard.entry(key).or_default();
+        if let Some(found) = lookup(Some(entries), env) {
+            return found;
+        }
+        let counter = if is_query { &self.queries } else { &self.executions };
+        counter.fetch_add(1, Ordering::Relaxed);
+        let effects = entry.effects.clone();
+        entries.push(entry);
+        effects
+    }
 }
 
 impl Kernel {
@@ -110,7 +158,7 @@ impl Kernel {
         env: &Env<'_>,
     ) -> Result<Arc<Effects>, Unsupported> {
         let key = (canister, memory, message);
-        if let Some(found) = lookup(self.memo.entries.get(&key), env) {
+        if let Some(found) = self.memo.find(&key, env) {
             return Ok(found);
         }
         let input = self.tables.input(message);
@@ -125,19 +173,12 @@ impl Kernel {
         let guest = &mut self.guests[usize::from(canister)];
         let mut execution =
             guest.execute(memory, input, env).map_err(|what| Unsupported { canister: env.own_id, what })?;
-        if is_query {
-            self.counters.queries += 1;
-        } else {
-            self.counters.executions += 1;
-        }
         let reads = std::mem::take(&mut execution.reads);
         let effects = Arc::new(self.intern_effects(canister, execution));
-        let entry = Entry { reads, effects: effects.clone() };
-        self.memo.entries.entry(key).or_default().push(entry);
-        Ok(effects)
+        Ok(self.memo.keep(key, Entry { reads, effects }, is_query, env))
     }
 
-    fn intern_effects(&mut self, canister: u16, execution: Execution) -> Effects {
+    fn intern_effects(&self, canister: u16, execution: Execution) -> Effects {
         let mut sent = Vec::with_capacity(execution.requests.len());
         let mut performed = Vec::with_capacity(execution.requests.len());
         for outgoing in execution.requests {
@@ -185,7 +226,7 @@ impl Kernel {
     }
 }
 
-fn lookup(entries: Option<&Vec<Entry>>, env: &Env<'_>) -> Option<Arc<Effects>> {
+fn lookup(entries: Option<&SmallVec<[Entry; 1]>>, env: &Env<'_>) -> Option<Arc<Effects>> {
     let entry = entries?.iter().find(|entry| entry.reads.iter().all(|read| env.agrees(read)))?;
     Some(entry.effects.clone())
 }

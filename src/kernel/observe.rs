@@ -1,7 +1,5 @@
 //! Executions that leave no trace: queries that observe, and `canister_inspect_message`.
 
-use std::sync::Arc;
-
 use candid::Principal;
 
 use super::Happened;
@@ -75,7 +73,7 @@ impl Kernel {
                 (CallTree { answer, ..CallTree::default() }, text)
             }
         };
-        world.trees[at as usize] = self.tables.trees.intern(Arc::new(tree));
+        world.trees[at as usize] = self.tables.intern_tree(tree);
         Ok(Happened::System(happened))
     }
 }

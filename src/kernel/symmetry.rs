@@ -128,7 +128,7 @@ impl Kernel {
             return (x == NOT_STARTED).cmp(&(y == NOT_STARTED));
         }
         if x != y {
-            return self.tables.trees.hash(x).cmp(&self.tables.trees.hash(y)).then(x.cmp(&y));
+            return self.tables.tree_hash(x).cmp(&self.tables.tree_hash(y)).then(x.cmp(&y));
         }
         let places = |call: usize| {
             let ours = move |(at, queued): (usize, &super::world::Queued)| (queued.tree as usize == call).then_some(at);

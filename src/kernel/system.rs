@@ -118,7 +118,8 @@ impl Kernel {
 
     /// One more change that `ic0.canister_version` counts.
     pub(super) fn count_version(&mut self, world: &mut World, canister: u16) {
-        if self.guests[usize::from(canister)].sees_version() {
+        let memory = world.canisters[usize::from(canister)].memory;
+        if self.guests[usize::from(canister)].sees_version(memory) {
             self.change_system(world, canister, |system| system.version += 1);
         }
     }

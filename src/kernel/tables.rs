@@ -1,4 +1,4 @@
-//! The kernel's tables of values that are kept once.
+//! The kernel's tables of values that are kept once, shared by all its forks.
 
 use std::sync::Arc;
 
@@ -15,16 +15,23 @@ pub(super) struct Tables {
     pub(super) principals: Interner<Principal>,
     pub(super) responses: Interner<Response>,
     pub(super) messages: Interner<Message>,
-    pub(super) trees: Interner<Arc<CallTree>>,
+    trees: Interner<KeptTree>,
     pub(super) systems: Interner<SystemState>,
     pub(super) controllers: Interner<Arc<[Principal]>>,
 }
 
+/// A tree with the hash of what it says, which unlike its ids is the same in every run.
+#[derive(PartialEq, Eq)]
+struct KeptTree {
+    tree: Arc<CallTree>,
+    hash: u128,
+}
+
 impl Tables {
     pub(super) fn new() -> Tables {
-        let mut trees = Interner::default();
-        let mark = CallTree { answer: Some(u32::MAX), ..CallTree::default() };
-        assert_eq!(trees.intern(Arc::new(mark)), NOT_STARTED, "bug in canloom: the first tree stands for no tree");
+        let trees = Interner::default();
+        let mark = KeptTree { tree: Arc::default(), hash: 0 };
+        assert_eq!(trees.intern_hashed(mark, 0), NOT_STARTED, "bug in canloom: the first tree stands for no tree");
         Tables {
             names: Interner::default(),
             blobs: Interner::default(),
@@ -37,13 +44,29 @@ impl Tables {
         }
     }
 
-    pub(super) fn intern_call(&mut self, method: &str, arg: &[u8]) -> u32 {
+    /// The id of a tree.
+    pub(super) fn intern_tree(&self, tree: CallTree) -> u32 {
+        let hash = self.content(&tree);
+        self.trees.intern_hashed(KeptTree { tree: Arc::new(tree), hash }, hash)
+    }
+
+    /// The tree of an id.
+    pub(super) fn tree(&self, id: u32) -> &Arc<CallTree> {
+        &self.trees.value(id).tree
+    }
+
+    /// Hash of what a tree says: ids stand for their values.
+    pub(super) fn tree_hash(&self, id: u32) -> u128 {
+        self.trees.value(id).hash
+    }
+
+    pub(super) fn intern_call(&self, method: &str, arg: &[u8]) -> u32 {
         let method = self.names.intern(method.to_string());
         let arg = self.blobs.intern(Arc::from(arg));
         self.messages.intern(Message::Call { method, arg })
     }
 
-    pub(super) fn intern_query(&mut self, method: &str, arg: &[u8]) -> u32 {
+    pub(super) fn intern_query(&self, method: &str, arg: &[u8]) -> u32 {
         let method = self.names.intern(method.to_string());
         let arg = self.blobs.intern(Arc::from(arg));
         self.messages.intern(Message::Query { method, arg })

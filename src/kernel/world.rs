@@ -101,33 +101,34 @@ impl World {
         start..end
     }
 
-    /// The world as bytes: equal exactly for equal worlds. The [`Shape`] is fixed by the scenario and not
-    /// repeated.
+    /// The world as bytes: equal exactly for equal worlds, and none the beginning of another. The [`Shape`] is fixed by the
+    /// scenario and not repeated. Numbers take as many bytes as they need, seven bits in each.
     pub fn encode(&self, out: &mut Vec<u8>) {
         out.clear();
         for canister in &self.canisters {
-            out.extend_from_slice(&canister.memory.0.to_le_bytes());
-            out.extend_from_slice(&canister.system.to_le_bytes());
+            put(out, canister.memory.0);
+            put(out, canister.system);
         }
-        for tree in &self.trees {
-            out.extend_from_slice(&tree.to_le_bytes());
+        for &tree in &self.trees {
+            put(out, tree);
         }
         out.extend_from_slice(&self.faults);
         out.extend_from_slice(&self.times);
         out.extend_from_slice(&self.outcalls);
         out.extend_from_slice(&self.time_ns.to_le_bytes());
+        put(out, self.queue.len() as u32);
         for queued in &self.queue {
-            out.extend_from_slice(&queued.pair.0.to_le_bytes());
-            out.extend_from_slice(&queued.pair.1.to_le_bytes());
-            out.extend_from_slice(&queued.tree.to_le_bytes());
-            out.extend_from_slice(&(queued.path.depth() as u16).to_le_bytes());
-            for segment in queued.path.segments() {
-                out.extend_from_slice(&segment.to_le_bytes());
+            put(out, u32::from(queued.pair.0));
+            put(out, u32::from(queued.pair.1));
+            put(out, queued.tree);
+            put(out, queued.path.depth() as u32);
+            for &segment in queued.path.segments() {
+                put(out, segment);
             }
         }
     }
 
-    /// Reads back what [`World::encode`] wrote for a world of this shape.
+    /// Reads back what [`World::encode`] wrote for a world of this shape; what follows it is left alone.
     pub fn decode(bytes: &[u8], shape: Shape) -> World {
         let mut reader = Reader(bytes);
         let state = |reader: &mut Reader<'_>| CanisterState { memory: MemoryId(reader.u32()), system: reader.u32() };
@@ -138,15 +139,23 @@ impl World {
         let outcalls = reader.take(shape.outcalls).to_vec();
         let time_ns = u64::from_le_bytes(reader.take(8).try_into().expect("eight bytes"));
         let mut queue = Vec::new();
-        while !reader.0.is_empty() {
-            let pair = (reader.u16(), reader.u16());
+        for _ in 0..reader.u32() {
+            let pair = (reader.u32() as u16, reader.u32() as u16);
             let tree = reader.u32();
-            let depth = reader.u16();
+            let depth = reader.u32();
             let segments: Vec<u32> = (0..depth).map(|_| reader.u32()).collect();
             queue.push(Queued { pair, tree, path: Path::from_segments(&segments) });
         }
         World { canisters, trees, queue, faults, times, outcalls, time_ns }
     }
+}
+
+fn put(out: &mut Vec<u8>, mut n: u32) {
+    while n >= 0x80 {
+        out.push(n as u8 | 0x80);
+        n >>= 7;
+    }
+    out.push(n as u8);
 }
 
 struct Reader<'a>(&'a [u8]);
@@ -159,11 +168,15 @@ impl<'a> Reader<'a> {
     }
 
     fn u32(&mut self) -> u32 {
-        u32::from_le_bytes(self.take(4).try_into().expect("four bytes"))
-    }
-
-    fn u16(&mut self) -> u16 {
-        u16::from_le_bytes(self.take(2).try_into().expect("two bytes"))
+        let mut n = 0;
+        for at in 0.. {
+            let byte = self.take(1)[0];
+            n |= u32::from(byte & 0x7f) << (7 * at);
+            if byte < 0x80 {
+                break;
+            }
+        }
+        n
     }
 }
 
@@ -208,6 +221,7 @@ mod tests {
             a.encode(&mut x);
             b.encode(&mut y);
             prop_assert_eq!(x == y, a == b);
+            prop_assert!(x == y || !(x.starts_with(&y) || y.starts_with(&x)));
         }
     }
 }

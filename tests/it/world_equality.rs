@@ -227,6 +227,10 @@ impl Guest for Alarm {
         })
     }
 
+    fn fork(&self) -> Box<dyn Guest> {
+        Box::new(Alarm)
+    }
+
     fn fingerprint(&self, _: MemoryId) -> u128 {
         0
     }

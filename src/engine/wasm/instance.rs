@@ -53,7 +53,7 @@ impl Warm {
         module: &Module,
         version: u16,
         current: Option<MemoryId>,
-        pages: &mut PageStore,
+        pages: &PageStore,
         ceiling: &Ceiling,
     ) -> Result<Warm, wasmtime::Error> {
         let heap_max = if module.shape.memory64 { HEAP64_MAX } else { HEAP32_MAX };
@@ -185,7 +185,7 @@ impl Warm {
     ///
     /// # Errors
     /// With the number of bytes written, if there is no room to keep that much; the instance is of no use then.
-    pub fn capture(&mut self, pages: &mut PageStore) -> Result<MemoryId, u64> {
+    pub fn capture(&mut self, pages: &PageStore) -> Result<MemoryId, u64> {
         let has_room = |host: &Host, written: usize| match host.ceiling.allows(written as u64 * PAGE_COST) {
             true => Ok(()),
             false => Err((written * PAGE) as u64),
@@ -243,7 +243,7 @@ impl Warm {
     }
 
     /// Interns the whole memory, as it is after instantiation.
-    fn capture_all(&mut self, pages: &mut PageStore) -> MemoryId {
+    fn capture_all(&mut self, pages: &PageStore) -> MemoryId {
         let mut changes = Vec::new();
         if let Some(heap) = self.parts.heap {
             for (at, bytes) in heap.data(&self.store).as_chunks::<PAGE>().0.iter().enumerate() {

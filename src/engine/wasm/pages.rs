@@ -9,6 +9,8 @@ use crate::engine::allowance::Ceiling;
 use crate::kernel::MemoryId;
 use crate::kernel::intern::{Interner, content_hash};
 
+use xxhash_rust::xxh3::xxh3_128;
+
 /// Bytes of a page: small, so that a message which touches a few words of stack and heap stores little.
 pub const PAGE: usize = 256;
 /// log2 of [`PAGE`].
@@ -25,7 +27,7 @@ const FAN_BITS: u32 = 5;
 const HEAP_LEVELS: u32 = 5;
 const STABLE_LEVELS: u32 = 7;
 
-type Page = Box<[u8; PAGE]>;
+type Page = [u8; PAGE];
 type Node = [u32; FAN];
 
 /// Root of a tree of pages. All-zero pages and nodes have id 0 at every level.
@@ -79,14 +81,14 @@ impl Store {
     /// A store that knows the page and the node of zeros.
     pub fn new(ceiling: Ceiling) -> Store {
         let (pages, nodes, memories) = Default::default();
-        let mut store = Store { pages, nodes, memories, ceiling };
-        assert_eq!(store.pages.intern(Box::new([0; PAGE])), 0, "bug in canloom: the first page is zero");
-        assert_eq!(store.nodes.intern([0; FAN]), 0, "bug in canloom: the first node is zero");
+        let store = Store { pages, nodes, memories, ceiling };
+        assert_eq!(store.intern_page(&[0; PAGE]), 0, "bug in canloom: the first page is zero");
+        assert_eq!(store.intern_node(&[0; FAN]), 0, "bug in canloom: the first node is zero");
         store
     }
 
     /// The id of a state.
-    pub fn intern(&mut self, memory: Memory) -> MemoryId {
+    pub fn intern(&self, memory: Memory) -> MemoryId {
         MemoryId(self.memories.intern(memory))
     }
 
@@ -101,13 +103,21 @@ impl Store {
     }
 
     /// The id of a page with these contents.
-    pub fn intern_page(&mut self, bytes: &[u8; PAGE]) -> u32 {
-        let hash = content_hash(&bytes[..]);
+    pub fn intern_page(&self, bytes: &[u8; PAGE]) -> u32 {
+        let hash = xxh3_128(bytes);
         let own = |bytes: &[u8; PAGE]| {
             self.ceiling.keep_page(PAGE_COST);
-            Box::new(*bytes)
+            *bytes
         };
-        self.pages.intern_ref(bytes, hash, own, |page, bytes| **page == *bytes)
+        self.pages.intern_ref(bytes, hash, own, |page, bytes| page == bytes)
+    }
+
+    fn intern_node(&self, node: &Node) -> u32 {
+        let mut bytes = [0; FAN * 4];
+        for (to, from) in bytes.as_chunks_mut::<4>().0.iter_mut().zip(node) {
+            *to = from.to_le_bytes();
+        }
+        self.nodes.intern_ref(node, xxh3_128(&bytes), |node| *node, |kept, node| kept == node)
     }
 
     /// Contents of a page.
@@ -128,14 +138,14 @@ impl Store {
     }
 
     /// The tree with some pages replaced; `changes` are sorted by position.
-    pub fn replace(&mut self, root: Root, changes: &[(u64, u32)]) -> Root {
+    pub fn replace(&self, root: Root, changes: &[(u64, u32)]) -> Root {
         if changes.is_empty() {
             return root;
         }
         Root { node: self.replace_below(root.node, root.levels - 1, changes), levels: root.levels }
     }
 
-    fn replace_below(&mut self, node: u32, level: u32, changes: &[(u64, u32)]) -> u32 {
+    fn replace_below(&self, node: u32, level: u32, changes: &[(u64, u32)]) -> u32 {
         let mut children = *self.nodes.value(node);
         let mut rest = changes;
         while let Some(&(first, page)) = rest.first() {
@@ -150,7 +160,7 @@ impl Store {
             children[child] = self.replace_below(children[child], level - 1, below);
             rest = after;
         }
-        self.nodes.intern(children)
+        self.intern_node(&children)
     }
 
     /// Calls `visit(position, page in b)` for each page in which two trees of the same kind differ, in order.
@@ -182,7 +192,7 @@ impl Store {
         for (root, empty) in [(memory.heap, Root::HEAP), (memory.stable, Root::STABLE)] {
             self.difference(empty, root, &mut |at, page| {
                 parts.push(u128::from(at));
-                parts.push(self.pages.hash(page));
+                parts.push(xxh3_128(self.page(page)));
             });
         }
         content_hash(&parts)
@@ -205,8 +215,8 @@ mod tests {
             first in prop::collection::btree_map(0u64..40_000_000, 0u8..4, 0..40),
             second in prop::collection::btree_map(0u64..40_000_000, 0u8..4, 0..40),
         ) {
-            let mut store = Store::new(Ceiling::default());
-            let mut put = |root, pages: &BTreeMap<u64, u8>| {
+            let store = Store::new(Ceiling::default());
+            let put = |root, pages: &BTreeMap<u64, u8>| {
                 let changes: Vec<(u64, u32)> =
                     pages.iter().map(|(&at, &fill)| (at, store.intern_page(&[fill; PAGE]))).collect();
                 store.replace(root, &changes)

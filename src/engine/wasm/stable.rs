@@ -4,7 +4,7 @@
 //! it is touched, so a large stable memory costs nothing to restore.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use super::pages::{PAGE, PAGE_BITS, Root, Store as PageStore, WASM_PAGE};
 
@@ -21,12 +21,12 @@ pub struct Stable {
     root: Option<Root>,
     written: BTreeMap<u64, Box<[u8; PAGE]>>,
     /// Where stored pages are found.
-    store: Option<Arc<Mutex<PageStore>>>,
+    store: Option<Arc<PageStore>>,
 }
 
 impl Stable {
     /// Says where stored pages are found.
-    pub fn attach(&mut self, store: Arc<Mutex<PageStore>>) {
+    pub fn attach(&mut self, store: Arc<PageStore>) {
         self.store = Some(store);
     }
 
@@ -107,7 +107,6 @@ impl Stable {
             return f(page);
         }
         let (Some(store), Some(root)) = (&self.store, self.root) else { return f(&[0; PAGE]) };
-        let store = store.lock().expect("bug in canloom: the page store was left locked");
         f(store.page(store.page_at(root, position)));
     }
 }

@@ -1,0 +1,118 @@
+//! One world: what is seen in it, and where its steps lead.
+//!
+//! In: a world. Out: a [`Look`], and the worlds one step further. Both depend on nothing but the world, so any thread may
+//! take any world.
+
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::graph::Rank;
+use crate::engine::embedded::Embedded;
+use crate::invariant;
+use crate::kernel::{Choice, Unsupported, World};
+
+/// What is seen in a world.
+#[derive(Debug, Default)]
+pub struct Look {
+    /// Calls started and faults spent.
+    pub spent: (u32, u32),
+    /// Whether an execution is complete here.
+    pub complete: bool,
+    /// Whether a chain of messages could go on but for the bound on depth.
+    pub cut_by_depth: bool,
+    /// Whether a timer could fire but for the bound on timers.
+    pub cut_by_timers: bool,
+    /// Canisters whose timer is set, with the nanoseconds left.
+    pub timers: Vec<(u16, u64)>,
+    /// The outcome, if nothing must happen any more and a call has started.
+    pub outcome: Option<String>,
+    /// Invariants that are violated, by position, with the reason if they cannot be evaluated.
+    pub violated: Vec<(usize, Option<String>)>,
+    /// `sometimes` that are seen, by position.
+    pub seen: Vec<usize>,
+}
+
+/// Where a step of a world leads.
+pub struct Successor {
+    /// The world, as [`World::encode`] writes it.
+    pub key: Vec<u8>,
+    /// A hash of that.
+    pub hash: u64,
+    /// Faults spent and calls started there, and the steps of this path.
+    pub rank: Rank,
+    /// How many equal steps this one stands for.
+    pub multiplicity: u32,
+}
+
+/// A world, looked at and expanded.
+pub struct Visit {
+    /// What is seen.
+    pub look: Look,
+    /// Where its choices lead, in their order.
+    pub successors: Vec<Successor>,
+    /// Steps that executed a message, memoized ones included.
+    pub deliveries: u64,
+}
+
+/// Observes a world and evaluates every invariant. `choices` are all of its legal steps.
+///
+/// # Errors
+/// If a query asks for something that the engine does not offer.
+pub fn look(engine: &mut Embedded, world: &World, choices: &[Choice]) -> Result<Look, Unsupported> {
+    let observations = engine.observe(world)?;
+    let calls = engine.calls(world);
+    let view = engine.view(world, &observations, &calls);
+    let kernel = &engine.kernel;
+    let complete = kernel.is_complete(world, choices);
+    let started = kernel.started(world);
+    let timers = (0..world.canisters.len() as u16).filter_map(|at| Some((at, kernel.timer(world, at)?)));
+    let invariants = engine.scenario.invariants.iter().enumerate();
+    let violated = invariants.clone().filter_map(|(at, invariant)| {
+        invariant::violation(invariant, &view, complete).map(|violation| (at, violation.error))
+    });
+    let seen = invariants.clone().filter(|(_, invariant)| invariant::is_seen(invariant, &view));
+    let has_outcome = view.quiet && started > 0;
+    Ok(Look {
+        spent: (started, world.faulted()),
+        complete,
+        cut_by_depth: kernel.is_cut_by_depth(world),
+        cut_by_timers: kernel.is_cut_by_timers(world),
+        timers: timers.collect(),
+        violated: violated.collect(),
+        seen: seen.map(|(at, _)| at).collect(),
+        outcome: has_outcome.then(|| engine.outcome(&observations, &calls).to_string()),
+    })
+}
+
+/// Looks at a world that is reached by so many steps, and makes each of its own.
+///
+/// # Errors
+/// If a canister asks for something that the engine does not offer.
+pub fn visit(
+    engine: &mut Embedded,
+    world: &World,
+    steps: u32,
+    choices: &mut Vec<Choice>,
+) -> Result<Visit, Unsupported> {
+    engine.kernel.choices(world, choices)?;
+    let look = look(engine, world, choices)?;
+    let mut successors = Vec::with_capacity(choices.len());
+    let mut deliveries = 0;
+    for choice in choices.iter() {
+        let (mut next, happened) = engine.kernel.apply(world, choice)?;
+        deliveries += u64::from(happened.delivery().is_some());
+        engine.kernel.canonicalize(&mut next);
+        successors.push(Successor::new(engine, &next, steps + 1, choice.multiplicity));
+    }
+    Ok(Visit { look, successors, deliveries })
+}
+
+impl Successor {
+    /// A world in canonical form, reached by so many steps.
+    pub fn new(engine: &Embedded, world: &World, steps: u32, multiplicity: u32) -> Successor {
+        let mut key = Vec::with_capacity(64);
+        world.encode(&mut key);
+        let calls = engine.kernel.started(world) as u16;
+        let rank = Rank { faults: world.faulted() as u16, calls, steps };
+        Successor { hash: xxh3_64(&key), key, rank, multiplicity }
+    }
+}

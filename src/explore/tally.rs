@@ -1,0 +1,82 @@
+//! What was found so far: violations, outcomes, what was seen and what was cut.
+//!
+//! In: what was seen in one world after the other. Out: sums that do not depend on the order of the worlds, except that
+//! those of a violated invariant's simplest rank are kept.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::graph::Rank;
+use super::look::Look;
+use crate::scenario::{Invariant, When};
+
+/// Violations of one invariant.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// The simplest rank at which it is violated.
+    pub rank: Rank,
+    /// The worlds of that rank that violate it.
+    pub simplest: Vec<u32>,
+    /// Number of violating worlds.
+    pub worlds: u64,
+}
+
+/// Sums over the worlds looked at.
+#[derive(Clone, Debug, Default)]
+pub struct Tally {
+    /// By position of the invariant.
+    pub found: Vec<Option<Found>>,
+    /// By position of the invariant: whether a `sometimes` was seen; `None` for others.
+    pub sometimes: Vec<Option<bool>>,
+    /// Distinct outcomes by (calls started, faults spent), at rest.
+    pub outcomes: BTreeMap<(u32, u32), BTreeSet<String>>,
+    /// Violating worlds, once for each invariant.
+    pub violations: u64,
+    /// Steps made that executed a message, memoized ones included.
+    pub deliveries: u64,
+    /// Worlds in which an execution is complete.
+    pub complete: u64,
+    /// Whether the bound on depth cut something off.
+    pub cut_by_depth: bool,
+    /// Whether the bound on timers did.
+    pub cut_by_timers: bool,
+    /// For each canister whose timer was ever set: the least nanoseconds left to it.
+    pub timers: BTreeMap<u16, u64>,
+}
+
+impl Tally {
+    /// Nothing found.
+    pub fn new(invariants: &[Invariant]) -> Tally {
+        let sometimes = |invariant: &Invariant| (invariant.when == When::Sometimes).then_some(false);
+        Tally {
+            found: vec![None; invariants.len()],
+            sometimes: invariants.iter().map(sometimes).collect(),
+            ..Tally::default()
+        }
+    }
+
+    /// Adds what was seen in a world of this number and rank. Worlds of simpler rank come first.
+    pub fn add(&mut self, at: u32, rank: Rank, look: Look) {
+        self.complete += u64::from(look.complete);
+        self.cut_by_depth |= look.cut_by_depth;
+        self.cut_by_timers |= look.cut_by_timers;
+        if let Some(outcome) = look.outcome {
+            self.outcomes.entry(look.spent).or_default().insert(outcome);
+        }
+        for (canister, left_ns) in look.timers {
+            let least = self.timers.entry(canister).or_insert(left_ns);
+            *least = left_ns.min(*least);
+        }
+        for position in look.seen {
+            self.sometimes[position] = Some(true);
+        }
+        for (position, _) in look.violated {
+            self.violations += 1;
+            let none = || Found { rank, simplest: Vec::new(), worlds: 0 };
+            let found = self.found[position].get_or_insert_with(none);
+            found.worlds += 1;
+            if found.rank == rank {
+                found.simplest.push(at);
+            }
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! Threads that visit worlds: each with instances of its own, all with the same states and remembered executions.
+//!
+//! In: worlds of one rank, by number. Out: their visits, by position, so that the caller can add them in order and no
+//! result depends on which thread took which world.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use super::graph::Graph;
+use super::look::{Visit, visit};
+use crate::engine::allowance::Ceiling;
+use crate::engine::embedded::Embedded;
+use crate::kernel::world::Shape;
+use crate::kernel::{Choice, Unsupported};
+
+/// Stack of a thread: what the command line's own has, and more than an execution needs.
+const STACK: usize = 32 << 20;
+/// With fewer worlds for each thread than this, starting the threads takes longer than it saves.
+const WORLDS_FOR_A_THREAD: usize = 16;
+/// Worlds visited between two looks at the memory: a look takes some microseconds, as a visit does, and executions ask on
+/// their own for what is large.
+const VISITS_BETWEEN_LOOKS: usize = 16;
+
+/// What comes of a world: `None` if the search was stopped before it was taken.
+pub type Visited = Option<Result<Visit, Unsupported>>;
+
+/// When to stop.
+pub struct Deadline {
+    /// When the search began.
+    pub began: Instant,
+    /// How long it may last.
+    pub time: Option<Duration>,
+}
+
+impl Deadline {
+    /// Whether the time is over.
+    pub fn is_over(&self) -> bool {
+        self.time.is_some_and(|time| self.began.elapsed() >= time)
+    }
+}
+
+/// Visits these worlds with this engine and its forks. `tick` is called now and then, with the numbers of worlds
+/// visited and of executions so far.
+///
+/// No world is taken after the deadline, when memory is full or after an error. They are taken in order, so the first error
+/// is the same whatever the number of threads.
+pub fn visit_all(
+    engine: &mut Embedded,
+    forks: &mut [Embedded],
+    graph: &Graph,
+    worlds: &[u32],
+    deadline: &Deadline,
+    tick: &mut dyn FnMut(u64, u64),
+) -> Vec<Visited> {
+    let shape = engine.start().shape();
+    let job = Job {
+        graph,
+        worlds,
+        shape,
+        deadline,
+        ceiling: engine.allowance().ceiling.clone(),
+        next: AtomicUsize::new(0),
+        done: AtomicU64::new(0),
+        stop: AtomicBool::new(false),
+    };
+    let threads = forks.len().min((worlds.len() / WORLDS_FOR_A_THREAD).saturating_sub(1));
+    let mut taken = std::thread::scope(|scope| {
+        let others: Vec<_> = forks[..threads]
+            .iter_mut()
+            .map(|fork| {
+                let run = || job.work(fork, &mut |_, _| {});
+                std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, run)
+            })
+            .collect();
+        let mut taken = job.work(engine, tick);
+        // A thread that cannot be had is one that does nothing.
+        for other in others.into_iter().flatten() {
+            taken.extend(other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        }
+        taken
+    });
+    taken.sort_by_key(|(position, _)| *position);
+    let mut visits: Vec<Visited> = worlds.iter().map(|_| None).collect();
+    for (position, visit) in taken {
+        visits[position] = Some(visit);
+    }
+    visits
+}
+
+struct Job<'a> {
+    graph: &'a Graph,
+    worlds: &'a [u32],
+    shape: Shape,
+    deadline: &'a Deadline,
+    ceiling: Ceiling,
+    next: AtomicUsize,
+    done: AtomicU64,
+    stop: AtomicBool,
+}
+
+impl Job<'_> {
+    fn work(&self, engine: &mut Embedded, tick: &mut dyn FnMut(u64, u64)) -> Vec<(usize, Result<Visit, Unsupported>)> {
+        let mut visits = Vec::new();
+        let mut choices: Vec<Choice> = Vec::new();
+        while !self.stop.load(Ordering::Relaxed) {
+            if self.deadline.is_over() || (visits.len() % VISITS_BETWEEN_LOOKS == 0 && !self.ceiling.is_kept()) {
+                self.stop.store(true, Ordering::Relaxed);
+                break;
+            }
+            let position = self.next.fetch_add(1, Ordering::Relaxed);
+            let Some(&at) = self.worlds.get(position) else { break };
+            let world = self.graph.world(at, self.shape);
+            let visited = visit(engine, &world, self.graph.rank(at).steps, &mut choices);
+            if visited.is_err() {
+                self.stop.store(true, Ordering::Relaxed);
+            }
+            visits.push((position, visited));
+            tick(self.done.fetch_add(1, Ordering::Relaxed) + 1, engine.kernel.counters().executions);
+        }
+        visits
+    }
+}
