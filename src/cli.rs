@@ -1,6 +1,8 @@
 //! Subcommands, one file each; exit codes; what they share.
 
 mod explore;
+mod merge;
+mod output;
 mod progress;
 mod repro;
 
@@ -11,6 +13,7 @@ use clap::{Parser, Subcommand};
 
 use canloom::engine::allowance::{Allowance, Ceiling};
 use canloom::engine::embedded::{Embedded, EmbeddedError};
+use canloom::report::Verdict;
 use canloom::scenario::Scenario;
 
 /// How a run ends; the numbers are a contract (design section 6).
@@ -32,6 +35,17 @@ pub enum Exit {
     Stale = 6,
 }
 
+impl Exit {
+    /// The exit code of a verdict.
+    fn of(verdict: Verdict) -> Exit {
+        match verdict {
+            Verdict::Held => Exit::Held,
+            Verdict::Violated => Exit::Violated,
+            Verdict::Inconclusive => Exit::Inconclusive,
+        }
+    }
+}
+
 /// Finds await-point bugs in Internet Computer canisters by running their real wasm in every legal message order.
 #[derive(Debug, Parser)]
 #[command(version, after_help = EXIT_CODES)]
@@ -50,6 +64,8 @@ Example: canloom explore corpus/vault-stale/scenario.toml";
 enum Command {
     /// Search every message order of a scenario within its bounds.
     Explore(explore::Options),
+    /// Put the reports of all shards of a search together: `canloom explore SCENARIO --shard i/n --json FILE`.
+    Merge(merge::Options),
     /// Replay one counterexample.
     Repro(repro::Options),
 }
@@ -80,6 +96,7 @@ pub fn run() -> ExitCode {
     let arguments = Arguments::parse();
     let result = match arguments.command {
         Command::Explore(options) => explore::run(&options),
+        Command::Merge(options) => merge::run(&options),
         Command::Repro(options) => repro::run(&options),
     };
     let exit = result.unwrap_or_else(|failure| {

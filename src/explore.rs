@@ -15,6 +15,7 @@
 mod count;
 mod graph;
 mod look;
+mod prefix;
 mod tally;
 mod workers;
 
@@ -22,34 +23,48 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use num_bigint::BigUint;
+use serde::{Deserialize, Serialize};
 
 use crate::engine::embedded::Embedded;
 use crate::kernel::{Permutation, Unsupported};
 use crate::scenario::{Expect, When};
 use crate::schedule::{Root, Schedule, StepKind, Task};
 
-use graph::{Edge, Graph, Rank};
+pub use graph::Rank;
+use graph::{Edge, Graph};
 use look::{Successor, Visit};
-use tally::{Found, Tally};
+use prefix::{Place, Prefix};
+use tally::Tally;
 use workers::Deadline;
 
 /// Worlds visited before their successors are added: enough to keep threads busy, few enough to wait in memory.
 const CHUNK: usize = 2048;
 
-/// Limits on effort, not on the search space.
+/// How much of the search one run does, and with what; not a limit on the search space.
 #[derive(Clone, Copy, Debug)]
 pub struct Budget {
     /// Stop after this time; an execution that runs is not interrupted.
     pub time: Option<Duration>,
     /// Threads that visit worlds. Nothing that is found depends on their number.
     pub workers: usize,
+    /// The share of one of several runs.
+    pub shard: Option<Shard>,
 }
 
 impl Default for Budget {
-    /// One thread, without end.
+    /// The whole search on one thread, without end.
     fn default() -> Budget {
-        Budget { time: None, workers: 1 }
+        Budget { time: None, workers: 1, shard: None }
     }
+}
+
+/// One of several runs that divide a search.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shard {
+    /// Which one, from 1.
+    pub index: u32,
+    /// How many there are.
+    pub of: u32,
 }
 
 /// How far a running search is.
@@ -66,7 +81,7 @@ pub struct Progress {
 }
 
 /// What a finding needs (design section 4), from the most to the least alarming.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Grade {
     /// No fault.
     A,
@@ -79,7 +94,7 @@ pub enum Grade {
 }
 
 /// How far the search came with the worlds of one number of faults.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FaultLevel {
     /// Faults spent.
     pub faults: u32,
@@ -96,6 +111,9 @@ pub struct Finding {
     pub invariant: usize,
     /// Steps that lead there.
     pub schedule: Schedule,
+    /// Its place among all ways to violate the invariant: the rank after each step and which choice that step is. The least
+    /// one is the finding.
+    pub order: Vec<(Rank, u32)>,
     /// Calls started, deliveries made, faults spent on the way.
     pub calls: u32,
     /// Deliveries, starts included, faults not.
@@ -110,15 +128,15 @@ pub struct Finding {
     pub error: Option<String>,
 }
 
-/// Whether a search is complete, and if not, why.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Whether a search is complete, and if not, why; of two parts of a search the greater one says it of both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Completeness {
     /// Every world within the bounds was visited.
     Exhaustive,
-    /// Every world was visited except behind chains longer than the depth bound.
-    Depth,
     /// Every world was visited except behind more firings of a timer than the bound allows.
     Timers,
+    /// Every world was visited except behind chains longer than the depth bound.
+    Depth,
     /// The budget ended first.
     Budget,
     /// The limit of memory was reached first.
@@ -152,12 +170,21 @@ pub struct Explored {
     pub by_faults: Vec<FaultLevel>,
     /// Tasks that some canister may run within the bounds.
     pub tasks: Vec<Task>,
-    /// Canisters whose timer was set and never came due, with the least time that was left, in nanoseconds.
-    pub idle_timers: Vec<(u16, u64)>,
+    /// Canisters whose timer was set, with the least time that was left to it, in nanoseconds; 0: it came due.
+    pub timers: Vec<(u16, u64)>,
     /// Time spent.
     pub elapsed: Duration,
     /// What did not fit into memory, if that ended the search.
     pub out_of_memory: Option<String>,
+    /// Which share of the search this is, if not all of it.
+    pub shard: Option<Shard>,
+}
+
+impl Finding {
+    /// How simple the violating world is.
+    pub fn rank(&self) -> Rank {
+        self.order.last().map_or_else(Rank::default, |&(rank, _)| rank)
+    }
 }
 
 impl Explored {
@@ -186,12 +213,13 @@ pub fn explore(
 ) -> Result<Explored, Unsupported> {
     let mut search = Search::new(engine);
     search.run(budget, progress)?;
-    search.finish()
+    search.finish(budget.shard)
 }
 
 struct Search<'a> {
     engine: &'a mut Embedded,
     graph: Graph,
+    prefix: Prefix,
     tally: Tally,
     expanded: u64,
     out_of_budget: bool,
@@ -206,6 +234,7 @@ impl<'a> Search<'a> {
         Search {
             tally: Tally::new(&engine.scenario.invariants),
             graph: Graph::default(),
+            prefix: Prefix::default(),
             expanded: 0,
             out_of_budget: false,
             out_of_memory: None,
@@ -220,8 +249,15 @@ impl<'a> Search<'a> {
         let deadline = Deadline { began: self.began, time: budget.time };
         let mut first = self.engine.start().clone();
         self.engine.kernel.canonicalize(&mut first);
-        let first = Successor::new(self.engine, &first, 0, 1);
-        self.graph.add(&first.key, first.hash, first.rank);
+        let first = Place::start(Successor::new(self.engine, &first, 0, 1));
+        match budget.shard {
+            None => self.graph.add_root(first),
+            Some(shard) => {
+                self.prefix = prefix::prefix(self.engine, first, shard)?;
+                self.tally.absorb(&self.prefix.tally);
+                std::mem::take(&mut self.prefix.places).into_iter().for_each(|place| self.graph.add_root(place));
+            }
+        }
         let mut chunk = Vec::new();
         loop {
             progress(&self.progress());
@@ -284,15 +320,15 @@ impl<'a> Search<'a> {
 
     fn progress(&self) -> Progress {
         Progress {
-            worlds: self.graph.len() as u64,
-            expanded: self.expanded,
+            worlds: (self.graph.len() + self.prefix.firsts.len()) as u64,
+            expanded: self.expanded + self.prefix.firsts.len() as u64,
             executions: self.engine.kernel.counters().executions - self.executions_before,
             violations: self.tally.violations,
         }
     }
 
-    fn finish(self) -> Result<Explored, Unsupported> {
-        let Search { engine, graph, tally, .. } = self;
+    fn finish(self, shard: Option<Shard>) -> Result<Explored, Unsupported> {
+        let Search { engine, graph, prefix, tally, .. } = self;
         let executions = engine.kernel.counters().executions - self.executions_before;
         let elapsed = self.began.elapsed();
         let completeness = match (self.out_of_budget, tally.cut_by_depth, tally.cut_by_timers) {
@@ -307,40 +343,70 @@ impl<'a> Search<'a> {
         if counted {
             all = count::paths(&graph, |_| true);
             without = count::paths(&graph, |world| graph.rank(world).faults == 0);
+            // Paths that end before they are divided belong to the first share.
+            if shard.is_some_and(|shard| shard.index == 1) {
+                all = all.map(|all| all + &prefix.ended.0);
+                without = without.map(|without| without + &prefix.ended.1);
+            }
         }
-        let found = tally.found.iter().enumerate();
-        let mut found: Vec<(usize, &Found)> = found.filter_map(|(at, found)| Some((at, found.as_ref()?))).collect();
-        found.sort_by_key(|&(at, found)| (found.rank, at));
         let mut findings = Vec::new();
-        for (invariant, found) in found {
-            findings.push(finding(engine, invariant, found, &graph.path(&found.simplest))?);
+        for invariant in 0..tally.found.len() {
+            let in_prefix = prefix.tally.found.get(invariant).and_then(Option::as_ref);
+            let in_graph = tally.found[invariant].as_ref();
+            let worlds = [in_prefix, in_graph].into_iter().flatten().map(|found| found.worlds).sum();
+            let (rank, path) = match (in_prefix, in_graph) {
+                (Some(a), b) if b.is_none_or(|b| a.rank < b.rank) => {
+                    (a.rank, prefix.firsts[a.simplest[0] as usize].clone())
+                }
+                (_, Some(b)) => (b.rank, graph.path(&b.simplest)),
+                _ => continue,
+            };
+            findings.push(finding(engine, invariant, rank, worlds, &path)?);
         }
+        findings.sort_by_key(|finding| (finding.rank(), finding.invariant));
+        let mut by_faults = graph.by_faults();
+        for level in prefix.by_faults {
+            match by_faults.iter_mut().find(|other| other.faults == level.faults) {
+                Some(other) => {
+                    other.worlds += level.worlds;
+                    other.expanded += level.expanded;
+                }
+                None => by_faults.push(level),
+            }
+        }
+        by_faults.sort_by_key(|level| level.faults);
         let sometimes = tally.sometimes.iter().enumerate();
         let tasks = [Task::Timer, Task::Heartbeat, Task::LowMemory];
-        let idle_timers = tally.timers.iter().filter(|&(_, &left_ns)| left_ns > 0);
         Ok(Explored {
             completeness,
             interleavings: all,
             interleavings_without_faults: without,
-            worlds: graph.len() as u64,
+            worlds: (graph.len() + prefix.firsts.len()) as u64,
             executions,
             deliveries: tally.deliveries,
             complete: tally.complete,
             findings,
             sometimes: sometimes.filter_map(|(at, seen)| Some((at, (*seen)?))).collect(),
-            by_faults: graph.by_faults(),
+            by_faults,
             tasks: tasks.into_iter().filter(|task| engine.kernel.may_run_task(*task)).collect(),
-            idle_timers: idle_timers.map(|(&canister, &left_ns)| (canister, left_ns)).collect(),
+            timers: tally.timers.into_iter().collect(),
             outcomes: tally.outcomes,
             elapsed,
             out_of_memory: self.out_of_memory,
+            shard,
         })
     }
 }
 
 /// The finding of an invariant, which is violated where this path ends.
-fn finding(engine: &mut Embedded, invariant: usize, found: &Found, path: &[u32]) -> Result<Finding, Unsupported> {
-    let Rank { faults, calls, .. } = found.rank;
+fn finding(
+    engine: &mut Embedded,
+    invariant: usize,
+    rank: Rank,
+    worlds: u64,
+    path: &[u32],
+) -> Result<Finding, Unsupported> {
+    let Rank { faults, calls, .. } = rank;
     let walked = walk(engine, path)?;
     let steps = &walked.schedule.steps;
     let grade = match () {
@@ -356,15 +422,17 @@ fn finding(engine: &mut Embedded, invariant: usize, found: &Found, path: &[u32])
         deliveries: steps.iter().filter(|step| step.is_delivery()).count() as u32,
         faults: u32::from(faults),
         grade,
-        worlds: found.worlds,
+        worlds,
         error: violated.expect("bug in canloom: the invariant was violated in this world").1,
         schedule: walked.schedule,
+        order: walked.order,
     })
 }
 
 /// A path, as a schedule with the names that the calls have outside the search.
 struct Walked {
     schedule: Schedule,
+    order: Vec<(Rank, u32)>,
     /// Whether a callback traps on the way.
     callback_traps: bool,
     /// What is seen at its end.
@@ -378,6 +446,7 @@ fn walk(engine: &mut Embedded, path: &[u32]) -> Result<Walked, Unsupported> {
     let mut moved = first.unwrap_or_else(|| Permutation::identity(trees));
     let mut choices = Vec::new();
     let mut steps = Vec::new();
+    let mut order = Vec::new();
     let mut callback_traps = false;
     for &ordinal in path {
         engine.kernel.choices(&world, &mut choices)?;
@@ -394,9 +463,10 @@ fn walk(engine: &mut Embedded, path: &[u32]) -> Result<Walked, Unsupported> {
         if let Some(next) = engine.kernel.canonicalize(&mut world) {
             moved = moved.then(&next);
         }
+        order.push((Successor::new(engine, &world, order.len() as u32 + 1, 1).rank, ordinal));
     }
     engine.kernel.choices(&world, &mut choices)?;
     let last = look::look(engine, &world, &choices)?;
     let schedule = Schedule { steps: engine.kernel.in_order_of_start(steps) };
-    Ok(Walked { schedule, callback_traps, last })
+    Ok(Walked { schedule, order, callback_traps, last })
 }

@@ -61,6 +61,8 @@ pub struct Scenario {
     pub about: String,
     /// The file as the user named it.
     pub file: PathBuf,
+    /// SHA-256 of the file, in hex.
+    pub sha256: String,
     /// Bounds of the search.
     pub bounds: Bounds,
     /// The canisters; at least one.

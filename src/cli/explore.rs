@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use canloom::counterexample::{Counterexample, replay};
 use canloom::engine::embedded::Embedded;
-use canloom::explore::{Budget, Explored, Finding, explore};
+use canloom::explore::{Budget, Explored, Finding, Shard, explore};
 use canloom::report::json::Report;
+use canloom::report::part::{Origin, Part};
 use canloom::report::{Verdict, is_violation, text};
 
+use super::output::{save, write_json, write_to};
 use super::progress::Line;
 use super::{Exit, Failure, Memory, open, print};
 
@@ -24,6 +26,9 @@ pub struct Options {
     /// Threads; all cores by default. The report does not depend on their number.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     workers: Option<u16>,
+    /// Search only the paths of shard I of N, on this machine; the JSON reports of all shards become one by `canloom merge`.
+    #[arg(long, value_name = "I/N", value_parser = shard)]
+    shard: Option<Shard>,
     /// Write the report as JSON to this file; `-` is standard output.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -37,36 +42,60 @@ pub struct Options {
     quiet: bool,
 }
 
+/// Most runs that a search can be divided into.
+const SHARDS_MAX: u32 = 10_000;
+
 /// Runs it.
 pub fn run(options: &Options) -> Result<Exit, Failure> {
     let mut line = Line::new(options.quiet);
     line.say("loading canisters");
     let mut engine = open(&options.scenario, &options.memory)?;
-    let budget = Budget { time: options.budget, workers: options.workers.map_or_else(cores, usize::from) };
+    let workers = options.workers.map_or_else(cores, usize::from);
+    let budget = Budget { time: options.budget, workers, shard: options.shard };
     let explored = explore(&mut engine, &budget, &mut |progress| line.show(progress)).map_err(Failure::input)?;
     line.end();
     let scenario = engine.scenario.clone();
     let mut files = Vec::new();
     for finding in &explored.findings {
-        let wanted = is_violation(&scenario.invariants[finding.invariant]);
-        files.push(if wanted { save(&engine, finding) } else { None });
+        // A shard's finding may not be the simplest one: `canloom merge` knows, and saves that.
+        let wanted = is_violation(&scenario.invariants[finding.invariant]) && options.shard.is_none();
+        files.push(if wanted { save(&scenario, &counterexample(&engine, finding)) } else { None });
     }
-    let names: Vec<Option<String>> = files.iter().map(|file| file.as_ref().map(|f| f.display().to_string())).collect();
+    let files: Vec<Option<String>> = files.iter().map(|file| file.as_ref().map(|f| f.display().to_string())).collect();
     if let Some(json) = &options.json {
-        write_json(json, &Report::new(&scenario, &explored, &names))?;
+        let part = options.shard.map(|shard| part(&mut engine, shard, &explored)).transpose()?;
+        write_json(json, &Report { shard: part, ..Report::new(&scenario, &explored, &files) })?;
     }
     if let Some(file) = &options.outcomes {
         write_to(file, &text::outcomes(&explored))?;
     }
     let dash = Some(Path::new("-"));
     if options.json.as_deref() != dash && options.outcomes.as_deref() != dash {
-        print(&report(options, &mut engine, &explored, &names)?)?;
+        print(&report(options, &mut engine, &explored, &files)?)?;
     }
-    Ok(match Verdict::of(&scenario, &explored) {
-        Verdict::Held => Exit::Held,
-        Verdict::Violated => Exit::Violated,
-        Verdict::Inconclusive => Exit::Inconclusive,
-    })
+    Ok(Exit::of(Verdict::of(&scenario, &explored)))
+}
+
+/// What `canloom merge` needs of this shard.
+fn part(engine: &mut Embedded, shard: Shard, explored: &Explored) -> Result<Part, Failure> {
+    let scenario = engine.scenario.clone();
+    let mut counterexamples = Vec::new();
+    for finding in &explored.findings {
+        counterexamples.push((counterexample(engine, finding).text(), steps(engine, finding)?));
+    }
+    let origin = Origin {
+        scenario: scenario.file.clone(),
+        scenario_sha256: scenario.sha256.clone(),
+        identity: engine.identity(),
+    };
+    Ok(Part::new(shard, origin, explored, counterexamples))
+}
+
+/// A finding step by step.
+fn steps(engine: &mut Embedded, finding: &Finding) -> Result<String, Failure> {
+    let replayed = replay(engine, &finding.schedule, Some(finding.invariant))
+        .map_err(|error| Failure::outside(format!("bug in canloom: a finding does not replay: {error}")))?;
+    Ok(text::counterexample(&engine.scenario, finding.invariant, &replayed))
 }
 
 fn cores() -> usize {
@@ -86,67 +115,40 @@ fn report(
     let mut out = text::summary(&scenario, explored);
     let first = explored.findings.iter().position(|finding| is_violation(&scenario.invariants[finding.invariant]));
     if let Some(at) = first {
-        let finding = &explored.findings[at];
-        let replayed = replay(engine, &finding.schedule, Some(finding.invariant))
-            .map_err(|error| Failure::outside(format!("bug in canloom: a finding does not replay: {error}")))?;
-        out.push('\n');
-        out.push_str(&text::counterexample(&scenario, finding.invariant, &replayed));
-        if let Some(file) = &files[at] {
-            out.push_str(&format!("\nreplay: canloom repro {file}\n"));
+        out.push_str(&text::with_replay(&steps(engine, &explored.findings[at])?, files[at].as_deref()));
+        if options.shard.is_some() {
+            out.push_str("\nnot saved: `canloom merge` saves the simplest counterexample of all shards\n");
         }
     }
     Ok(out)
 }
 
-/// Writes the counterexample of a finding as `*.cx.new`, unless the corpus has it already; returns the file.
-fn save(engine: &Embedded, finding: &Finding) -> Option<PathBuf> {
+/// The counterexample of a finding.
+fn counterexample(engine: &Embedded, finding: &Finding) -> Counterexample {
     let scenario = &engine.scenario;
-    let folder = scenario.file.parent().unwrap_or(Path::new(""));
-    let scenario_file = scenario.file.file_name().map(PathBuf::from).unwrap_or_default();
     let modules = scenario.canisters.iter().zip(&engine.hashes);
-    let counterexample = Counterexample {
-        scenario: scenario_file,
+    Counterexample {
+        scenario: scenario.file.file_name().map(PathBuf::from).unwrap_or_default(),
         invariant: scenario.invariants[finding.invariant].name.clone(),
         tool: format!("canloom {}", env!("CARGO_PKG_VERSION")),
         modules: modules.map(|(canister, hash)| (canister.name.clone(), hash.clone())).collect(),
         schedule: finding.schedule.clone(),
-    };
-    let name = counterexample.file_name(&scenario.name);
-    let accepted = folder.join(&name);
-    if accepted.exists() {
-        return Some(accepted);
-    }
-    let file = folder.join(format!("{name}.new"));
-    match write_atomically(&file, &counterexample.text()) {
-        Ok(()) => Some(file),
-        Err(error) => {
-            eprintln!("warning: the counterexample was not saved: {}: {error}", file.display());
-            None
-        }
     }
 }
 
-fn write_atomically(file: &Path, text: &str) -> std::io::Result<()> {
-    let mut name = file.file_name().unwrap_or_default().to_os_string();
-    name.push(format!(".{}.tmp", std::process::id()));
-    let temporary = file.with_file_name(name);
-    std::fs::write(&temporary, text)?;
-    std::fs::rename(&temporary, file).inspect_err(|_| {
-        let _ = std::fs::remove_file(&temporary);
-    })
-}
-
-fn write_json(file: &Path, report: &Report) -> Result<(), Failure> {
-    let mut text = serde_json::to_string_pretty(report).map_err(Failure::outside)?;
-    text.push('\n');
-    write_to(file, &text)
-}
-
-fn write_to(file: &Path, text: &str) -> Result<(), Failure> {
-    if file == Path::new("-") {
-        return print(text);
+/// A share of a search: `2/8`.
+fn shard(text: &str) -> Result<Shard, String> {
+    let error = || format!("`{text}` is not a shard; write 2/8 for the second of eight");
+    let (index, of) = text.split_once('/').ok_or_else(error)?;
+    let number = |text: &str| text.parse::<u32>().map_err(|_| error());
+    let (index, of) = (number(index)?, number(of)?);
+    if !(1..=SHARDS_MAX).contains(&of) {
+        return Err(format!("a search is divided into 1 to {SHARDS_MAX} shards"));
     }
-    write_atomically(file, text).map_err(|error| Failure::outside(format!("cannot write {}: {error}", file.display())))
+    if !(1..=of).contains(&index) {
+        return Err(format!("there is no shard {index} of {of}; they count from 1"));
+    }
+    Ok(Shard { index, of })
 }
 
 /// A time with its unit: 500ms, 60s, 5m, 2h.

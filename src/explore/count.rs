@@ -8,13 +8,31 @@ use num_traits::{One, Zero};
 
 use super::graph::Graph;
 
-/// Number of paths through worlds that `within` accepts. A complete world ends one path; optional steps after it are
-/// counted as paths of their own.
+/// Number of paths through worlds that `within` accepts; whoever has left them does not come back. A complete world ends one
+/// path; optional steps after it are counted as paths of their own.
 pub fn paths(graph: &Graph, within: impl Fn(u32) -> bool) -> Option<BigUint> {
     let mut counts: Vec<Option<BigUint>> = vec![None; graph.len()];
     let mut open = vec![false; graph.len()];
-    let mut stack: Vec<(u32, usize)> = vec![(0, 0)];
-    open[0] = true;
+    let mut all = BigUint::zero();
+    for root in graph.roots().iter().filter(|root| within(root.at)) {
+        count(graph, root.at, &within, &mut counts, &mut open)?;
+        all += counts[root.at as usize].as_ref().expect("bug in canloom: just counted") * &root.paths;
+    }
+    Some(all)
+}
+
+fn count(
+    graph: &Graph,
+    from: u32,
+    within: &impl Fn(u32) -> bool,
+    counts: &mut [Option<BigUint>],
+    open: &mut [bool],
+) -> Option<()> {
+    if counts[from as usize].is_some() {
+        return Some(());
+    }
+    let mut stack: Vec<(u32, usize)> = vec![(from, 0)];
+    open[from as usize] = true;
     while let Some((at, next)) = stack.pop() {
         let steps = graph.steps(at);
         let waiting = steps[next..].iter().position(|edge| within(edge.to) && counts[edge.to as usize].is_none());
@@ -34,5 +52,5 @@ pub fn paths(graph: &Graph, within: impl Fn(u32) -> bool) -> Option<BigUint> {
         }
         counts[at as usize] = Some(count);
     }
-    counts[0].take()
+    Some(())
 }

@@ -6,13 +6,16 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use hashbrown::HashTable;
+use num_bigint::BigUint;
+use serde::{Deserialize, Serialize};
 
 use super::FaultLevel;
+use super::prefix::Place;
 use crate::kernel::World;
 use crate::kernel::world::Shape;
 
 /// How simple a world is, simplest first: the order in which worlds are taken.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Rank {
     /// Faults spent.
     pub faults: u16,
@@ -57,6 +60,17 @@ pub struct Graph {
     table: HashTable<Slot>,
     frontier: BTreeMap<Rank, VecDeque<u32>>,
     edges: Vec<Edge>,
+    roots: Vec<Root>,
+}
+
+/// A world at which paths begin.
+pub struct Root {
+    /// The world.
+    pub at: u32,
+    /// Number of paths to it that are not in the graph.
+    pub paths: BigUint,
+    /// The first of them.
+    pub first: Vec<u32>,
 }
 
 impl Graph {
@@ -78,6 +92,18 @@ impl Graph {
         self.table.insert_unique(place(short), Slot { hash: short, at }, |slot| place(slot.hash));
         self.frontier.entry(rank).or_default().push_back(at);
         at
+    }
+
+    /// Adds a world at which paths begin; all of them have the same number of steps, and come in the order of their first
+    /// paths.
+    pub fn add_root(&mut self, place: Place) {
+        let at = self.add(&place.key, place.hash, place.rank);
+        self.roots.push(Root { at, paths: place.paths, first: place.first });
+    }
+
+    /// The worlds at which paths begin.
+    pub fn roots(&self) -> &[Root] {
+        &self.roots
     }
 
     /// A world that waits may be reached in fewer steps than it was found with first.
@@ -171,7 +197,7 @@ impl Graph {
         &self.edges[node.edges as usize..node.edges as usize + node.edge_count as usize]
     }
 
-    /// A shortest path from the first world to one of these, which all have one rank: of several the one that where they
+    /// A shortest path to one of these worlds, which all have one rank: of several the one that where they
     /// part has spent fewer faults, then started fewer calls, then takes the earlier choice. Positions among the choices of
     /// each world on the way.
     ///
@@ -190,8 +216,10 @@ impl Graph {
         for at in before {
             leads[at as usize] |= self.steps(at).iter().any(|edge| is_next(&leads, at, edge));
         }
-        let mut path = Vec::new();
-        let mut at = 0;
+        let root = self.roots.iter().find(|root| leads[root.at as usize]);
+        let root = root.expect("bug in canloom: a world that no path leads to");
+        let mut path = root.first.clone();
+        let mut at = root.at;
         while self.rank(at).steps < length {
             let steps = self.steps(at).iter().enumerate().filter(|(_, edge)| is_next(&leads, at, edge));
             let simplest = steps.min_by_key(|(_, edge)| self.rank(edge.to));

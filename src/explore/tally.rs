@@ -54,7 +54,7 @@ impl Tally {
         }
     }
 
-    /// Adds what was seen in a world of this number and rank. Worlds of simpler rank come first.
+    /// Adds what was seen in a world of this number and rank.
     pub fn add(&mut self, at: u32, rank: Rank, look: Look) {
         self.complete += u64::from(look.complete);
         self.cut_by_depth |= look.cut_by_depth;
@@ -74,9 +74,31 @@ impl Tally {
             let none = || Found { rank, simplest: Vec::new(), worlds: 0 };
             let found = self.found[position].get_or_insert_with(none);
             found.worlds += 1;
+            if rank < found.rank {
+                (found.rank, found.simplest) = (rank, Vec::new());
+            }
             if found.rank == rank {
                 found.simplest.push(at);
             }
+        }
+    }
+
+    /// Adds the sums of another part of the search, but not its violations, whose worlds have other numbers.
+    pub fn absorb(&mut self, other: &Tally) {
+        self.violations += other.violations;
+        self.deliveries += other.deliveries;
+        self.complete += other.complete;
+        self.cut_by_depth |= other.cut_by_depth;
+        self.cut_by_timers |= other.cut_by_timers;
+        for (spent, outcomes) in &other.outcomes {
+            self.outcomes.entry(*spent).or_default().extend(outcomes.iter().cloned());
+        }
+        for (&canister, &left_ns) in &other.timers {
+            let least = self.timers.entry(canister).or_insert(left_ns);
+            *least = left_ns.min(*least);
+        }
+        for (seen, other) in self.sometimes.iter_mut().zip(&other.sometimes) {
+            *seen = seen.map(|seen| seen || *other == Some(true));
         }
     }
 }

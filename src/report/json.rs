@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::explore::{Completeness, Explored};
 use crate::scenario::Scenario;
 
+use super::part::Part;
 use super::{Verdict, grade, is_violation};
 
 /// The document. Big numbers are strings, since they outgrow 64 bits.
@@ -42,6 +43,9 @@ pub struct Report {
     pub by_faults: Vec<ByFaults>,
     /// Interleaving coverage; empty until it is offered.
     pub coverage: BTreeMap<String, u64>,
+    /// What `canloom merge` needs, in the report of one of several runs that divide a search.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shard: Option<Part>,
 }
 
 /// How far the search came with one number of faults.
@@ -115,6 +119,7 @@ impl Report {
             sometimes: explored.sometimes.iter().map(|&(at, seen)| (name(at), seen)).collect(),
             by_faults: by_faults.collect(),
             coverage: BTreeMap::new(),
+            shard: None,
         }
     }
 }

@@ -23,7 +23,8 @@ const WHAT_MAX: usize = 160;
 pub fn summary(scenario: &Scenario, explored: &Explored) -> String {
     let mut out = String::new();
     let verdict = Verdict::of(scenario, explored);
-    let _ = writeln!(out, "{}: {}", scenario.name, verdict.word());
+    let share = explored.shard.map_or_else(String::new, |shard| format!(" (shard {} of {})", shard.index, shard.of));
+    let _ = writeln!(out, "{}: {}{share}", scenario.name, verdict.word());
     let exhaustive = match explored.completeness {
         Completeness::Exhaustive => "yes".to_string(),
         Completeness::Depth => format!("no, cut at chains of {} messages", scenario.bounds.depth),
@@ -78,7 +79,7 @@ pub fn summary(scenario: &Scenario, explored: &Explored) -> String {
             let _ = writeln!(out, "not violated, though `expect = \"violated\"`: \"{name}\"");
         }
     }
-    for &(canister, left_ns) in &explored.idle_timers {
+    for &(canister, left_ns) in explored.timers.iter().filter(|(_, left_ns)| *left_ns > 0) {
         let name = &scenario.canisters.get(usize::from(canister)).map_or("?", |canister| &canister.name);
         let left_s = left_ns.div_ceil(1_000_000_000);
         let _ = writeln!(
@@ -172,6 +173,12 @@ pub fn counterexample(scenario: &Scenario, invariant: usize, replayed: &Replayed
     }
     let _ = write!(out, "\n{}", diagram(trace));
     out
+}
+
+/// A counterexample below a summary, and how to replay it where it was saved.
+pub fn with_replay(counterexample: &str, file: Option<&str>) -> String {
+    let replay = file.map_or_else(String::new, |file| format!("\nreplay: canloom repro {file}\n"));
+    format!("\n{counterexample}{replay}")
 }
 
 fn after(step: usize) -> String {

@@ -4,6 +4,8 @@
 
 use std::path::Path;
 
+use sha2::{Digest, Sha256};
+
 use super::calls;
 use super::cast::{self, Cast};
 use super::document::{self, Table};
@@ -97,6 +99,7 @@ pub(super) fn from_bytes(file: &Path, bytes: &[u8]) -> Result<Scenario, Scenario
         name: name.value.to_string(),
         about: about.to_string(),
         file: file.to_path_buf(),
+        sha256: Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect(),
         bounds,
         canisters: cast.canisters,
         actors: cast.actors,

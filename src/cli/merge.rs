@@ -1,0 +1,97 @@
+//! `canloom merge`.
+
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use canloom::report::json::Report;
+use canloom::report::merge::merge;
+use canloom::report::part::Part;
+use canloom::report::{Verdict, is_violation, text};
+use canloom::scenario::Scenario;
+
+use super::output::{save, write_json, write_to};
+use super::{Exit, Failure, print};
+
+/// Largest report that is read, in bytes.
+const SIZE_MAX: u64 = 1 << 30;
+
+/// Options of `canloom merge`.
+#[derive(Debug, clap::Args)]
+pub struct Options {
+    /// The JSON reports of all shards, in any order.
+    #[arg(required = true, value_name = "REPORT")]
+    reports: Vec<PathBuf>,
+    /// The scenario file; by default the one that the first report names, from the current directory.
+    #[arg(long, value_name = "SCENARIO")]
+    scenario: Option<PathBuf>,
+    /// Write the report as JSON to this file; `-` is standard output.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Write the set of outcomes, by number of calls and faults, to this file; `-` is standard output.
+    #[arg(long, value_name = "FILE")]
+    outcomes: Option<PathBuf>,
+    /// Print only the verdict.
+    #[arg(long)]
+    quiet: bool,
+}
+
+/// Runs it.
+pub fn run(options: &Options) -> Result<Exit, Failure> {
+    let mut parts = Vec::new();
+    for file in &options.reports {
+        parts.push((file.display().to_string(), read(file)?));
+    }
+    let named = parts.first().map(|(_, part)| part.scenario.clone()).unwrap_or_default();
+    let scenario =
+        Scenario::load(options.scenario.as_ref().unwrap_or(&named)).map_err(|error| match options.scenario {
+            Some(_) => Failure::input(error),
+            None => {
+                Failure::input(format!("{error}; name the scenario with --scenario, or go to where the shards ran"))
+            }
+        })?;
+    let merged = merge(&scenario, &parts).map_err(Failure::input)?;
+    let explored = &merged.explored;
+    let mut files = Vec::new();
+    for (finding, (counterexample, _)) in explored.findings.iter().zip(&merged.counterexamples) {
+        let wanted = is_violation(&scenario.invariants[finding.invariant]);
+        let file = if wanted { save(&scenario, counterexample) } else { None };
+        files.push(file.map(|file| file.display().to_string()));
+    }
+    if let Some(json) = &options.json {
+        write_json(json, &Report::new(&scenario, explored, &files))?;
+    }
+    if let Some(file) = &options.outcomes {
+        write_to(file, &text::outcomes(explored))?;
+    }
+    let verdict = Verdict::of(&scenario, explored);
+    let dash = Some(Path::new("-"));
+    if options.json.as_deref() != dash && options.outcomes.as_deref() != dash {
+        let mut out = format!("{}: {}\n", scenario.name, verdict.word());
+        if !options.quiet {
+            out = text::summary(&scenario, explored);
+            let wanted = explored.findings.iter().map(|finding| is_violation(&scenario.invariants[finding.invariant]));
+            if let Some(at) = wanted.into_iter().position(|wanted| wanted) {
+                let (_, steps) = &merged.counterexamples[at];
+                out.push_str(&text::with_replay(steps, files[at].as_deref()));
+            }
+        }
+        print(&out)?;
+    }
+    Ok(Exit::of(verdict))
+}
+
+fn read(file: &Path) -> Result<Part, Failure> {
+    let fail = |what: String| Failure::input(format!("{}: {what}", file.display()));
+    let mut bytes = Vec::new();
+    let opened = std::fs::File::open(file).map_err(|error| fail(format!("cannot be read: {error}")))?;
+    opened.take(SIZE_MAX + 1).read_to_end(&mut bytes).map_err(|error| fail(format!("cannot be read: {error}")))?;
+    if bytes.len() as u64 > SIZE_MAX {
+        return Err(fail("larger than 1 GiB".to_string()));
+    }
+    let document: serde_json::Value =
+        serde_json::from_slice(&bytes).map_err(|error| fail(format!("not a JSON report: {error}")))?;
+    let part = document.get("shard").ok_or_else(|| {
+        fail("not the report of a shard; write it with `canloom explore SCENARIO --shard i/n --json FILE`".to_string())
+    })?;
+    serde_json::from_value(part.clone()).map_err(|error| fail(format!("`shard`: {error}")))
+}
