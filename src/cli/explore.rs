@@ -110,7 +110,7 @@ fn report(
 ) -> Result<String, Failure> {
     let scenario = engine.scenario.clone();
     if options.quiet {
-        return Ok(format!("{}: {}\n", scenario.name, Verdict::of(&scenario, explored).word()));
+        return Ok(text::verdict(&scenario, explored));
     }
     let mut out = text::summary(&scenario, explored);
     let first = explored.findings.iter().position(|finding| is_violation(&scenario.invariants[finding.invariant]));

@@ -66,7 +66,7 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
     let verdict = Verdict::of(&scenario, explored);
     let dash = Some(Path::new("-"));
     if options.json.as_deref() != dash && options.outcomes.as_deref() != dash {
-        let mut out = format!("{}: {}\n", scenario.name, verdict.word());
+        let mut out = text::verdict(&scenario, explored);
         if !options.quiet {
             out = text::summary(&scenario, explored);
             let wanted = explored.findings.iter().map(|finding| is_violation(&scenario.invariants[finding.invariant]));

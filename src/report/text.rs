@@ -19,12 +19,15 @@ use super::{Verdict, grade, is_violation, missing};
 /// Widest line of what a message says; longer ones are cut with dots.
 const WHAT_MAX: usize = 160;
 
+/// The verdict, as a line.
+pub fn verdict(scenario: &Scenario, explored: &Explored) -> String {
+    let share = explored.shard.map_or_else(String::new, |shard| format!(" (shard {} of {})", shard.index, shard.of));
+    format!("{}: {}{share}\n", scenario.name, Verdict::of(scenario, explored).word())
+}
+
 /// Verdict, counts, and one line for each finding.
 pub fn summary(scenario: &Scenario, explored: &Explored) -> String {
-    let mut out = String::new();
-    let verdict = Verdict::of(scenario, explored);
-    let share = explored.shard.map_or_else(String::new, |shard| format!(" (shard {} of {})", shard.index, shard.of));
-    let _ = writeln!(out, "{}: {}{share}", scenario.name, verdict.word());
+    let mut out = verdict(scenario, explored);
     let exhaustive = match explored.completeness {
         Completeness::Exhaustive => "yes".to_string(),
         Completeness::Depth => format!("no, cut at chains of {} messages", scenario.bounds.depth),

@@ -6,6 +6,7 @@ mod builtin;
 mod cli;
 mod corners;
 mod corpus;
+mod divided;
 mod docs;
 mod fixtures;
 mod hostile;
