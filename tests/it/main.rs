@@ -10,6 +10,7 @@ mod docs;
 mod fixtures;
 mod hostile;
 mod interleavings;
+mod plain_pair;
 mod play;
 mod puppet;
 mod puppet_programs;
