@@ -17,7 +17,7 @@ use canloom::engine::wasm::module::{Instrumentation, Module, engine};
 use canloom::kernel::guest::{Env, Guest};
 use canloom::kernel::{Input, MemoryId};
 
-use super::rows::{Row, Run};
+use super::rows::{Row, Run, median};
 
 /// Rounds of measuring, and calls in each.
 const ROUNDS: usize = 9;
@@ -121,11 +121,6 @@ fn env() -> Env<'static> {
 
 fn owner() -> Principal {
     Principal::from_slice(&[7; 10])
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
 }
 
 #[derive(CandidType)]

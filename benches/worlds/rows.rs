@@ -48,6 +48,8 @@ pub struct Run {
     pub machine: String,
     /// Short hash, with `+` if files differ from it.
     pub commit: String,
+    /// Load average before measuring: whatever else ran took time from what is measured.
+    pub load: Option<f64>,
     /// SHA-256 of the modules that were explored, by canister: worlds and executions depend on them.
     pub modules: BTreeMap<String, String>,
     /// In the order of measuring.
@@ -57,7 +59,8 @@ pub struct Run {
 impl Run {
     /// A run on this machine, at the commit that `folder` is at.
     pub fn here(folder: &Path) -> Run {
-        Run { machine: machine(), commit: commit(folder), modules: BTreeMap::new(), rows: Vec::new() }
+        let (modules, rows) = Default::default();
+        Run { machine: machine(), commit: commit(folder), load: load(), modules, rows }
     }
 
     /// Reads a file.
@@ -90,6 +93,16 @@ impl Run {
     pub fn row(&self, name: &str) -> Option<&Row> {
         self.rows.iter().find(|row| row.name == name)
     }
+}
+
+/// The middle one of these, which are at least one.
+pub fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+fn load() -> Option<f64> {
+    std::fs::read_to_string("/proc/loadavg").ok()?.split_whitespace().next()?.parse().ok()
 }
 
 fn machine() -> String {

@@ -14,11 +14,11 @@ const SEARCH: [&str; 5] = ["interleavings", "worlds", "executions", "search", "p
 
 /// The table; `then` is the baseline.
 pub fn text(now: &Run, then: Option<&Run>) -> String {
-    let mut out = format!("machine   {}\ncommit    {}\n", now.machine, now.commit);
+    let mut out = format!("machine   {}\ncommit    {}{}\n", now.machine, now.commit, loaded(now));
     match then {
         None => out.push_str("baseline  none; save one with --save\n"),
         Some(then) => {
-            let _ = writeln!(out, "baseline  {} on {}", then.commit, then.machine);
+            let _ = writeln!(out, "baseline  {}{}, on {}", then.commit, loaded(then), then.machine);
             if then.machine != now.machine {
                 out.push_str("          another machine: only counts and ratios compare, seconds do not\n");
             }
@@ -66,6 +66,12 @@ pub fn alarms(now: &Run, then: &Run) -> Vec<String> {
         _ => None,
     };
     now.rows.iter().filter_map(alarm).collect()
+}
+
+/// Says so if other programs ran.
+fn loaded(run: &Run) -> String {
+    let load = run.load.filter(|&load| load >= 0.5);
+    load.map_or_else(String::new, |load| format!(", loaded: {load} other programs ran on average"))
 }
 
 fn is_of_search(row: &Row) -> bool {

@@ -13,25 +13,18 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use canloom::engine::embedded::Embedded;
+use canloom::explore::{Budget, explore};
 use canloom::invariant;
 use canloom::kernel::{Choice, Plan};
 
 use super::pair::Withdrawals;
-use super::rows::{Row, Run};
+use super::rows::{Row, Run, median};
 
 /// Schedules walked before the clock starts, and with it.
 const SAMPLED: (u32, u32) = (2_000, 20_000);
-const REPLAYED: (u32, u32) = (20, 400);
-
-/// Name of the row with the rate of sampling.
-pub fn sampled_name(withdrawals: Withdrawals) -> String {
-    format!("{withdrawals}: sampled schedules")
-}
-
-/// Name of the row with the time that replaying all interleavings would take.
-pub fn replayed_name(withdrawals: Withdrawals) -> String {
-    format!("{withdrawals}: replay of all, without memo")
-}
+const REPLAYED: (u32, u32) = (20, 100);
+/// Rounds of replay and search in turns: what else the machine does meanwhile slows both.
+const ROUNDS: usize = 5;
 
 /// Measures how fast schedules are sampled.
 ///
@@ -40,25 +33,32 @@ pub fn replayed_name(withdrawals: Withdrawals) -> String {
 pub fn sample(run: &mut Run, root: &Path, withdrawals: Withdrawals) -> Result<(), String> {
     let mut walk = Walk::open(root, withdrawals)?;
     let rate = walk.rate(SAMPLED, false)?;
-    run.put(Row::new(sampled_name(withdrawals), rate, "schedules/s"));
+    run.put(Row::new(format!("{withdrawals}: sampled schedules"), rate, "schedules/s"));
     Ok(())
 }
 
-/// Measures replay without memo against the search, whose rows the run has already.
+/// Measures replay without memo against the search, both in turns.
 ///
 /// # Errors
-/// As [`sample`]; also if the scenario has not been searched.
+/// As [`sample`].
 pub fn replay(run: &mut Run, root: &Path, withdrawals: Withdrawals) -> Result<(), String> {
-    let value = |what: &str| {
-        let name = format!("{withdrawals}: {what}");
-        run.row(&name).map(|row| row.value).ok_or(format!("`{name}` was not measured"))
-    };
-    let (interleavings, search_s) = (value("interleavings")?, value("search")?);
-    let rate = Walk::open(root, withdrawals)?.rate(REPLAYED, true)?;
+    let mut walk = Walk::open(root, withdrawals)?;
+    let (mut rates, mut searches, mut interleavings) = (Vec::new(), Vec::new(), f64::NAN);
+    for _ in 0..ROUNDS {
+        rates.push(walk.rate(REPLAYED, true)?);
+        let mut engine = Embedded::open(walk.engine.scenario.clone()).map_err(|error| error.to_string())?;
+        let explored = explore(&mut engine, &Budget::default(), &mut |_| {}).map_err(|error| error.to_string())?;
+        searches.push(explored.elapsed.as_secs_f64());
+        let counted = explored.interleavings.ok_or("interleavings were not counted")?;
+        interleavings = counted.to_string().parse().map_err(|_| "more interleavings than a number holds")?;
+    }
+    let (rate, search_s) = (median(rates), median(searches));
     let all_s = interleavings / rate;
+    let beside = format!("{withdrawals}: search in turns with replay");
     run.put(Row::new(format!("{withdrawals}: replayed schedules, without memo"), rate, "schedules/s"));
-    let row = Row::new(replayed_name(withdrawals), all_s, "s");
-    run.put(row.with_ratio(format!("{withdrawals}: search"), all_s / search_s));
+    let row = Row::new(format!("{withdrawals}: replay of all, without memo"), all_s, "s");
+    run.put(row.with_ratio(&beside, all_s / search_s));
+    run.put(Row::new(beside, search_s, "s"));
     Ok(())
 }
 

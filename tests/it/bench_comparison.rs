@@ -19,7 +19,7 @@ use rows::{Row, Run};
 
 fn run(rows: Vec<Row>) -> Run {
     let modules = [("plain_vault".to_string(), "00ff".to_string())].into();
-    Run { machine: "a processor".to_string(), commit: "abc1234".to_string(), modules, rows }
+    Run { machine: "a processor".to_string(), commit: "abc1234".to_string(), load: Some(0.1), modules, rows }
 }
 
 fn only(row: Row) -> Run {
@@ -130,10 +130,11 @@ fn the_table_shows_changes_bars_and_what_was_not_measured() {
     };
     let (now, mut then) = (search(0.25, 10_514.0), search(0.5, 10_513.0));
     then.machine = "another processor".to_string();
+    then.load = Some(2.5);
     let text = table::text(&now, Some(&then));
     let squeezed = text.split_whitespace().collect::<Vec<_>>().join(" ");
     for expected in [
-        "machine a processor commit abc1234 baseline abc1234 on another processor another machine:",
+        "machine a processor commit abc1234 baseline abc1234, loaded: 2.5 other programs ran on average, on another processor another machine:",
         "plain, 4 distinct 61,800 10,514 7,188 0.2500 60 <= 0.2 s NO worlds DIFFERS 1.0001, s 0.50, MB 1.00",
         "plain_ledger.transfer: new execution 10.00 us 5.00 bare call <= 4 times NO 1.00",
         "plain, 7 equal: search <= 15 s not measured",
