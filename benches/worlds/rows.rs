@@ -95,7 +95,7 @@ impl Run {
     }
 }
 
-/// The middle one of these, which are at least one.
+/// The middle one of these, which are at least one; the larger of two.
 pub fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values[values.len() / 2]

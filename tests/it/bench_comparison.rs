@@ -15,7 +15,7 @@ use std::path::Path;
 
 use bars::{BARS, Bar, Met};
 use compare::{Change, change, missing};
-use rows::{Row, Run};
+use rows::{Row, Run, median};
 
 fn run(rows: Vec<Row>) -> Run {
     let modules = [("plain_vault".to_string(), "00ff".to_string())].into();
@@ -144,6 +144,13 @@ fn the_table_shows_changes_bars_and_what_was_not_measured() {
     assert_eq!(table::alarms(&now, &then), ["plain, 4 distinct: worlds: 10,514 now, 10,513 in the baseline"]);
     let without = table::text(&now, None);
     assert!(without.contains("baseline  none"), "{without}");
+}
+
+#[test]
+fn the_median_is_the_middle_one_and_the_larger_of_two() {
+    assert_eq!(median(vec![3.0, 1.0, 2.0]), 2.0);
+    assert_eq!(median(vec![3.0, 1.0]), 3.0);
+    assert_eq!(median(vec![5.0]), 5.0);
 }
 
 #[test]
