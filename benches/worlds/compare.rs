@@ -42,8 +42,11 @@ pub fn change(row: &Row, now: &Run, then: &Run) -> Change {
     }
 }
 
-/// As [`change`], of a row that has a ratio in both runs.
+/// As [`change`], of a row that has a ratio to the same thing in both runs.
 fn change_of_ratio(row: &Row, old: &Row) -> Option<Change> {
+    if row.ratio_to != old.ratio_to {
+        return None;
+    }
     let factor = row.ratio? / old.ratio?;
     let is_worse = if is_less_better(row) { factor > NOISE } else { factor < 1.0 / NOISE };
     Some(if is_worse { Change::Worse(factor) } else { Change::Factor(factor) })

@@ -97,10 +97,13 @@ fn rows_of_only_one_run_are_new_or_missing() {
 }
 
 #[test]
-fn a_ratio_that_is_new_compares_by_value() {
-    let now = ratio("a", 7.0);
-    let then = only(Row::new("a", 2.0, "us"));
-    assert_eq!(change(&now.rows[0], &now, &then), Change::Factor(0.5));
+fn a_ratio_that_is_new_or_to_something_else_compares_by_value() {
+    let now = ratio("a", 1.0);
+    let without = Row::new("a", 2.0, "us");
+    let to_another = without.clone().with_ratio("another thing", 100.0);
+    for then in [without, to_another] {
+        assert_eq!(change(&now.rows[0], &now, &only(then)), Change::Factor(0.5));
+    }
 }
 
 #[test]

@@ -38,8 +38,6 @@ fn paid() -> u64 {
 
 /// The Candid interface, readable through the export `get_candid_pointer`.
 mod interface {
-    use super::*;
-
     ic_cdk::export_candid!();
 
     #[cfg(test)]
