@@ -34,9 +34,10 @@ fixtures: ## Build the sample canisters and those that only tests need, into tar
 	@canisters/build.sh --fixtures
 	@$(SMITH) 1000 1 $(CURDIR)/target/canisters/fixtures/smith.modules
 
-bench: canisters ## Measure the search: worlds, executions, time and memory; and loom against it
-	cargo bench --locked --bench worlds
-	cargo bench --locked -p model
+bench: canisters ## Measure the search, what else could be done, and compare with the saved run; BENCH="--full --save"
+	cargo bench --locked --bench worlds -- measure $(BENCH)
+	cargo bench --locked -p model --bench against_embedded
+	@cargo bench --quiet --locked --bench worlds -- report $(BENCH)
 
 hostile: ## Explore 10,000 random modules; `make test` has 1,000 of them
 	@$(SMITH) 10000 1000000 $(CURDIR)/target/smith.modules

@@ -1,6 +1,7 @@
 //! Tests of the whole, a module per stage.
 
 mod against_brute_force;
+mod bench_comparison;
 mod brute;
 mod builtin;
 mod cli;
@@ -11,6 +12,7 @@ mod docs;
 mod fixtures;
 mod hostile;
 mod interleavings;
+mod plain_pair;
 mod play;
 mod puppet;
 mod puppet_programs;
