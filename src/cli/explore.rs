@@ -9,9 +9,10 @@ use canloom::engine::embedded::Embedded;
 use canloom::explore::{Budget, Explored, Finding, explore};
 use canloom::report::json::Report;
 use canloom::report::{Verdict, is_violation, text};
+use canloom::scenario::{BoundName, Scenario};
 
 use super::progress::Line;
-use super::{Exit, Failure, Memory, open, print};
+use super::{Exit, Failure, Memory, install, print};
 
 /// Options of `canloom explore`.
 #[derive(Debug, clap::Args)]
@@ -30,6 +31,10 @@ pub struct Options {
     /// Write the set of outcomes, by number of calls and faults, to this file; `-` is standard output.
     #[arg(long, value_name = "FILE")]
     outcomes: Option<PathBuf>,
+    /// Narrow a bound of the scenario, for example switches=2: one of calls, in_flight, faults, switches (context switches),
+    /// depth, time (time steps in all), timers, heartbeats. Can be given once for each.
+    #[arg(long = "bound", value_name = "NAME=N", value_parser = bound)]
+    bounds: Vec<(BoundName, u32)>,
     #[command(flatten)]
     memory: Memory,
     /// Print only the verdict.
@@ -41,7 +46,7 @@ pub struct Options {
 pub fn run(options: &Options) -> Result<Exit, Failure> {
     let mut line = Line::new(options.quiet);
     line.say("loading canisters");
-    let mut engine = open(&options.scenario, &options.memory)?;
+    let mut engine = install(narrowed(&options.scenario, &options.bounds)?, &options.memory)?;
     let budget = Budget { time: options.budget, workers: options.workers.map_or_else(cores, usize::from) };
     let explored = explore(&mut engine, &budget, &mut |progress| line.show(progress)).map_err(Failure::input)?;
     line.end();
@@ -147,6 +152,28 @@ fn write_to(file: &Path, text: &str) -> Result<(), Failure> {
         return print(text);
     }
     write_atomically(file, text).map_err(|error| Failure::outside(format!("cannot write {}: {error}", file.display())))
+}
+
+/// The scenario of a file, within these bounds.
+fn narrowed(file: &Path, bounds: &[(BoundName, u32)]) -> Result<Scenario, Failure> {
+    let mut scenario = Scenario::load(file).map_err(Failure::input)?;
+    for (at, &(name, most)) in bounds.iter().enumerate() {
+        if bounds[..at].iter().any(|(other, _)| *other == name) {
+            return Err(Failure::input(format!("--bound {}: given twice", name.word())));
+        }
+        scenario.narrow(name, most).map_err(|error| Failure::input(format!("{}: {error}", file.display())))?;
+    }
+    Ok(scenario)
+}
+
+/// The name of a bound and its number: switches=2.
+fn bound(text: &str) -> Result<(BoundName, u32), String> {
+    let names = || BoundName::ALL.map(BoundName::word).join(", ");
+    let (name, most) = text.split_once('=').ok_or_else(|| format!("a bound is NAME=N, NAME one of {}", names()))?;
+    let known = BoundName::of_word(name);
+    let name = known.ok_or_else(|| format!("there is no bound `{name}`; the bounds are {}", names()))?;
+    let most = most.parse().map_err(|_| format!("`{most}` is not a number of {}", name.word()))?;
+    Ok((name, most))
 }
 
 /// A time with its unit: 500ms, 60s, 5m, 2h.
