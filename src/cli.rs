@@ -139,7 +139,11 @@ fn size(text: &str) -> Result<u64, String> {
 
 /// Loads a scenario and installs it.
 fn open(file: &std::path::Path, memory: &Memory) -> Result<Embedded, Failure> {
-    let scenario = Scenario::load(file).map_err(Failure::input)?;
+    install(Scenario::load(file).map_err(Failure::input)?, memory)
+}
+
+/// Installs a scenario.
+fn install(scenario: Scenario, memory: &Memory) -> Result<Embedded, Failure> {
     Embedded::open_within(Arc::new(scenario), &memory.allowance()).map_err(|error| match error {
         EmbeddedError::Machine(_) => Failure::outside(error),
         _ => Failure::input(error),

@@ -3,7 +3,8 @@
 //! In: an installed scenario. Out: [`Explored`]: verdicts, exact counts, the simplest violation of each invariant.
 //!
 //! 1. Start from the world in which no call has started.
-//! 2. Take the next world in order of faults, then calls, then deliveries; so the first violation is the simplest.
+//! 2. Take the next world in order of faults, then calls, then context switches where these are bounded, then deliveries; so
+//!    the first violation is the simplest.
 //! 3. Observe it and check every invariant. A violating world is expanded like any other.
 //! 4. Make each legal step; bring the result into canonical form; keep it if it is new.
 //! 5. When no world is left, count the paths from the first world to complete ones: these are the interleavings.
@@ -26,8 +27,8 @@ use num_bigint::BigUint;
 use serde::{Deserialize, Serialize};
 
 use crate::engine::embedded::Embedded;
-use crate::kernel::{Permutation, Unsupported};
-use crate::scenario::{Expect, When};
+use crate::kernel::{Cuts, Permutation, Unsupported};
+use crate::scenario::{BoundName, Bounds, Expect, When};
 use crate::schedule::{Root, Schedule, StepKind, Task};
 
 pub use graph::Rank;
@@ -116,6 +117,8 @@ pub struct Finding {
     pub order: Vec<(Rank, u32)>,
     /// Calls started, deliveries made, faults spent on the way.
     pub calls: u32,
+    /// Context switches, where they are bounded.
+    pub switches: Option<u32>,
     /// Deliveries, starts included, faults not.
     pub deliveries: u32,
     /// Faults.
@@ -133,6 +136,8 @@ pub struct Finding {
 pub enum Completeness {
     /// Every world within the bounds was visited.
     Exhaustive,
+    /// Every world within bounds was visited that are narrower than the scenario's; [`Explored::within`] says which.
+    Within,
     /// Every world was visited except behind more firings of a timer than the bound allows.
     Timers,
     /// Every world was visited except behind chains longer than the depth bound.
@@ -148,6 +153,10 @@ pub enum Completeness {
 pub struct Explored {
     /// How much of the bound was searched.
     pub completeness: Completeness,
+    /// Bounds on context switches and those narrower than the scenario's, as far as they cut something off.
+    pub within: Vec<(BoundName, u32)>,
+    /// The faults, calls and context switches of the simplest world that was not expanded, if there is one: all simpler ones were.
+    pub unfinished: Option<(u32, u32, u32)>,
     /// Interleavings that lead to complete executions, faults included; `None`: not counted, or unbounded.
     pub interleavings: Option<BigUint>,
     /// Those without faults.
@@ -331,11 +340,13 @@ impl<'a> Search<'a> {
         let Search { engine, graph, prefix, tally, .. } = self;
         let executions = engine.kernel.counters().executions - self.executions_before;
         let elapsed = self.began.elapsed();
+        let within = cut_by(tally.cuts, &engine.scenario.bounds);
         let completeness = match (self.out_of_budget, tally.cut_by_depth, tally.cut_by_timers) {
             _ if self.out_of_memory.is_some() => Completeness::Memory,
             (true, _, _) => Completeness::Budget,
             (false, true, _) => Completeness::Depth,
             (false, false, true) => Completeness::Timers,
+            (false, false, false) if !within.is_empty() => Completeness::Within,
             (false, false, false) => Completeness::Exhaustive,
         };
         let counted = !matches!(completeness, Completeness::Budget | Completeness::Memory);
@@ -379,6 +390,10 @@ impl<'a> Search<'a> {
         let tasks = [Task::Timer, Task::Heartbeat, Task::LowMemory];
         Ok(Explored {
             completeness,
+            within,
+            unfinished: graph
+                .unfinished()
+                .map(|rank| (u32::from(rank.faults), u32::from(rank.calls), u32::from(rank.switches))),
             interleavings: all,
             interleavings_without_faults: without,
             worlds: (graph.len() + prefix.firsts.len()) as u64,
@@ -398,6 +413,21 @@ impl<'a> Search<'a> {
     }
 }
 
+/// The bounds that cut something off, with their numbers.
+fn cut_by(cuts: Cuts, bounds: &Bounds) -> Vec<(BoundName, u32)> {
+    let cut = [
+        (cuts.calls, BoundName::Calls),
+        (cuts.in_flight, BoundName::InFlight),
+        (cuts.faults, BoundName::Faults),
+        (cuts.switches, BoundName::Switches),
+        (cuts.depth, BoundName::Depth),
+        (cuts.times, BoundName::Time),
+        (cuts.timers, BoundName::Timers),
+        (cuts.heartbeats, BoundName::Heartbeats),
+    ];
+    cut.into_iter().filter(|(is_cut, _)| *is_cut).filter_map(|(_, name)| Some((name, bounds.get(name)?))).collect()
+}
+
 /// The finding of an invariant, which is violated where this path ends.
 fn finding(
     engine: &mut Embedded,
@@ -406,7 +436,7 @@ fn finding(
     worlds: u64,
     path: &[u32],
 ) -> Result<Finding, Unsupported> {
-    let Rank { faults, calls, .. } = rank;
+    let Rank { faults, calls, switches, .. } = rank;
     let walked = walk(engine, path)?;
     let steps = &walked.schedule.steps;
     let grade = match () {
@@ -419,6 +449,7 @@ fn finding(
     Ok(Finding {
         invariant,
         calls: u32::from(calls),
+        switches: engine.scenario.bounds.switches.map(|_| u32::from(switches)),
         deliveries: steps.iter().filter(|step| step.is_delivery()).count() as u32,
         faults: u32::from(faults),
         grade,

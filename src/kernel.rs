@@ -11,7 +11,7 @@
 //! rules    why a step is legal or not  step      what a step does                deliver   messages that are executed
 //! settle   how a context is answered   fault     what a fault does to a request  change    stop, upgrade, snapshots
 //! manage   the management canister     observe   queries and inspection          composite queries that call queries
-//! symmetry interchangeable calls
+//! symmetry interchangeable calls       turns     context switches                cuts      what narrow bounds cut off
 //! ```
 
 pub mod guest;
@@ -23,6 +23,7 @@ pub mod world;
 
 mod change;
 mod composite;
+mod cuts;
 mod deliver;
 mod enabled;
 mod fault;
@@ -35,11 +36,13 @@ mod settle;
 mod step;
 mod symmetry;
 mod tables;
+mod turns;
 
 use std::sync::Arc;
 
 use candid::Principal;
 
+pub use cuts::Cuts;
 pub use enabled::{Choice, Target};
 pub use guest::{Cycles, Function, Guest, Input, MemoryId, Response};
 pub use manage::METHODS as MANAGEMENT_METHODS;
@@ -56,7 +59,7 @@ use crate::schedule::{Root, Task};
 
 use memo::Memo;
 use tables::Tables;
-use world::{CanisterState, NOT_STARTED};
+use world::{CanisterState, NOT_STARTED, Turns};
 
 /// Position of the management canister, which has no state of its own among the canisters.
 pub const MANAGEMENT: u16 = u16::MAX - 1;
@@ -252,6 +255,7 @@ impl Kernel {
             times: vec![0; self.plan.times.len()],
             outcalls: vec![0; self.plan.outcalls.len()],
             time_ns,
+            turns: self.plan.limits.switches.map(|_| Turns::default()),
         }
     }
 
@@ -286,6 +290,11 @@ impl Kernel {
         let system = self.system(state).clone();
         let system = SystemState { status: Status::Absent, balance: 0, ..system };
         CanisterState { memory, system: self.tables.systems.intern(system) }
+    }
+
+    /// Tells interchangeable calls apart from now on: no canonical form. Searches find the same in more worlds.
+    pub fn tell_calls_apart(&mut self) {
+        self.groups.clear();
     }
 
     /// Calls of the plan.

@@ -11,7 +11,7 @@ use crate::scenario::{Expect, Invariant, Scenario, When};
 /// What an exploration says of its scenario.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// Every invariant held in every world, and all that should be seen was seen.
+    /// Every invariant held in every world within the bounds, and all that should be seen was seen.
     Held,
     /// An invariant was violated, or what should be seen was not.
     Violated,
@@ -25,11 +25,15 @@ impl Verdict {
     /// One of several runs that divide a search does not say what was never seen or violated: another run may see it.
     pub fn of(scenario: &Scenario, explored: &Explored) -> Verdict {
         let violated = explored.findings.iter().any(|finding| is_violation(&scenario.invariants[finding.invariant]));
-        let complete = explored.completeness == Completeness::Exhaustive;
-        if violated || (complete && !missing(scenario, explored).is_empty()) {
+        if violated {
             return Verdict::Violated;
         }
-        if complete { Verdict::Held } else { Verdict::Inconclusive }
+        match (explored.completeness, missing(scenario, explored).is_empty()) {
+            (Completeness::Exhaustive | Completeness::Within, true) => Verdict::Held,
+            (Completeness::Exhaustive, false) => Verdict::Violated,
+            // What was not seen within narrow bounds may lie outside them.
+            _ => Verdict::Inconclusive,
+        }
     }
 
     /// As it is printed.

@@ -24,6 +24,7 @@ mod interface;
 mod invariant;
 mod load;
 mod names;
+mod narrow;
 mod path;
 mod position;
 mod show;
@@ -45,6 +46,7 @@ pub use expr::{CallState, CallView, Expr, ExprError, Reply, View};
 pub use fault::{Fault, FaultKind, FaultPlace};
 pub use invariant::{Expect, Invariant, When};
 pub use names::Names;
+pub use narrow::{BoundError, BoundName};
 pub use path::ValuePath;
 pub use stub::{StubAnswer, StubCall, StubReplies};
 pub use value::{Labels, Value};
@@ -63,8 +65,10 @@ pub struct Scenario {
     pub file: PathBuf,
     /// SHA-256 of the file, in hex.
     pub sha256: String,
-    /// Bounds of the search.
+    /// Bounds of the search: the file's, or narrower ones ([`Scenario::narrow`]).
     pub bounds: Bounds,
+    /// Bounds that the file says: the question that is asked.
+    pub own_bounds: Bounds,
     /// The canisters; at least one.
     pub canisters: Vec<Canister>,
     /// Who calls.
@@ -106,6 +110,10 @@ pub struct Bounds {
     pub heartbeats: u32,
     /// Most canisters that others may create; by default none.
     pub create: u32,
+    /// Most time steps on one path, over all `[[time]]`; the file has no key for it, so as many as they allow.
+    pub times: u32,
+    /// Most context switches on one path; by default any number.
+    pub switches: Option<u32>,
 }
 
 /// One call that can be started.

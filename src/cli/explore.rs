@@ -10,10 +10,11 @@ use canloom::explore::{Budget, Explored, Finding, Shard, explore};
 use canloom::report::json::Report;
 use canloom::report::part::{Origin, Part};
 use canloom::report::{Verdict, is_violation, text};
+use canloom::scenario::{BoundName, Scenario};
 
 use super::output::{save, write_json, write_to};
 use super::progress::Line;
-use super::{Exit, Failure, Memory, open, print};
+use super::{Exit, Failure, Memory, install, print};
 
 /// Options of `canloom explore`.
 #[derive(Debug, clap::Args)]
@@ -35,6 +36,10 @@ pub struct Options {
     /// Write the set of outcomes, by number of calls and faults, to this file; `-` is standard output.
     #[arg(long, value_name = "FILE")]
     outcomes: Option<PathBuf>,
+    /// Narrow a bound of the scenario, for example switches=2: one of calls, in_flight, faults, switches (context switches),
+    /// depth, time (time steps in all), timers, heartbeats. Can be given once for each.
+    #[arg(long = "bound", value_name = "NAME=N", value_parser = bound)]
+    bounds: Vec<(BoundName, u32)>,
     #[command(flatten)]
     memory: Memory,
     /// Print only the verdict.
@@ -49,7 +54,7 @@ const SHARDS_MAX: u32 = 10_000;
 pub fn run(options: &Options) -> Result<Exit, Failure> {
     let mut line = Line::new(options.quiet);
     line.say("loading canisters");
-    let mut engine = open(&options.scenario, &options.memory)?;
+    let mut engine = install(narrowed(&options.scenario, &options.bounds)?, &options.memory)?;
     let workers = options.workers.map_or_else(cores, usize::from);
     let budget = Budget { time: options.budget, workers, shard: options.shard };
     let explored = explore(&mut engine, &budget, &mut |progress| line.show(progress)).map_err(Failure::input)?;
@@ -63,7 +68,7 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
     }
     let files: Vec<Option<String>> = files.iter().map(|file| file.as_ref().map(|f| f.display().to_string())).collect();
     if let Some(json) = &options.json {
-        let part = options.shard.map(|shard| part(&mut engine, shard, &explored)).transpose()?;
+        let part = options.shard.map(|shard| part(&mut engine, shard, &options.bounds, &explored)).transpose()?;
         write_json(json, &Report { shard: part, ..Report::new(&scenario, &explored, &files) })?;
     }
     if let Some(file) = &options.outcomes {
@@ -77,7 +82,12 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
 }
 
 /// What `canloom merge` needs of this shard.
-fn part(engine: &mut Embedded, shard: Shard, explored: &Explored) -> Result<Part, Failure> {
+fn part(
+    engine: &mut Embedded,
+    shard: Shard,
+    bounds: &[(BoundName, u32)],
+    explored: &Explored,
+) -> Result<Part, Failure> {
     let scenario = engine.scenario.clone();
     let mut counterexamples = Vec::new();
     for finding in &explored.findings {
@@ -86,6 +96,7 @@ fn part(engine: &mut Embedded, shard: Shard, explored: &Explored) -> Result<Part
     let origin = Origin {
         scenario: scenario.file.clone(),
         scenario_sha256: scenario.sha256.clone(),
+        bounds: bounds.to_vec(),
         identity: engine.identity(),
     };
     Ok(Part::new(shard, origin, explored, counterexamples))
@@ -149,6 +160,28 @@ fn shard(text: &str) -> Result<Shard, String> {
         return Err(format!("there is no shard {index} of {of}; they count from 1"));
     }
     Ok(Shard { index, of })
+}
+
+/// The scenario of a file, within these bounds.
+fn narrowed(file: &Path, bounds: &[(BoundName, u32)]) -> Result<Scenario, Failure> {
+    let mut scenario = Scenario::load(file).map_err(Failure::input)?;
+    for (at, &(name, most)) in bounds.iter().enumerate() {
+        if bounds[..at].iter().any(|(other, _)| *other == name) {
+            return Err(Failure::input(format!("--bound {}: given twice", name.word())));
+        }
+        scenario.narrow(name, most).map_err(|error| Failure::input(format!("{}: {error}", file.display())))?;
+    }
+    Ok(scenario)
+}
+
+/// The name of a bound and its number: switches=2.
+fn bound(text: &str) -> Result<(BoundName, u32), String> {
+    let names = || BoundName::ALL.map(BoundName::word).join(", ");
+    let (name, most) = text.split_once('=').ok_or_else(|| format!("a bound is NAME=N, NAME one of {}", names()))?;
+    let known = BoundName::of_word(name);
+    let name = known.ok_or_else(|| format!("there is no bound `{name}`; the bounds are {}", names()))?;
+    let most = most.parse().map_err(|_| format!("`{most}` is not a number of {}", name.word()))?;
+    Ok((name, most))
 }
 
 /// A time with its unit: 500ms, 60s, 5m, 2h.

@@ -42,13 +42,16 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
         parts.push((file.display().to_string(), read(file)?));
     }
     let named = parts.first().map(|(_, part)| part.scenario.clone()).unwrap_or_default();
-    let scenario =
+    let mut scenario =
         Scenario::load(options.scenario.as_ref().unwrap_or(&named)).map_err(|error| match options.scenario {
             Some(_) => Failure::input(error),
             None => {
                 Failure::input(format!("{error}; name the scenario with --scenario, or go to where the shards ran"))
             }
         })?;
+    for &(name, most) in parts.first().iter().flat_map(|(_, part)| &part.bounds) {
+        scenario.narrow(name, most).map_err(|error| Failure::input(format!("{}: {error}", parts[0].0)))?;
+    }
     let merged = merge(&scenario, &parts).map_err(Failure::input)?;
     let explored = &merged.explored;
     let mut files = Vec::new();

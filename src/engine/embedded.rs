@@ -407,7 +407,7 @@ fn set_up(
         };
         let limits = Limits { calls: 1, in_flight: 1, depth, ..Limits::NONE };
         let (seed, outcalls) = (u64::from(scenario.seed), lower::outcall_specs(scenario));
-        kernel.plan(Plan { calls: vec![spec], seed, outcalls, limits, ..Plan::EMPTY });
+        kernel.plan(Plan { calls: vec![spec], seed, outcalls, limits, wide: limits, ..Plan::EMPTY });
         let mut world = kernel.start(states, START_NS);
         let mut choices = Vec::new();
         let mut left = SETUP_MAX;

@@ -21,6 +21,8 @@ pub struct Rank {
     pub faults: u16,
     /// Calls started.
     pub calls: u16,
+    /// Context switches, where they are bounded.
+    pub switches: u8,
     /// Steps on the shortest path there.
     pub steps: u32,
 }
@@ -186,6 +188,11 @@ impl Graph {
         found.into_values().collect()
     }
 
+    /// The simplest rank of a world that was not expanded.
+    pub fn unfinished(&self) -> Option<Rank> {
+        self.nodes.iter().filter(|node| !node.expanded).map(|node| node.rank).min()
+    }
+
     /// Whether an execution is complete here.
     pub fn is_complete(&self, at: u32) -> bool {
         self.nodes[at as usize].complete
@@ -198,8 +205,8 @@ impl Graph {
     }
 
     /// A shortest path to one of these worlds, which all have one rank: of several the one that where they
-    /// part has spent fewer faults, then started fewer calls, then takes the earlier choice. Positions among the choices of
-    /// each world on the way.
+    /// part has spent fewer faults, then started fewer calls, then made fewer context switches, then takes the earlier choice.
+    /// Positions among the choices of each world on the way.
     ///
     /// The choice of path depends on the graph alone, and not on the order in which it was found.
     pub fn path(&self, targets: &[u32]) -> Vec<u32> {

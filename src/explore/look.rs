@@ -8,7 +8,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::graph::Rank;
 use crate::engine::embedded::Embedded;
 use crate::invariant;
-use crate::kernel::{Choice, Unsupported, World};
+use crate::kernel::{Choice, Cuts, Unsupported, World};
 
 /// What is seen in a world.
 #[derive(Debug, Default)]
@@ -21,6 +21,8 @@ pub struct Look {
     pub cut_by_depth: bool,
     /// Whether a timer could fire but for the bound on timers.
     pub cut_by_timers: bool,
+    /// What bounds cut off that are narrower than the scenario's.
+    pub cuts: Cuts,
     /// Canisters whose timer is set, with the nanoseconds left.
     pub timers: Vec<(u16, u64)>,
     /// The outcome, if nothing must happen any more and a call has started.
@@ -37,7 +39,7 @@ pub struct Successor {
     pub key: Vec<u8>,
     /// A hash of that.
     pub hash: u64,
-    /// Faults spent and calls started there, and the steps of this path.
+    /// Faults spent, calls started and context switches there, and the steps of this path.
     pub rank: Rank,
     /// How many equal steps this one stands for.
     pub multiplicity: u32,
@@ -61,6 +63,7 @@ pub fn look(engine: &mut Embedded, world: &World, choices: &[Choice]) -> Result<
     let observations = engine.observe(world)?;
     let calls = engine.calls(world);
     let view = engine.view(world, &observations, &calls);
+    let cuts = engine.kernel.cuts(world)?;
     let kernel = &engine.kernel;
     let complete = kernel.is_complete(world, choices);
     let started = kernel.started(world);
@@ -74,8 +77,9 @@ pub fn look(engine: &mut Embedded, world: &World, choices: &[Choice]) -> Result<
     Ok(Look {
         spent: (started, world.faulted()),
         complete,
-        cut_by_depth: kernel.is_cut_by_depth(world),
-        cut_by_timers: kernel.is_cut_by_timers(world),
+        cut_by_depth: kernel.is_cut_by_depth(world) && !cuts.depth,
+        cut_by_timers: kernel.is_cut_by_timers(world) && !cuts.timers,
+        cuts,
         timers: timers.collect(),
         violated: violated.collect(),
         seen: seen.map(|(at, _)| at).collect(),
@@ -112,7 +116,7 @@ impl Successor {
         let mut key = Vec::with_capacity(64);
         world.encode(&mut key);
         let calls = engine.kernel.started(world) as u16;
-        let rank = Rank { faults: world.faulted() as u16, calls, steps };
+        let rank = Rank { faults: world.faulted() as u16, calls, switches: world.switches(), steps };
         Successor { hash: xxh3_64(&key), key, rank, multiplicity }
     }
 }

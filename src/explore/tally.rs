@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::graph::Rank;
 use super::look::Look;
+use crate::kernel::Cuts;
 use crate::scenario::{Invariant, When};
 
 /// Violations of one invariant.
@@ -39,6 +40,8 @@ pub struct Tally {
     pub cut_by_depth: bool,
     /// Whether the bound on timers did.
     pub cut_by_timers: bool,
+    /// What narrowed bounds cut off.
+    pub cuts: Cuts,
     /// For each canister whose timer was ever set: the least nanoseconds left to it.
     pub timers: BTreeMap<u16, u64>,
 }
@@ -59,6 +62,7 @@ impl Tally {
         self.complete += u64::from(look.complete);
         self.cut_by_depth |= look.cut_by_depth;
         self.cut_by_timers |= look.cut_by_timers;
+        self.cuts = self.cuts.or(look.cuts);
         if let Some(outcome) = look.outcome {
             self.outcomes.entry(look.spent).or_default().insert(outcome);
         }
@@ -90,6 +94,7 @@ impl Tally {
         self.complete += other.complete;
         self.cut_by_depth |= other.cut_by_depth;
         self.cut_by_timers |= other.cut_by_timers;
+        self.cuts = self.cuts.or(other.cuts);
         for (spent, outcomes) in &other.outcomes {
             self.outcomes.entry(*spent).or_default().extend(outcomes.iter().cloned());
         }

@@ -67,6 +67,15 @@ impl Kernel {
     /// # Errors
     /// If the plan has calls that may fail to be performed, executions are looked into; a guest may not be able to tell.
     pub fn choices(&mut self, world: &World, out: &mut Vec<Choice>) -> Result<(), Unsupported> {
+        self.plain_choices(world, out);
+        if self.may_fault(world) {
+            self.failing_performs(world, out)?;
+        }
+        Ok(())
+    }
+
+    /// All legal steps but deliveries whose calls cannot be performed: those that are known without executing anything.
+    pub(super) fn plain_choices(&self, world: &World, out: &mut Vec<Choice>) {
         out.clear();
         for call in 0..self.plan.calls.len() {
             if self.may_start(world, call).is_ok() {
@@ -93,14 +102,11 @@ impl Kernel {
         }
         self.changes(world, out);
         for (entry, time) in self.plan.times.iter().enumerate() {
-            if world.times[entry] < time.max {
+            if world.times[entry] < time.max && self.may_pass_time(world) {
                 out.push(Choice::new(Target::Clock(entry as u32), StepKind::Start));
             }
         }
-        if self.may_fault(world) && self.plan.faults.iter().any(|fault| fault.perform) {
-            self.failing_performs(world, out)?;
-        }
-        Ok(())
+        self.within_switches(world, out);
     }
 
     fn choices_of_tree(&self, world: &World, tree: u32, out: &mut Vec<Choice>) {
@@ -152,8 +158,11 @@ impl Kernel {
         }
     }
 
-    /// For each delivery that makes a call which may fail: the same delivery with this failure.
-    fn failing_performs(&mut self, world: &World, out: &mut Vec<Choice>) -> Result<(), Unsupported> {
+    /// For each delivery that makes a call which may fail: adds the same delivery with this failure.
+    pub(super) fn failing_performs(&mut self, world: &World, out: &mut Vec<Choice>) -> Result<(), Unsupported> {
+        if !self.plan.faults.iter().any(|fault| fault.perform) {
+            return Ok(());
+        }
         for at in 0..out.len() {
             let choice = out[at];
             let delivers = matches!(choice.kind, StepKind::Start | StepKind::Request | StepKind::Response);
@@ -222,6 +231,12 @@ impl Kernel {
     /// # Errors
     /// Says which rule, bound or message is in the way.
     pub fn find(&mut self, world: &World, step: &Step) -> Result<Choice, Refusal> {
+        let choice = self.find_in_any_turn(world, step)?;
+        self.may_take_turn(world, &choice, step)?;
+        Ok(choice)
+    }
+
+    fn find_in_any_turn(&mut self, world: &World, step: &Step) -> Result<Choice, Refusal> {
         if let StepKind::PerformFails(_) = step.kind {
             return self.find_among_choices(world, step);
         }
@@ -340,6 +355,10 @@ impl Kernel {
             None => Err(Refusal::Missing(format!("@{entry}: the scenario has {} time steps", self.plan.times.len()))),
             Some(time) if world.times[at] >= time.max => {
                 Err(Refusal::Bound(format!("@{entry} is possible {} times at most", time.max)))
+            }
+            Some(_) if !self.may_pass_time(world) => {
+                let most = self.plan.limits.times;
+                Err(Refusal::Bound(format!("@{entry} would be one time step more than the {most} allowed")))
             }
             Some(_) => Ok(Choice::new(Target::Clock(entry - 1), StepKind::Start)),
         }

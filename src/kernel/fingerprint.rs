@@ -43,6 +43,9 @@ impl Hash for Content<'_> {
             queued.hash(hasher);
         }
         (&world.faults, &world.times, &world.outcalls, world.time_ns).hash(hasher);
+        if let Some(turns) = world.turns {
+            turns.hash(hasher);
+        }
     }
 }
 

@@ -169,11 +169,16 @@ pub struct Limits {
     pub timers: u32,
     /// Most heartbeats of each canister.
     pub heartbeats: u32,
+    /// Most time steps in all.
+    pub times: u32,
+    /// Most context switches; `None`: any number, and they are not counted.
+    pub switches: Option<u8>,
 }
 
 impl Limits {
     /// Nothing may happen.
-    pub const NONE: Limits = Limits { calls: 0, in_flight: 0, faults: 0, depth: 0, timers: 0, heartbeats: 0 };
+    pub const NONE: Limits =
+        Limits { calls: 0, in_flight: 0, faults: 0, depth: 0, timers: 0, heartbeats: 0, times: 0, switches: None };
 }
 
 /// All that may happen.
@@ -193,6 +198,8 @@ pub struct Plan {
     pub seed: u64,
     /// Bounds.
     pub limits: Limits,
+    /// The bounds that `limits` narrow, or the same: what they cut off is told by [`super::Kernel::cuts`].
+    pub wide: Limits,
 }
 
 impl Plan {
@@ -211,6 +218,7 @@ impl Plan {
         heaps: Vec::new(),
         seed: 0,
         limits: Limits::NONE,
+        wide: Limits::NONE,
     };
 }
 

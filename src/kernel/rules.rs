@@ -41,6 +41,11 @@ impl Kernel {
         Err(Refusal::Bound(format!("{step} would be one fault more than the {most} allowed")))
     }
 
+    /// Whether one more time step fits into the bound.
+    pub(super) fn may_pass_time(&self, world: &World) -> bool {
+        world.passed() < self.plan.limits.times
+    }
+
     /// The first fault of the plan that matches a request's edge, offers this kind and has budget left.
     pub(super) fn payer(&self, world: &World, request: &Request, offers: impl Fn(&FaultSpec) -> bool) -> Option<u8> {
         self.payer_of(world, request.faults, offers)
@@ -78,9 +83,7 @@ impl Kernel {
         if self.started(world) >= limits.calls {
             return Err(Refusal::Bound(format!("{} calls have started, more are not allowed", limits.calls)));
         }
-        let calls = &world.trees[..self.plan.calls.len()];
-        let open = calls.iter().filter(|&&tree| tree != NOT_STARTED && self.answer(tree).is_none());
-        if open.count() as u32 >= limits.in_flight {
+        if self.open_calls(world) >= limits.in_flight {
             return Err(Refusal::Bound(format!("{} calls are in flight, more are not allowed", limits.in_flight)));
         }
         self.after_hook(world, self.plan.calls[call].canister)?;
@@ -88,6 +91,12 @@ impl Kernel {
             Some(first) => Err(Refusal::Bound(format!("call {call} starts after call {first}, which is not answered"))),
             None => Ok(()),
         }
+    }
+
+    /// Calls that have started and are not answered.
+    pub(super) fn open_calls(&self, world: &World) -> u32 {
+        let calls = &world.trees[..self.plan.calls.len()];
+        calls.iter().filter(|&&tree| tree != NOT_STARTED && self.answer(tree).is_none()).count() as u32
     }
 
     /// The tree of a canister's next task of a kind, if the bound allows one more.

@@ -79,6 +79,7 @@ impl Kernel {
             Target::Canister { canister, task } => self.change(&mut next, canister, task, choice.fault)?,
         };
         self.stop_what_is_idle(&mut next);
+        self.take_turn(world, choice, &mut next);
         Ok((next, happened))
     }
 

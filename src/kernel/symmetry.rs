@@ -79,6 +79,9 @@ impl Kernel {
         for queued in &mut world.queue {
             queued.tree = moved[queued.tree as usize];
         }
+        if let Some(last) = world.turns.as_mut().and_then(|turns| turns.last.as_mut()) {
+            *last = moved[*last as usize];
+        }
         Some(Permutation(moved))
     }
 
@@ -118,10 +121,11 @@ impl Kernel {
         if waiting.next() == Some(&call) { 1 + waiting.count() as u32 } else { 0 }
     }
 
-    /// Order of two interchangeable calls: started before not started, then by content, then by place in the queues.
+    /// Order of two interchangeable calls: started before not started, then by content, then by place in the queues, then
+    /// the one whose turn it is before others.
     ///
-    /// Equal trees differ at most in where their requests wait, and no two wait in the same place; so calls that compare
-    /// equal are equal.
+    /// Equal trees differ at most in where their requests wait, and no two wait in the same place, and in whose turn it
+    /// is; so calls that compare equal are equal.
     fn compare(&self, world: &World, a: usize, b: usize) -> Ordering {
         let (x, y) = (world.trees[a], world.trees[b]);
         if x == NOT_STARTED || y == NOT_STARTED {
@@ -134,6 +138,7 @@ impl Kernel {
             let ours = move |(at, queued): (usize, &super::world::Queued)| (queued.tree as usize == call).then_some(at);
             world.queue.iter().enumerate().filter_map(ours)
         };
-        places(a).cmp(places(b))
+        let is_other = |call: usize| world.turns.is_some_and(|turns| turns.last != Some(call as u32));
+        places(a).cmp(places(b)).then_with(|| is_other(a).cmp(&is_other(b)))
     }
 }

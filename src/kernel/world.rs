@@ -32,6 +32,15 @@ pub struct Queued {
     pub path: Path,
 }
 
+/// Whose turn it is, where the bound on context switches makes that matter.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Turns {
+    /// The tree of the last delivery, as long as something is left of it.
+    pub last: Option<u32>,
+    /// Context switches so far.
+    pub switches: u8,
+}
+
 /// Everything that the future depends on.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct World {
@@ -49,6 +58,8 @@ pub struct World {
     pub outcalls: Vec<u8>,
     /// Nanoseconds since 1970.
     pub time_ns: u64,
+    /// Only where context switches are bounded.
+    pub turns: Option<Turns>,
 }
 
 /// Sizes of a world's parts: fixed by the scenario.
@@ -64,12 +75,24 @@ pub struct Shape {
     pub times: usize,
     /// Scripted HTTP outcalls.
     pub outcalls: usize,
+    /// Whether it says whose turn it is.
+    pub turns: bool,
 }
 
 impl World {
     /// Number of faults that have happened.
     pub fn faulted(&self) -> u32 {
         self.faults.iter().map(|&n| u32::from(n)).sum()
+    }
+
+    /// Number of time steps that were made.
+    pub fn passed(&self) -> u32 {
+        self.times.iter().map(|&n| u32::from(n)).sum()
+    }
+
+    /// Context switches so far; 0 where they are not counted.
+    pub fn switches(&self) -> u8 {
+        self.turns.map_or(0, |turns| turns.switches)
     }
 
     /// Sizes of its parts.
@@ -80,6 +103,7 @@ impl World {
             faults: self.faults.len(),
             times: self.times.len(),
             outcalls: self.outcalls.len(),
+            turns: self.turns.is_some(),
         }
     }
 
@@ -116,6 +140,10 @@ impl World {
         out.extend_from_slice(&self.times);
         out.extend_from_slice(&self.outcalls);
         out.extend_from_slice(&self.time_ns.to_le_bytes());
+        if let Some(turns) = self.turns {
+            put(out, turns.last.map_or(0, |tree| tree + 1));
+            out.push(turns.switches);
+        }
         put(out, self.queue.len() as u32);
         for queued in &self.queue {
             put(out, u32::from(queued.pair.0));
@@ -138,6 +166,7 @@ impl World {
         let times = reader.take(shape.times).to_vec();
         let outcalls = reader.take(shape.outcalls).to_vec();
         let time_ns = u64::from_le_bytes(reader.take(8).try_into().expect("eight bytes"));
+        let turns = shape.turns.then(|| Turns { last: reader.u32().checked_sub(1), switches: reader.take(1)[0] });
         let mut queue = Vec::new();
         for _ in 0..reader.u32() {
             let pair = (reader.u32() as u16, reader.u32() as u16);
@@ -146,7 +175,7 @@ impl World {
             let segments: Vec<u32> = (0..depth).map(|_| reader.u32()).collect();
             queue.push(Queued { pair, tree, path: Path::from_segments(&segments) });
         }
-        World { canisters, trees, queue, faults, times, outcalls, time_ns }
+        World { canisters, trees, queue, faults, times, outcalls, time_ns, turns }
     }
 }
 
@@ -185,7 +214,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn arbitrary_world() -> impl Strategy<Value = World> {
+    /// Worlds of one shape, with or without turns.
+    fn arbitrary_world(has_turns: bool) -> impl Strategy<Value = World> {
         let queued = (0u16..3, 0u16..3, 0u32..4, prop::collection::vec(1u32..9, 0..9));
         (
             prop::collection::vec((any::<u32>(), any::<u32>()), 3),
@@ -194,12 +224,14 @@ mod tests {
             prop::collection::vec(any::<u8>(), 2),
             prop::collection::vec(any::<u8>(), 3),
             any::<u64>(),
+            (prop::option::of(0u32..4), any::<u8>()),
         )
-            .prop_map(|(canisters, trees, queue, faults, used, time_ns)| {
+            .prop_map(move |(canisters, trees, queue, faults, used, time_ns, (last, switches))| {
                 let canisters =
                     canisters.into_iter().map(|(m, system)| CanisterState { memory: MemoryId(m), system }).collect();
                 let (times, outcalls) = (used[..1].to_vec(), used[1..].to_vec());
-                let mut world = World { canisters, trees, queue: Vec::new(), faults, times, outcalls, time_ns };
+                let turns = has_turns.then_some(Turns { last, switches });
+                let mut world = World { canisters, trees, queue: Vec::new(), faults, times, outcalls, time_ns, turns };
                 for (a, b, tree, path) in queue {
                     world.enqueue(Queued { pair: (a, b), tree, path: Path::from_segments(&path) });
                 }
@@ -209,14 +241,16 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_world_survives_its_bytes(world in arbitrary_world()) {
+        fn a_world_survives_its_bytes(world in any::<bool>().prop_flat_map(arbitrary_world)) {
             let mut bytes = Vec::new();
             world.encode(&mut bytes);
             prop_assert_eq!(World::decode(&bytes, world.shape()), world);
         }
 
         #[test]
-        fn distinct_worlds_have_distinct_bytes(a in arbitrary_world(), b in arbitrary_world()) {
+        fn distinct_worlds_have_distinct_bytes(
+            (a, b) in any::<bool>().prop_flat_map(|turns| (arbitrary_world(turns), arbitrary_world(turns)))
+        ) {
             let (mut x, mut y) = (Vec::new(), Vec::new());
             a.encode(&mut x);
             b.encode(&mut y);

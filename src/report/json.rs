@@ -21,8 +21,11 @@ pub struct Report {
     pub strategy: &'static str,
     /// `held`, `violated`, `inconclusive`.
     pub verdict: &'static str,
-    /// Whether every world within the bounds was visited.
+    /// Whether every world within the scenario's bounds was visited.
     pub exhaustive: bool,
+    /// Narrower bounds that cut something off, by name; left out if there are none.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub within: BTreeMap<&'static str, u32>,
     /// Interleavings, faults included; `null` where they were not counted.
     pub interleavings: Option<String>,
     /// Those without faults.
@@ -70,6 +73,9 @@ pub struct Violation {
     pub class: Option<&'static str>,
     /// Calls started.
     pub calls: u32,
+    /// Context switches; left out where they are not bounded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub switches: Option<u32>,
     /// Deliveries made.
     pub deliveries: u32,
     /// Faults spent.
@@ -92,6 +98,7 @@ impl Report {
                 grade: grade(finding.grade),
                 class: None,
                 calls: finding.calls,
+                switches: finding.switches,
                 deliveries: finding.deliveries,
                 faults: finding.faults,
                 worlds: finding.worlds,
@@ -109,6 +116,7 @@ impl Report {
             strategy: "exhaustive",
             verdict: Verdict::of(scenario, explored).word(),
             exhaustive: explored.completeness == Completeness::Exhaustive,
+            within: explored.within.iter().map(|(name, most)| (name.word(), *most)).collect(),
             interleavings: explored.interleavings.as_ref().map(ToString::to_string),
             interleavings_without_faults: explored.interleavings_without_faults.as_ref().map(ToString::to_string),
             worlds: explored.worlds,

@@ -140,6 +140,7 @@ pub fn merge(scenario: &Scenario, parts: &[(String, Part)]) -> Result<Merged, Me
             invariant: finding.invariant,
             schedule: counterexample.schedule.clone(),
             calls: u32::from(rank.calls),
+            switches: finding.switches,
             deliveries: finding.deliveries,
             faults: u32::from(rank.faults),
             grade: finding.grade,
@@ -176,6 +177,8 @@ fn empty(part: &Part) -> Explored {
     let zero = || Some(BigUint::ZERO);
     Explored {
         completeness: Completeness::Exhaustive,
+        within: Vec::new(),
+        unfinished: None,
         interleavings: zero(),
         interleavings_without_faults: zero(),
         worlds: 0,
@@ -196,6 +199,9 @@ fn empty(part: &Part) -> Explored {
 
 fn add(explored: &mut Explored, report: &str, part: &Part) -> Result<(), MergeError> {
     explored.completeness = explored.completeness.max(part.completeness);
+    explored.within.extend(part.within.iter().filter(|bound| !explored.within.contains(bound)).collect::<Vec<_>>());
+    explored.within.sort();
+    explored.unfinished = [explored.unfinished, part.unfinished].into_iter().flatten().min();
     explored.interleavings = sum(explored.interleavings.take(), report, part.interleavings.as_deref())?;
     let without = part.interleavings_without_faults.as_deref();
     explored.interleavings_without_faults = sum(explored.interleavings_without_faults.take(), report, without)?;

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::explore::{Completeness, Explored, FaultLevel, Finding, Grade, Rank, Shard};
+use crate::scenario::BoundName;
 use crate::schedule::Task;
 
 /// One share of a search. Numbers that outgrow 64 bits are strings.
@@ -22,10 +23,16 @@ pub struct Part {
     pub scenario: PathBuf,
     /// Its SHA-256.
     pub scenario_sha256: String,
+    /// Bounds that were given beside the scenario's own.
+    pub bounds: Vec<(BoundName, u32)>,
     /// Hash of all that the search depends on.
     pub identity: String,
     /// Whether the share was searched completely.
     pub completeness: Completeness,
+    /// Bounds that cut something off.
+    pub within: Vec<(BoundName, u32)>,
+    /// The simplest faults, calls and context switches of worlds that were not expanded.
+    pub unfinished: Option<(u32, u32, u32)>,
     /// Interleavings of this share.
     pub interleavings: Option<String>,
     /// Those without faults.
@@ -78,6 +85,8 @@ pub struct PartFinding {
     pub order: Vec<(Rank, u32)>,
     /// What it needs.
     pub grade: Grade,
+    /// Context switches, where they are bounded.
+    pub switches: Option<u32>,
     /// Deliveries made.
     pub deliveries: u32,
     /// Violating worlds of this share.
@@ -96,6 +105,8 @@ pub struct Origin {
     pub scenario: PathBuf,
     /// Its SHA-256.
     pub scenario_sha256: String,
+    /// Bounds that were given beside the scenario's own.
+    pub bounds: Vec<(BoundName, u32)>,
     /// Hash of all that the search depends on.
     pub identity: String,
 }
@@ -110,8 +121,11 @@ impl Part {
             tool: env!("CARGO_PKG_VERSION").to_string(),
             scenario: origin.scenario,
             scenario_sha256: origin.scenario_sha256,
+            bounds: origin.bounds,
             identity: origin.identity,
             completeness: explored.completeness,
+            within: explored.within.clone(),
+            unfinished: explored.unfinished,
             interleavings: explored.interleavings.as_ref().map(ToString::to_string),
             interleavings_without_faults: explored.interleavings_without_faults.as_ref().map(ToString::to_string),
             worlds: explored.worlds,
@@ -142,6 +156,7 @@ impl PartFinding {
             invariant: finding.invariant,
             order: finding.order.clone(),
             grade: finding.grade,
+            switches: finding.switches,
             deliveries: finding.deliveries,
             worlds: finding.worlds,
             error: finding.error.clone(),

@@ -10,7 +10,7 @@ use num_bigint::BigUint;
 
 use crate::counterexample::Replayed;
 use crate::explore::{Completeness, Explored};
-use crate::scenario::{Invariant, Scenario, Value};
+use crate::scenario::{BoundName, Invariant, Scenario, Value};
 use crate::schedule::{Root, StepKind, Task};
 use crate::trace::{Event, Trace};
 
@@ -30,6 +30,7 @@ pub fn summary(scenario: &Scenario, explored: &Explored) -> String {
     let mut out = verdict(scenario, explored);
     let exhaustive = match explored.completeness {
         Completeness::Exhaustive => "yes".to_string(),
+        Completeness::Within => within(explored),
         Completeness::Depth => format!("no, cut at chains of {} messages", scenario.bounds.depth),
         Completeness::Timers => format!("no, cut at {} firings of one timer", scenario.bounds.timers),
         Completeness::Memory => format!("no, memory ended first; {}", by_faults(explored)),
@@ -42,13 +43,16 @@ pub fn summary(scenario: &Scenario, explored: &Explored) -> String {
         grouped(explored.worlds),
         grouped(explored.executions),
     );
+    if let Some(finished) = finished(scenario, explored) {
+        let _ = writeln!(out, "{finished}");
+    }
     let bounds = scenario.bounds;
     let without = explored.interleavings_without_faults.as_ref();
     let _ = writeln!(
         out,
         "bounds: {}, {} in flight, {}{}{}; {} in {}",
         plural(bounds.calls, "call"),
-        bounds.in_flight,
+        bounds.in_flight.min(bounds.calls),
         plural(bounds.faults, "fault"),
         other_bounds(scenario, explored),
         without.map_or_else(String::new, |n| format!(" ({} interleavings without faults)", grouped_big(n))),
@@ -63,11 +67,12 @@ pub fn summary(scenario: &Scenario, explored: &Explored) -> String {
         let expected = if is_violation(invariant) { "" } else { ", as expected" };
         let _ = writeln!(
             out,
-            "violated: \"{}\" in {} worlds{expected}; simplest: {}, {}, {} (grade {})",
+            "violated: \"{}\" in {} worlds{expected}; simplest: {}, {}, {}{} (grade {})",
             invariant.name,
             grouped(finding.worlds),
             plural(finding.calls, "call"),
             plural(finding.faults, "fault"),
+            finding.switches.map_or_else(String::new, |n| format!("{}, ", switches(n))),
             counted(finding.deliveries, "delivery", "deliveries"),
             grade(finding.grade),
         );
@@ -93,16 +98,58 @@ pub fn summary(scenario: &Scenario, explored: &Explored) -> String {
     out
 }
 
-/// Bounds that matter for some scenarios only: firings of timers, heartbeats, time steps.
+/// Bounds that cut something off, with their numbers.
+fn within(explored: &Explored) -> String {
+    let bound = |&(name, most): &(BoundName, u32)| match name {
+        BoundName::Calls => plural(most, "call"),
+        BoundName::InFlight => format!("{most} in flight"),
+        BoundName::Faults => plural(most, "fault"),
+        BoundName::Switches => switches(most),
+        BoundName::Depth => format!("chains of {}", plural(most, "message")),
+        BoundName::Time => plural(most, "time step"),
+        BoundName::Timers => format!("{} of a timer", counted(most, "firing", "firings")),
+        BoundName::Heartbeats => format!("{} of a canister", plural(most, "heartbeat")),
+    };
+    let bounds: Vec<String> = explored.within.iter().map(bound).collect();
+    format!("within {} ({})", if bounds.len() == 1 { "bound" } else { "bounds" }, bounds.join(", "))
+}
+
+fn switches(n: u32) -> String {
+    counted(n, "context switch", "context switches")
+}
+
+/// What was searched completely before a search ended early: all with so few faults; with one fault more, all with so few
+/// calls; with one call more, all with so few context switches.
+fn finished(scenario: &Scenario, explored: &Explored) -> Option<String> {
+    let (faults, calls, switched) = explored.unfinished?;
+    let mut parts = Vec::new();
+    if faults > 0 {
+        let up_to = if faults > 1 { "up to " } else { "" };
+        parts.push(format!("{up_to}{}", plural(faults - 1, "fault")));
+    }
+    if calls > 0 {
+        parts.push(format!("{} and up to {}", plural(faults, "fault"), plural(calls - 1, "call")));
+    }
+    if scenario.bounds.switches.is_some() && switched > 0 {
+        let level = format!("{}, {}", plural(faults, "fault"), plural(calls, "call"));
+        parts.push(format!("{level} and up to {}", switches(switched - 1)));
+    }
+    (!parts.is_empty()).then(|| format!("finished: {}", parts.join("; ")))
+}
+
+/// Bounds that matter for some scenarios only: context switches, firings of timers, heartbeats, time steps.
 fn other_bounds(scenario: &Scenario, explored: &Explored) -> String {
     let mut out = String::new();
+    if let Some(most) = scenario.bounds.switches {
+        let _ = write!(out, ", {}", switches(most));
+    }
     if explored.tasks.contains(&Task::Timer) {
         let _ = write!(out, ", {} of a timer", counted(scenario.bounds.timers, "firing", "firings"));
     }
     if explored.tasks.contains(&Task::Heartbeat) {
         let _ = write!(out, ", {} of a canister", plural(scenario.bounds.heartbeats, "heartbeat"));
     }
-    let times: u32 = scenario.times.iter().map(|time| time.max).sum();
+    let times = scenario.bounds.times;
     if times > 0 {
         let _ = write!(out, ", {}", plural(times, "time step"));
     }

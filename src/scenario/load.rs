@@ -31,6 +31,8 @@ const DEPTH: u32 = 200;
 const TIMERS_MAX: u32 = 64;
 const TIMERS: u32 = 8;
 const HEARTBEATS: u32 = 1;
+/// Most context switches that can be counted on one path.
+pub(crate) const SWITCHES_MAX: u32 = 64;
 /// Most canisters that others may create.
 const CREATE_MAX: u32 = 16;
 
@@ -51,8 +53,8 @@ const KEYS: &[&str] = &[
 ];
 const KEYS_LATER: &[&str] = &["check", "ghost", "symmetric"];
 pub(crate) const EXPLORE_KEYS: &[&str] =
-    &["strategy", "calls", "in_flight", "faults", "depth", "timers", "heartbeats", "create", "seed"];
-const EXPLORE_KEYS_LATER: &[&str] = &["switches", "runs", "mode", "preemptions", "symmetric"];
+    &["strategy", "calls", "in_flight", "faults", "depth", "timers", "heartbeats", "create", "seed", "switches"];
+const EXPLORE_KEYS_LATER: &[&str] = &["runs", "mode", "preemptions", "symmetric"];
 const STRATEGIES_LATER: &[&str] = &["random", "pos", "pct"];
 
 /// The scenario in the bytes of a file.
@@ -87,7 +89,8 @@ pub(super) fn from_bytes(file: &Path, bytes: &[u8]) -> Result<Scenario, Scenario
         None => 0,
     };
     let invariants = invariant::read(&root, &cast.names)?;
-    let bounds = bounds(&root, &calls, !faults.is_empty())?;
+    let times_max = times.iter().map(|time| time.max).sum();
+    let bounds = bounds(&root, &calls, !faults.is_empty(), times_max)?;
 
     let mut labels = Labels::common();
     let paths = observations.iter().filter_map(|observation| observation.path.as_ref());
@@ -101,6 +104,7 @@ pub(super) fn from_bytes(file: &Path, bytes: &[u8]) -> Result<Scenario, Scenario
         file: file.to_path_buf(),
         sha256: Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect(),
         bounds,
+        own_bounds: bounds,
         canisters: cast.canisters,
         actors: cast.actors,
         setup,
@@ -127,12 +131,21 @@ fn check_format(root: &Table<'_>) -> Result<(), ScenarioError> {
     }
 }
 
-fn bounds(root: &Table<'_>, calls: &[CallEntry], has_faults: bool) -> Result<Bounds, ScenarioError> {
+fn bounds(root: &Table<'_>, calls: &[CallEntry], has_faults: bool, times: u32) -> Result<Bounds, ScenarioError> {
     let instances: u32 = calls.iter().map(|call| call.max).sum();
     let faults = u32::from(has_faults);
     let Some(explore) = root.table("explore")? else {
-        let (timers, heartbeats, create) = (TIMERS, HEARTBEATS, 0);
-        return Ok(Bounds { calls: instances, in_flight: instances, faults, depth: DEPTH, timers, heartbeats, create });
+        return Ok(Bounds {
+            calls: instances,
+            in_flight: instances,
+            faults,
+            depth: DEPTH,
+            timers: TIMERS,
+            heartbeats: HEARTBEATS,
+            create: 0,
+            times,
+            switches: None,
+        });
     };
     explore.check_keys(EXPLORE_KEYS, EXPLORE_KEYS_LATER)?;
     if let Some(strategy) = explore.text("strategy")? {
@@ -157,5 +170,7 @@ fn bounds(root: &Table<'_>, calls: &[CallEntry], has_faults: bool) -> Result<Bou
         timers: explore.integer("timers", 0..=TIMERS_MAX)?.unwrap_or(TIMERS),
         heartbeats: explore.integer("heartbeats", 0..=TIMERS_MAX)?.unwrap_or(HEARTBEATS),
         create: explore.integer("create", 0..=CREATE_MAX)?.unwrap_or(0),
+        times,
+        switches: explore.integer("switches", 0..=SWITCHES_MAX)?,
     })
 }

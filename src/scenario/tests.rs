@@ -90,7 +90,17 @@ fn a_scenario_is_read_whole() {
     assert_eq!((scenario.name.as_str(), scenario.about.as_str()), ("counter", "two increments"));
     assert_eq!(
         scenario.bounds,
-        Bounds { calls: 3, in_flight: 2, faults: 1, depth: 60, timers: 8, heartbeats: 1, create: 0 }
+        Bounds {
+            calls: 3,
+            in_flight: 2,
+            faults: 1,
+            depth: 60,
+            timers: 8,
+            heartbeats: 1,
+            create: 0,
+            times: 0,
+            switches: None
+        }
     );
     let names: Vec<&str> = scenario.canisters.iter().map(|canister| canister.name.as_str()).collect();
     assert_eq!(names, ["b", "a"]);
@@ -131,17 +141,47 @@ fn bounds_have_defaults() {
     let bare = GOOD.replace("strategy = \"exhaustive\"\ncalls = 3\nin_flight = 2\nfaults = 1\ndepth = 60\n", "");
     assert_eq!(
         load(&bare).unwrap().bounds,
-        Bounds { calls: 4, in_flight: 4, faults: 1, depth: 200, timers: 8, heartbeats: 1, create: 0 }
+        Bounds {
+            calls: 4,
+            in_flight: 4,
+            faults: 1,
+            depth: 200,
+            timers: 8,
+            heartbeats: 1,
+            create: 0,
+            times: 0,
+            switches: None
+        }
     );
     let calm = bare.replace("[explore]", "").split("[[fault]]").next().unwrap().to_string();
     assert_eq!(
         load(&calm).unwrap().bounds,
-        Bounds { calls: 4, in_flight: 4, faults: 0, depth: 200, timers: 8, heartbeats: 1, create: 0 }
+        Bounds {
+            calls: 4,
+            in_flight: 4,
+            faults: 0,
+            depth: 200,
+            timers: 8,
+            heartbeats: 1,
+            create: 0,
+            times: 0,
+            switches: None
+        }
     );
     let generous = GOOD.replace("calls = 3", "calls = 9").replace("in_flight = 2", "in_flight = 8");
     assert_eq!(
         load(&generous).unwrap().bounds,
-        Bounds { calls: 4, in_flight: 4, faults: 1, depth: 60, timers: 8, heartbeats: 1, create: 0 }
+        Bounds {
+            calls: 4,
+            in_flight: 4,
+            faults: 1,
+            depth: 60,
+            timers: 8,
+            heartbeats: 1,
+            create: 0,
+            times: 0,
+            switches: None
+        }
     );
 }
 

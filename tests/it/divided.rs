@@ -47,6 +47,7 @@ fn part(engine: &Embedded, explored: &Explored) -> Part {
     let origin = Origin {
         scenario: scenario.file.clone(),
         scenario_sha256: scenario.sha256.clone(),
+        bounds: Vec::new(),
         identity: engine.identity(),
     };
     let texts = explored.findings.iter().map(|finding| (counterexample(finding).text(), String::new())).collect();

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::kernel::{
     CallSpec, Change, FaultSpec, HeapSettings, Limits, MANAGEMENT, OutcallSpec, Place, Plan, TimeSpec,
 };
-use crate::scenario::{Fault, FaultKind, FaultPlace, Instance, Outcall, Scenario, TimeStep};
+use crate::scenario::{Bounds, Fault, FaultKind, FaultPlace, Instance, Outcall, Scenario, TimeStep};
 
 fn call_specs(scenario: &Scenario) -> Vec<CallSpec> {
     let instances = scenario.instances();
@@ -36,7 +36,6 @@ fn call_specs(scenario: &Scenario) -> Vec<CallSpec> {
 
 /// What may happen, by positions. `upgrades` holds the module of each fault that installs another one.
 pub(super) fn plan(scenario: &Scenario, upgrades: &BTreeMap<usize, u16>) -> Plan {
-    let bounds = scenario.bounds;
     let faults = scenario.faults.iter().enumerate();
     let time = |time: &TimeStep| TimeSpec { advance_ns: time.advance_ns, max: time.max as u8 };
     Plan {
@@ -46,14 +45,21 @@ pub(super) fn plan(scenario: &Scenario, upgrades: &BTreeMap<usize, u16>) -> Plan
         outcalls: outcall_specs(scenario),
         heaps: heap_settings(scenario),
         seed: u64::from(scenario.seed),
-        limits: Limits {
-            calls: bounds.calls,
-            in_flight: bounds.in_flight,
-            faults: bounds.faults,
-            depth: bounds.depth,
-            timers: bounds.timers,
-            heartbeats: bounds.heartbeats,
-        },
+        limits: limits(scenario.bounds),
+        wide: Limits { switches: None, ..limits(scenario.own_bounds) },
+    }
+}
+
+fn limits(bounds: Bounds) -> Limits {
+    Limits {
+        calls: bounds.calls,
+        in_flight: bounds.in_flight,
+        faults: bounds.faults,
+        depth: bounds.depth,
+        timers: bounds.timers,
+        heartbeats: bounds.heartbeats,
+        times: bounds.times,
+        switches: bounds.switches.map(|most| most as u8),
     }
 }
 

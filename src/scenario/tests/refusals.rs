@@ -46,7 +46,7 @@ fn unknown_keys_come_with_the_nearest_one_and_later_keys_are_named() {
         problem("by = \"b\"", "by = \"b\"\ncapture.dep = \".Ok\""),
         "30:1: `capture` in [[setup]] is not offered yet; remove it"
     );
-    assert_eq!(problem("depth = 60", "switches = 6"), "11:1: `switches` in [explore] is not offered yet; remove it");
+    assert_eq!(problem("depth = 60", "runs = 6"), "11:1: `runs` in [explore] is not offered yet; remove it");
     assert_eq!(
         problem("from = \"a\"", "update = \"a\""),
         "33:1: `update` in [observe.x] is not offered yet; remove it"
