@@ -13,9 +13,10 @@
 //! every reachable global state is visited and invariants across canisters are checked at every cut.
 
 mod count;
+mod estimate;
 mod graph;
-mod look;
-mod tally;
+pub(crate) mod look;
+pub(crate) mod tally;
 mod workers;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,7 +28,9 @@ use crate::engine::embedded::Embedded;
 use crate::kernel::{Permutation, Unsupported};
 use crate::scenario::{Expect, When};
 use crate::schedule::{Root, Schedule, StepKind, Task};
+use crate::scheduler::Strategy;
 
+use estimate::Levels;
 use graph::{Edge, Graph, Rank};
 use look::{Successor, Visit};
 use tally::{Found, Tally};
@@ -43,12 +46,14 @@ pub struct Budget {
     pub time: Option<Duration>,
     /// Threads that visit worlds. Nothing that is found depends on their number.
     pub workers: usize,
+    /// Whether to stop at half of the time, or of the memory, if the rest does not seem to suffice: sampling takes over then.
+    pub gives_way: bool,
 }
 
 impl Default for Budget {
     /// One thread, without end.
     fn default() -> Budget {
-        Budget { time: None, workers: 1 }
+        Budget { time: None, workers: 1, gives_way: false }
     }
 }
 
@@ -63,6 +68,8 @@ pub struct Progress {
     pub executions: u64,
     /// Violating worlds.
     pub violations: u64,
+    /// Estimate of the worlds that are not expanded yet, where there is one.
+    pub remaining: Option<u64>,
 }
 
 /// What a finding needs (design section 4), from the most to the least alarming.
@@ -123,6 +130,23 @@ pub enum Completeness {
     Budget,
     /// The limit of memory was reached first.
     Memory,
+    /// Schedules were sampled: nothing says how much of the bound they saw.
+    Sampled,
+}
+
+/// What was sampled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sampled {
+    /// How schedules were chosen.
+    pub strategy: Strategy,
+    /// Seed of all choices.
+    pub seed: u64,
+    /// Schedules walked.
+    pub schedules: u64,
+    /// Distinct worlds that they came through.
+    pub worlds: u64,
+    /// For each violated invariant, by position: the first schedule, from 0, that violates it.
+    pub first: Vec<(usize, u64)>,
 }
 
 /// Result of a search.
@@ -150,6 +174,9 @@ pub struct Explored {
     pub outcomes: BTreeMap<(u32, u32), BTreeSet<String>>,
     /// By number of faults, fewest first: how much of it was searched.
     pub by_faults: Vec<FaultLevel>,
+    /// Faults and calls of the last level that the search finished: every world with fewer faults, or as many faults and at
+    /// most as many calls, was expanded. `None`: not even those without a call.
+    pub finished: Option<(u32, u32)>,
     /// Tasks that some canister may run within the bounds.
     pub tasks: Vec<Task>,
     /// Canisters whose timer was set and never came due, with the least time that was left, in nanoseconds.
@@ -158,6 +185,15 @@ pub struct Explored {
     pub elapsed: Duration,
     /// What did not fit into memory, if that ended the search.
     pub out_of_memory: Option<String>,
+    /// What was sampled, if anything was.
+    pub sampled: Option<Sampled>,
+}
+
+impl Finding {
+    /// How simple it is, simplest first: faults, calls, steps, then the order of the scenario.
+    pub fn rank(&self) -> (u32, u32, usize, usize) {
+        (self.faults, self.calls, self.schedule.steps.len(), self.invariant)
+    }
 }
 
 impl Explored {
@@ -193,6 +229,8 @@ struct Search<'a> {
     engine: &'a mut Embedded,
     graph: Graph,
     tally: Tally,
+    levels: Levels,
+    remaining: Option<u64>,
     expanded: u64,
     out_of_budget: bool,
     out_of_memory: Option<String>,
@@ -206,6 +244,8 @@ impl<'a> Search<'a> {
         Search {
             tally: Tally::new(&engine.scenario.invariants),
             graph: Graph::default(),
+            levels: Levels::new(engine),
+            remaining: None,
             expanded: 0,
             out_of_budget: false,
             out_of_memory: None,
@@ -224,23 +264,44 @@ impl<'a> Search<'a> {
         self.graph.add(&first.key, first.hash, first.rank);
         let mut chunk = Vec::new();
         loop {
+            self.remaining = self.levels.remaining(self.graph.len() as u64 - self.expanded);
             progress(&self.progress());
             self.graph.next(CHUNK, &mut chunk);
             if chunk.is_empty() {
                 return Ok(());
             }
             self.engine.allowance().ceiling.set_worlds(self.graph.bytes());
+            if budget.gives_way && self.gives_way(budget) {
+                chunk.iter().for_each(|&at| self.graph.give_up(at));
+                return Ok(());
+            }
             let before = self.progress();
             let executions_before = self.executions_before;
             let mut tick = |done, executions| {
                 let executions = executions - executions_before;
-                progress(&Progress { expanded: before.expanded + done, executions, ..before });
+                let remaining = before.remaining.map(|worlds| worlds.saturating_sub(done));
+                progress(&Progress { expanded: before.expanded + done, executions, remaining, ..before });
             };
             let visits = workers::visit_all(self.engine, &mut forks, &self.graph, &chunk, &deadline, &mut tick);
             if !self.add(&chunk, visits, &deadline)? {
                 return Ok(());
             }
         }
+    }
+
+    /// Whether half of the time or of the memory is used and the rest will not suffice, as far as that can be told.
+    fn gives_way(&mut self, budget: &Budget) -> bool {
+        // Worlds that are left, as a multiple of those that took what was used so far.
+        let left = self.remaining.map(|worlds| worlds as f64 / self.expanded.max(1) as f64);
+        let is_over = |used: f64| used >= 0.5 && left.is_none_or(|left| used * (1.0 + left) > 1.0);
+        let used = budget.time.map_or(0.0, |time| self.began.elapsed().as_secs_f64() / time.as_secs_f64().max(1e-9));
+        self.out_of_budget = is_over(used);
+        let ceiling = &self.engine.allowance().ceiling;
+        if !self.out_of_budget && is_over(ceiling.used()) {
+            let what = format!("the search would need more than the limit of {} (--max-memory)", ceiling.text());
+            self.out_of_memory = Some(what);
+        }
+        self.out_of_budget || self.out_of_memory.is_some()
     }
 
     /// Adds visits in the order of the worlds; whether the search goes on.
@@ -278,6 +339,7 @@ impl<'a> Search<'a> {
         }
         self.graph.expanded(at, &edges, look.complete);
         self.expanded += 1;
+        self.levels.add(self.graph.rank(at));
         self.tally.deliveries += deliveries;
         self.tally.add(at, self.graph.rank(at), look);
     }
@@ -288,6 +350,7 @@ impl<'a> Search<'a> {
             expanded: self.expanded,
             executions: self.engine.kernel.counters().executions - self.executions_before,
             violations: self.tally.violations,
+            remaining: self.remaining,
         }
     }
 
@@ -329,11 +392,13 @@ impl<'a> Search<'a> {
             findings,
             sometimes: sometimes.filter_map(|(at, seen)| Some((at, (*seen)?))).collect(),
             by_faults: graph.by_faults(),
+            finished: graph.finished(),
             tasks: tasks.into_iter().filter(|task| engine.kernel.may_run_task(*task)).collect(),
             idle_timers: idle_timers.map(|(&canister, &left_ns)| (canister, left_ns)).collect(),
             outcomes: tally.outcomes,
             elapsed,
             out_of_memory: self.out_of_memory,
+            sampled: None,
         })
     }
 }

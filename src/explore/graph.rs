@@ -160,6 +160,13 @@ impl Graph {
         found.into_values().collect()
     }
 
+    /// Faults and calls of the last level before the first that has a world which was not expanded.
+    pub fn finished(&self) -> Option<(u32, u32)> {
+        let level = |node: &Node| (u32::from(node.rank.faults), u32::from(node.rank.calls));
+        let open = self.nodes.iter().filter(|node| !node.expanded).map(level).min();
+        self.nodes.iter().map(level).filter(|&level| open.is_none_or(|open| level < open)).max()
+    }
+
     /// Whether an execution is complete here.
     pub fn is_complete(&self, at: u32) -> bool {
         self.nodes[at as usize].complete

@@ -79,4 +79,20 @@ impl Tally {
             }
         }
     }
+
+    /// Adds what another one saw, but for violations and numbers of worlds: both may have seen the same worlds.
+    pub fn merge(&mut self, other: &Tally) {
+        self.cut_by_depth |= other.cut_by_depth;
+        self.cut_by_timers |= other.cut_by_timers;
+        for (spent, outcomes) in &other.outcomes {
+            self.outcomes.entry(*spent).or_default().extend(outcomes.iter().cloned());
+        }
+        for (&canister, &left_ns) in &other.timers {
+            let least = self.timers.entry(canister).or_insert(left_ns);
+            *least = left_ns.min(*least);
+        }
+        for (seen, theirs) in self.sometimes.iter_mut().zip(&other.sometimes) {
+            *seen = (*seen).max(*theirs);
+        }
+    }
 }
