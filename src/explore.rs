@@ -14,10 +14,11 @@
 //! every reachable global state is visited and invariants across canisters are checked at every cut.
 
 mod count;
+mod estimate;
 mod graph;
-mod look;
+pub(crate) mod look;
 mod prefix;
-mod tally;
+pub(crate) mod tally;
 mod workers;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -30,7 +31,9 @@ use crate::engine::embedded::Embedded;
 use crate::kernel::{Cuts, Permutation, Unsupported};
 use crate::scenario::{BoundName, Bounds, Expect, When};
 use crate::schedule::{Root, Schedule, StepKind, Task};
+use crate::scheduler::Strategy;
 
+use estimate::Levels;
 pub use graph::Rank;
 use graph::{Edge, Graph};
 use look::{Successor, Visit};
@@ -50,12 +53,14 @@ pub struct Budget {
     pub workers: usize,
     /// The share of one of several runs.
     pub shard: Option<Shard>,
+    /// Whether to stop at half of the time, or of the memory, if the rest does not seem to suffice: sampling takes over then.
+    pub gives_way: bool,
 }
 
 impl Default for Budget {
     /// The whole search on one thread, without end.
     fn default() -> Budget {
-        Budget { time: None, workers: 1, shard: None }
+        Budget { time: None, workers: 1, shard: None, gives_way: false }
     }
 }
 
@@ -79,6 +84,8 @@ pub struct Progress {
     pub executions: u64,
     /// Violating worlds.
     pub violations: u64,
+    /// Estimate of the worlds that are not expanded yet, where there is one.
+    pub remaining: Option<u64>,
 }
 
 /// What a finding needs (design section 4), from the most to the least alarming.
@@ -113,7 +120,7 @@ pub struct Finding {
     /// Steps that lead there.
     pub schedule: Schedule,
     /// Its place among all ways to violate the invariant: the rank after each step and which choice that step is. The least
-    /// one is the finding.
+    /// one is the finding of a search; empty if it was sampled.
     pub order: Vec<(Rank, u32)>,
     /// Calls started, deliveries made, faults spent on the way.
     pub calls: u32,
@@ -146,6 +153,23 @@ pub enum Completeness {
     Budget,
     /// The limit of memory was reached first.
     Memory,
+    /// Schedules were sampled: nothing says how much of the bound they saw.
+    Sampled,
+}
+
+/// What was sampled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sampled {
+    /// How schedules were chosen.
+    pub strategy: Strategy,
+    /// Seed of all choices.
+    pub seed: u64,
+    /// Schedules walked.
+    pub schedules: u64,
+    /// Distinct worlds that they came through.
+    pub worlds: u64,
+    /// For each violated invariant, by position: the first schedule, from 0, that violates it.
+    pub first: Vec<(usize, u64)>,
 }
 
 /// Result of a search.
@@ -187,12 +211,14 @@ pub struct Explored {
     pub out_of_memory: Option<String>,
     /// Which share of the search this is, if not all of it.
     pub shard: Option<Shard>,
+    /// What was sampled, if anything was.
+    pub sampled: Option<Sampled>,
 }
 
 impl Finding {
-    /// How simple the violating world is.
-    pub fn rank(&self) -> Rank {
-        self.order.last().map_or_else(Rank::default, |&(rank, _)| rank)
+    /// How simple it is, simplest first: faults, calls, context switches, steps, then the order of the scenario.
+    pub fn rank(&self) -> (u32, u32, Option<u32>, usize, usize) {
+        (self.faults, self.calls, self.switches, self.schedule.steps.len(), self.invariant)
     }
 }
 
@@ -230,6 +256,8 @@ struct Search<'a> {
     graph: Graph,
     prefix: Prefix,
     tally: Tally,
+    levels: Levels,
+    remaining: Option<u64>,
     expanded: u64,
     out_of_budget: bool,
     out_of_memory: Option<String>,
@@ -244,6 +272,8 @@ impl<'a> Search<'a> {
             tally: Tally::new(&engine.scenario.invariants),
             graph: Graph::default(),
             prefix: Prefix::default(),
+            levels: Levels::new(engine),
+            remaining: None,
             expanded: 0,
             out_of_budget: false,
             out_of_memory: None,
@@ -269,23 +299,44 @@ impl<'a> Search<'a> {
         }
         let mut chunk = Vec::new();
         loop {
+            self.remaining = self.levels.remaining(self.graph.len() as u64 - self.expanded);
             progress(&self.progress());
             self.graph.next(CHUNK, &mut chunk);
             if chunk.is_empty() {
                 return Ok(());
             }
             self.engine.allowance().ceiling.set_worlds(self.graph.bytes());
+            if budget.gives_way && self.gives_way(budget) {
+                chunk.iter().for_each(|&at| self.graph.give_up(at));
+                return Ok(());
+            }
             let before = self.progress();
             let executions_before = self.executions_before;
             let mut tick = |done, executions| {
                 let executions = executions - executions_before;
-                progress(&Progress { expanded: before.expanded + done, executions, ..before });
+                let remaining = before.remaining.map(|worlds| worlds.saturating_sub(done));
+                progress(&Progress { expanded: before.expanded + done, executions, remaining, ..before });
             };
             let visits = workers::visit_all(self.engine, &mut forks, &self.graph, &chunk, &deadline, &mut tick);
             if !self.add(&chunk, visits, &deadline)? {
                 return Ok(());
             }
         }
+    }
+
+    /// Whether half of the time or of the memory is used and the rest will not suffice, as far as that can be told.
+    fn gives_way(&mut self, budget: &Budget) -> bool {
+        // Worlds that are left, as a multiple of those that took what was used so far.
+        let left = self.remaining.map(|worlds| worlds as f64 / self.expanded.max(1) as f64);
+        let is_over = |used: f64| used >= 0.5 && left.is_none_or(|left| used * (1.0 + left) > 1.0);
+        let used = budget.time.map_or(0.0, |time| self.began.elapsed().as_secs_f64() / time.as_secs_f64().max(1e-9));
+        self.out_of_budget = is_over(used);
+        let ceiling = &self.engine.allowance().ceiling;
+        if !self.out_of_budget && is_over(ceiling.used()) {
+            let what = format!("the search would need more than the limit of {} (--max-memory)", ceiling.text());
+            self.out_of_memory = Some(what);
+        }
+        self.out_of_budget || self.out_of_memory.is_some()
     }
 
     /// Adds visits in the order of the worlds; whether the search goes on.
@@ -323,6 +374,7 @@ impl<'a> Search<'a> {
         }
         self.graph.expanded(at, &edges, look.complete);
         self.expanded += 1;
+        self.levels.add(self.graph.rank(at));
         self.tally.deliveries += deliveries;
         self.tally.add(at, self.graph.rank(at), look);
     }
@@ -333,6 +385,7 @@ impl<'a> Search<'a> {
             expanded: self.expanded + self.prefix.firsts.len() as u64,
             executions: self.engine.kernel.counters().executions - self.executions_before,
             violations: self.tally.violations,
+            remaining: self.remaining,
         }
     }
 
@@ -374,7 +427,7 @@ impl<'a> Search<'a> {
             };
             findings.push(finding(engine, invariant, rank, worlds, &path)?);
         }
-        findings.sort_by_key(|finding| (finding.rank(), finding.invariant));
+        findings.sort_by_key(Finding::rank);
         let mut by_faults = graph.by_faults();
         for level in prefix.by_faults {
             match by_faults.iter_mut().find(|other| other.faults == level.faults) {
@@ -409,6 +462,7 @@ impl<'a> Search<'a> {
             elapsed,
             out_of_memory: self.out_of_memory,
             shard,
+            sampled: None,
         })
     }
 }

@@ -60,6 +60,15 @@ pub fn missing(scenario: &Scenario, explored: &Explored) -> Vec<usize> {
     explored.missing(expected.map(|(at, invariant)| (at, invariant.expect, invariant.when)))
 }
 
+/// How the orders were chosen: a portfolio is called so only if it did sample.
+pub fn strategy(explored: &Explored) -> &'static str {
+    match (&explored.sampled, explored.completeness) {
+        (None, _) => "exhaustive",
+        (Some(sampled), Completeness::Sampled) => sampled.strategy.word(),
+        (Some(_), _) => "portfolio",
+    }
+}
+
 /// The letter of a grade.
 pub fn grade(grade: Grade) -> &'static str {
     match grade {

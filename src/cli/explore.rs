@@ -7,10 +7,14 @@ use std::time::Duration;
 use canloom::counterexample::{Counterexample, replay};
 use canloom::engine::embedded::Embedded;
 use canloom::explore::{Budget, Explored, Finding, Shard, explore};
+use canloom::kernel::Unsupported;
+use canloom::portfolio::{self, Phase, Portfolio};
 use canloom::report::json::Report;
 use canloom::report::part::{Origin, Part};
 use canloom::report::{Verdict, is_violation, text};
+use canloom::sample::{Sampling, sample};
 use canloom::scenario::{BoundName, Scenario};
+use canloom::scheduler::Strategy;
 
 use super::output::{save, write_json, write_to};
 use super::progress::Line;
@@ -21,6 +25,16 @@ use super::{Exit, Failure, Memory, install, print};
 pub struct Options {
     /// The scenario file (TOML, format 1).
     scenario: PathBuf,
+    /// How to choose orders: all of them; sampled ones; or, unless you say otherwise, all of them until it is clear that time
+    /// or memory will not suffice, and sampled ones for the rest [default: portfolio; of a shard: exhaustive]
+    #[arg(long, value_enum)]
+    strategy: Option<Choose>,
+    /// Seed of sampled schedules; default 0. The same seed and number of schedules give the same report.
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// Most schedules to sample; default 10,000, or as many as the budget allows.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    schedules: Option<u64>,
     /// Stop after this time, for example 60s or 5m; the verdict may then be inconclusive.
     #[arg(long, value_parser = duration)]
     budget: Option<Duration>,
@@ -50,14 +64,31 @@ pub struct Options {
 /// Most runs that a search can be divided into.
 const SHARDS_MAX: u32 = 10_000;
 
+/// Strategies as they are named on the command line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Choose {
+    /// Every order within the bounds.
+    Exhaustive,
+    /// Sampled, as evenly as can be over all orders.
+    Random,
+    /// Sampled, evenly over the orders of messages that race.
+    Pos,
+    /// Sampled, with few changes of priority.
+    Pct,
+    /// Every order, then sampled with the three in turns.
+    Portfolio,
+}
+
+/// Schedules that are sampled where neither their number nor a time is given.
+const SCHEDULES: u64 = 10_000;
+
 /// Runs it.
 pub fn run(options: &Options) -> Result<Exit, Failure> {
+    let strategy = strategy(options)?;
     let mut line = Line::new(options.quiet);
     line.say("loading canisters");
     let mut engine = install(narrowed(&options.scenario, &options.bounds)?, &options.memory)?;
-    let workers = options.workers.map_or_else(cores, usize::from);
-    let budget = Budget { time: options.budget, workers, shard: options.shard };
-    let explored = explore(&mut engine, &budget, &mut |progress| line.show(progress)).map_err(Failure::input)?;
+    let explored = search(options, strategy, &mut engine, &mut line).map_err(Failure::input)?;
     line.end();
     let scenario = engine.scenario.clone();
     let mut files = Vec::new();
@@ -107,6 +138,50 @@ fn steps(engine: &mut Embedded, finding: &Finding) -> Result<String, Failure> {
     let replayed = replay(engine, &finding.schedule, Some(finding.invariant))
         .map_err(|error| Failure::outside(format!("bug in canloom: a finding does not replay: {error}")))?;
     Ok(text::counterexample(&engine.scenario, finding.invariant, &replayed))
+}
+
+/// The strategy that the options ask for, if they fit together.
+fn strategy(options: &Options) -> Result<Choose, Failure> {
+    if options.shard.is_some() && options.strategy.is_some_and(|strategy| strategy != Choose::Exhaustive) {
+        let text = "--shard divides an exhaustive search; to sample on many machines give each another --seed";
+        return Err(Failure::input(text));
+    }
+    let default = if options.shard.is_some() { Choose::Exhaustive } else { Choose::Portfolio };
+    let strategy = options.strategy.unwrap_or(default);
+    if strategy == Choose::Exhaustive && (options.seed.is_some() || options.schedules.is_some()) {
+        let text = "--seed and --schedules belong to sampled schedules, and an exhaustive search samples none";
+        return Err(Failure::input(text));
+    }
+    Ok(strategy)
+}
+
+/// Searches or samples, as the options say.
+fn search(
+    options: &Options,
+    strategy: Choose,
+    engine: &mut Embedded,
+    line: &mut Line,
+) -> Result<Explored, Unsupported> {
+    let workers = options.workers.map_or_else(cores, usize::from);
+    let budget = Budget { time: options.budget, workers, shard: options.shard, gives_way: false };
+    let seed = options.seed.unwrap_or(0);
+    let most = if options.budget.is_some() { u64::MAX } else { SCHEDULES };
+    let schedules = options.schedules.unwrap_or(most);
+    let strategy = match strategy {
+        Choose::Exhaustive => return explore(engine, &budget, &mut |progress| line.show(progress)),
+        Choose::Portfolio => {
+            let portfolio = Portfolio { budget, seed, schedules };
+            return portfolio::run(engine, &portfolio, &mut |phase| match phase {
+                Phase::Searching(progress) => line.show(&progress),
+                Phase::Sampling(progress) => line.show_sampling(&progress),
+            });
+        }
+        Choose::Random => Strategy::Random,
+        Choose::Pos => Strategy::Pos,
+        Choose::Pct => Strategy::Pct,
+    };
+    let sampling = Sampling { strategy, seed, schedules, time: options.budget, workers, until_found: false };
+    sample(engine, &sampling, &mut |progress| line.show_sampling(progress))
 }
 
 fn cores() -> usize {

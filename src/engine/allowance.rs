@@ -90,6 +90,11 @@ impl Ceiling {
         self.0.limit == u64::MAX || self.held() <= self.0.limit
     }
 
+    /// Share of the limit that is used; 0 without a limit.
+    pub fn used(&self) -> f64 {
+        if self.0.limit == u64::MAX { 0.0 } else { self.held() as f64 / self.0.limit.max(1) as f64 }
+    }
+
     /// Counts bytes of a page that is kept from now on.
     pub fn keep_page(&self, bytes: u64) {
         self.0.pages.fetch_add(bytes, Ordering::Relaxed);

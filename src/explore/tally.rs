@@ -92,6 +92,11 @@ impl Tally {
         self.violations += other.violations;
         self.deliveries += other.deliveries;
         self.complete += other.complete;
+        self.merge(other);
+    }
+
+    /// Adds what another one saw, but for violations and numbers of worlds: both may have seen the same worlds.
+    pub fn merge(&mut self, other: &Tally) {
         self.cut_by_depth |= other.cut_by_depth;
         self.cut_by_timers |= other.cut_by_timers;
         self.cuts = self.cuts.or(other.cuts);
@@ -102,8 +107,8 @@ impl Tally {
             let least = self.timers.entry(canister).or_insert(left_ns);
             *least = left_ns.min(*least);
         }
-        for (seen, other) in self.sometimes.iter_mut().zip(&other.sometimes) {
-            *seen = seen.map(|seen| seen || *other == Some(true));
+        for (seen, theirs) in self.sometimes.iter_mut().zip(&other.sometimes) {
+            *seen = (*seen).max(*theirs);
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::explore::{Completeness, Explored};
 use crate::scenario::Scenario;
 
 use super::part::Part;
-use super::{Verdict, grade, is_violation};
+use super::{Verdict, grade, is_violation, strategy};
 
 /// The document. Big numbers are strings, since they outgrow 64 bits.
 #[derive(Debug, Serialize)]
@@ -17,8 +17,14 @@ pub struct Report {
     pub scenario: String,
     /// `embedded`.
     pub engine: &'static str,
-    /// `exhaustive`.
+    /// `exhaustive`, `random`, `pos`, `pct`, `portfolio`.
     pub strategy: &'static str,
+    /// Seed of the sampled schedules; `null` where none were sampled.
+    pub seed: Option<u64>,
+    /// Schedules that were sampled.
+    pub schedules: u64,
+    /// Distinct worlds that they came through.
+    pub sampled_worlds: u64,
     /// `held`, `violated`, `inconclusive`.
     pub verdict: &'static str,
     /// Whether every world within the scenario's bounds was visited.
@@ -109,11 +115,15 @@ impl Report {
         let by_faults = explored.by_faults.iter();
         let by_faults =
             by_faults.map(|depth| ByFaults { faults: depth.faults, worlds: depth.worlds, expanded: depth.expanded });
+        let sampled = explored.sampled.as_ref();
         let name = |at: usize| scenario.invariants[at].name.clone();
         Report {
             scenario: scenario.name.clone(),
             engine: "embedded",
-            strategy: "exhaustive",
+            strategy: strategy(explored),
+            seed: sampled.map(|sampled| sampled.seed),
+            schedules: sampled.map_or(0, |sampled| sampled.schedules),
+            sampled_worlds: sampled.map_or(0, |sampled| sampled.worlds),
             verdict: Verdict::of(scenario, explored).word(),
             exhaustive: explored.completeness == Completeness::Exhaustive,
             within: explored.within.iter().map(|(name, most)| (name.word(), *most)).collect(),

@@ -194,6 +194,7 @@ fn empty(part: &Part) -> Explored {
         elapsed: Duration::ZERO,
         out_of_memory: None,
         shard: None,
+        sampled: None,
     }
 }
 

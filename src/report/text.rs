@@ -9,7 +9,7 @@ use std::time::Duration;
 use num_bigint::BigUint;
 
 use crate::counterexample::Replayed;
-use crate::explore::{Completeness, Explored};
+use crate::explore::{Completeness, Explored, Sampled};
 use crate::scenario::{BoundName, Invariant, Scenario, Value};
 use crate::schedule::{Root, StepKind, Task};
 use crate::trace::{Event, Trace};
@@ -35,6 +35,7 @@ pub fn summary(scenario: &Scenario, explored: &Explored) -> String {
         Completeness::Timers => format!("no, cut at {} firings of one timer", scenario.bounds.timers),
         Completeness::Memory => format!("no, memory ended first; {}", by_faults(explored)),
         Completeness::Budget => format!("no, the budget ended first; {}", by_faults(explored)),
+        Completeness::Sampled => "no, sampled".to_string(),
     };
     let _ = writeln!(
         out,
@@ -59,6 +60,9 @@ pub fn summary(scenario: &Scenario, explored: &Explored) -> String {
         rate(explored.worlds, explored.elapsed),
         seconds(explored.elapsed),
     );
+    if let Some(sampled) = &explored.sampled {
+        let _ = writeln!(out, "{}", sampling(explored, sampled));
+    }
     if let Some(what) = &explored.out_of_memory {
         let _ = writeln!(out, "note: {what}; lower the bounds of the scenario, or give more memory");
     }
@@ -96,6 +100,28 @@ pub fn summary(scenario: &Scenario, explored: &Explored) -> String {
         );
     }
     out
+}
+
+/// What was sampled, and what was searched before.
+fn sampling(explored: &Explored, sampled: &Sampled) -> String {
+    let drawn = format!(
+        "{}, seed {}, {} schedules, {} distinct worlds",
+        sampled.strategy.word(),
+        sampled.seed,
+        grouped(sampled.schedules),
+        grouped(sampled.worlds)
+    );
+    if explored.completeness == Completeness::Sampled {
+        return drawn;
+    }
+    let searched = match explored.unfinished {
+        Some((faults, calls @ 1.., _)) => {
+            format!("exhaustive up to {}, {}", plural(calls - 1, "call"), plural(faults, "fault"))
+        }
+        Some((faults @ 1.., ..)) => format!("exhaustive up to {}", plural(faults - 1, "fault")),
+        _ => "exhaustive at the beginning".to_string(),
+    };
+    format!("portfolio: {searched}; then {drawn}")
 }
 
 /// Bounds that cut something off, with their numbers.

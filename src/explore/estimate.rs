@@ -1,0 +1,114 @@
+//! How many worlds an exhaustive search still has before it, as far as that can be told.
+//!
+//! In: the rank of each expanded world. Out: an estimate of those that are not expanded yet, found or not, or none.
+//!
+//! The search finishes one level after the other: all worlds with so many faults and so many calls started. Sizes of
+//! finished levels grow regularly, because one more call is combined with all progress of the others. So:
+//!
+//! 1. The size of a level is divided by the number of sets of calls that can have started there, equal calls not told apart.
+//! 2. Growth from one level to the next is extrapolated with the trend of the growth before. With f faults, it is that of
+//!    the finished level with one fault less, corrected by how it fared at the last level.
+//! 3. A level that is under way is at least what was expanded and what waits in it.
+//!
+//! Random walks (Knuth 1975) estimate the size of a tree, and the graph of merged worlds is smaller than the tree of orders
+//! by a factor that grows with it. They are of no use here. What this misses: calls that are much longer than the
+//! others, bounds that cut the last levels. The measured error is in docs/sampling.md.
+
+use std::collections::BTreeMap;
+
+use super::graph::Rank;
+use crate::engine::embedded::Embedded;
+
+/// Levels with calls that must be finished before there is an estimate: two ratios, and so a trend.
+const LEVELS_MIN: usize = 3;
+/// Levels smaller than this say nothing about growth.
+const WORLDS_MIN: f64 = 4.0;
+
+/// Sizes of the levels.
+#[derive(Debug)]
+pub struct Levels {
+    /// Expanded worlds by faults and calls.
+    expanded: BTreeMap<(u16, u16), u64>,
+    /// By number of calls: how many sets of calls there are, equal calls not told apart.
+    sets: Vec<f64>,
+    faults: u16,
+}
+
+impl Levels {
+    /// Those of a scenario, all empty.
+    pub fn new(engine: &Embedded) -> Levels {
+        let kernel = &engine.kernel;
+        let limits = kernel.limits();
+        let calls = kernel.calls();
+        let mut groups: BTreeMap<_, usize> = BTreeMap::new();
+        for call in calls {
+            *groups.entry((call.entry, call.caller, &call.arg)).or_default() += 1;
+        }
+        let mut sets = vec![1.0];
+        for size in groups.into_values() {
+            let wider = (0..sets.len() + size)
+                .map(|total| (0..=size.min(total)).filter_map(|some| sets.get(total - some)).sum())
+                .collect();
+            sets = wider;
+        }
+        sets.truncate(limits.calls.min(calls.len() as u32) as usize + 1);
+        let budget: u32 = kernel.faults().iter().map(|fault| u32::from(fault.budget)).sum();
+        Levels { expanded: BTreeMap::new(), sets, faults: budget.min(limits.faults) as u16 }
+    }
+
+    /// Counts an expanded world.
+    pub fn add(&mut self, rank: Rank) {
+        *self.expanded.entry((rank.faults, rank.calls)).or_default() += 1;
+    }
+
+    /// Estimated number of worlds that are not expanded yet; `waiting` of them are known.
+    pub fn remaining(&self, waiting: u64) -> Option<u64> {
+        let (&now, &here) = self.expanded.last_key_value()?;
+        let mut sizes: BTreeMap<(u16, u16), f64> = BTreeMap::new();
+        let mut left = 0.0;
+        for faults in 0..=self.faults {
+            for calls in 0..self.sets.len() as u16 {
+                let level = (faults, calls);
+                let expanded = self.expanded.get(&level).copied().unwrap_or(0) as f64;
+                if level < now {
+                    sizes.insert(level, expanded);
+                    continue;
+                }
+                let expected = self.expected(&sizes, level)?;
+                // What waits belongs to this level or to later ones, so half of it is counted here.
+                let least = if level == now { here as f64 + waiting as f64 / 2.0 } else { 1.0 };
+                let size = expected.max(least);
+                left += size - expanded;
+                sizes.insert(level, size);
+            }
+        }
+        Some((left as u64).max(waiting))
+    }
+
+    fn expected(&self, sizes: &BTreeMap<(u16, u16), f64>, (faults, calls): (u16, u16)) -> Option<f64> {
+        let size = |faults: u16, calls: u16| {
+            let known = sizes.get(&(faults, calls)).copied();
+            known.map(|size| (size / self.sets[usize::from(calls)]).max(1.0))
+        };
+        let sets = self.sets[usize::from(calls)];
+        if faults == 0 {
+            if usize::from(calls) < LEVELS_MIN {
+                return None;
+            }
+            let [a, b, c] = [3, 2, 1].map(|back| size(0, calls - back));
+            let (a, b, c) = (a?, b?, c?);
+            let growth = if a < WORLDS_MIN { c / b } else { (c / b) * ((c / b) / (b / a)).sqrt() };
+            return Some(c * growth * sets);
+        }
+        let below = size(faults - 1, calls)?;
+        let share = |back: u16| Some(size(faults, calls.checked_sub(back)?)? / size(faults - 1, calls - back)?);
+        let share = match (share(1), share(2)) {
+            (Some(last), Some(before)) if before > 1.0 && calls > 2 => last * (last / before).sqrt(),
+            (Some(last), _) if calls > 1 => last,
+            // Nothing is known of this number of faults: it is as if each fault came as often as the one before.
+            _ if faults > 1 => size(faults - 1, calls)? / size(faults - 2, calls)? / 2.0,
+            _ => return None,
+        };
+        Some(below * share * sets)
+    }
+}

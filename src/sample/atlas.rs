@@ -1,0 +1,170 @@
+//! Worlds that schedules of one thread pass through, each looked at and offered once.
+//!
+//! In: worlds and positions of choices. Out: [`Node`]s with their offers, and where each choice leads. A second schedule
+//! that comes to a known world finds its verdicts there: they depend on the world alone. Worlds have the names of calls that
+//! they have outside, so offers and steps need no permutation; what counts as one world is its canonical form, as in
+//! the search.
+
+use hashbrown::{HashMap, HashTable};
+use smallvec::SmallVec;
+use xxhash_rust::xxh3::{Xxh3Builder, xxh3_64};
+
+use super::offers::Offers;
+use crate::engine::embedded::Embedded;
+use crate::explore::look::look;
+use crate::explore::tally::Tally;
+use crate::kernel::{Choice, Unsupported, World};
+use crate::scheduler::Offer;
+
+/// Worlds kept with their offers; beyond this all are forgotten, and those that are passed again are built again.
+const NODES_MAX: usize = 1 << 17;
+/// An edge that nobody has taken yet.
+const UNKNOWN: u32 = u32::MAX;
+
+/// A world with all that schedules ask of it.
+pub struct Node {
+    key: Box<[u8]>,
+    choices: Box<[Choice]>,
+    edges: Box<[Edge]>,
+    /// What a scheduler orders.
+    pub messages: Box<[Offer]>,
+    /// Faults, time steps, optional steps.
+    pub extras: Box<[Offer]>,
+    /// Faults spent and calls started.
+    pub spent: (u16, u16),
+    /// Position among the distinct worlds.
+    pub seen: u32,
+}
+
+#[derive(Clone, Copy)]
+struct Edge {
+    to: u32,
+    delivers: bool,
+}
+
+/// What was seen in a distinct world.
+#[derive(Clone, Default)]
+pub struct Seen {
+    /// Invariants that are violated, by position.
+    pub violated: SmallVec<[u16; 2]>,
+    /// Whether an execution is complete here.
+    pub complete: bool,
+    /// Faults spent.
+    pub faults: u16,
+}
+
+/// The worlds.
+pub struct Atlas {
+    nodes: Vec<Node>,
+    table: HashTable<u32>,
+    offers: Offers,
+    positions: HashMap<Box<[u8]>, u32, Xxh3Builder>,
+    seen: Vec<Seen>,
+    /// What was seen in the distinct worlds, violations apart.
+    pub tally: Tally,
+    key: Vec<u8>,
+    choices: Vec<Choice>,
+}
+
+impl Atlas {
+    /// No world yet.
+    pub fn new(engine: &Embedded) -> Atlas {
+        Atlas {
+            nodes: Vec::new(),
+            table: HashTable::new(),
+            offers: Offers::new(engine),
+            positions: HashMap::default(),
+            seen: Vec::new(),
+            tally: Tally::new(&engine.scenario.invariants),
+            key: Vec::new(),
+            choices: Vec::new(),
+        }
+    }
+
+    /// The world in which nothing has happened. Numbers of worlds given out before are void.
+    ///
+    /// # Errors
+    /// If a query asks for something that the engine does not offer; likewise below.
+    pub fn start(&mut self, engine: &mut Embedded) -> Result<u32, Unsupported> {
+        if self.nodes.len() > NODES_MAX {
+            self.nodes.clear();
+            self.table.clear();
+        }
+        if self.nodes.is_empty() {
+            let world = engine.start().clone();
+            return self.add(engine, &world);
+        }
+        Ok(0)
+    }
+
+    /// A world by its number.
+    pub fn node(&self, at: u32) -> &Node {
+        &self.nodes[at as usize]
+    }
+
+    /// What was seen in a world.
+    pub fn seen(&self, at: u32) -> &Seen {
+        &self.seen[self.nodes[at as usize].seen as usize]
+    }
+
+    /// Distinct worlds: encoded canonical form, and what was seen.
+    pub fn worlds(&self) -> impl Iterator<Item = (&[u8], &Seen)> {
+        self.positions.iter().map(|(key, &at)| (&**key, &self.seen[at as usize]))
+    }
+
+    /// Makes the choice at this position; returns the next world, and whether a message was executed.
+    pub fn step(&mut self, engine: &mut Embedded, at: u32, position: u32) -> Result<(u32, bool), Unsupported> {
+        let node = &self.nodes[at as usize];
+        let known = node.edges[position as usize];
+        if known.to != UNKNOWN {
+            return Ok((known.to, known.delivers));
+        }
+        let choice = node.choices[position as usize];
+        let world = World::decode(&node.key, engine.start().shape());
+        let (next, happened) = engine.kernel.apply(&world, &choice)?;
+        let delivers = happened.delivery().is_some();
+        let to = self.add(engine, &next)?;
+        self.nodes[at as usize].edges[position as usize] = Edge { to, delivers };
+        Ok((to, delivers))
+    }
+
+    fn add(&mut self, engine: &mut Embedded, world: &World) -> Result<u32, Unsupported> {
+        world.encode(&mut self.key);
+        let hash = xxh3_64(&self.key);
+        if let Some(&at) = self.table.find(hash, |&at| *self.nodes[at as usize].key == *self.key) {
+            return Ok(at);
+        }
+        let key: Box<[u8]> = self.key.as_slice().into();
+        let mut choices = std::mem::take(&mut self.choices);
+        engine.kernel.choices(world, &mut choices)?;
+        let seen = self.look(engine, world, &choices)?;
+        let (messages, extras) = self.offers.of(engine, world, &choices);
+        let spent = (world.faulted() as u16, engine.kernel.started(world) as u16);
+        let edges = vec![Edge { to: UNKNOWN, delivers: false }; choices.len()].into();
+        let at = self.nodes.len() as u32;
+        let copied = choices.as_slice().into();
+        self.nodes.push(Node { key, choices: copied, edges, messages, extras, spent, seen });
+        self.choices = choices;
+        let nodes = &self.nodes;
+        self.table.insert_unique(hash, at, |&at| xxh3_64(&nodes[at as usize].key));
+        Ok(at)
+    }
+
+    /// Looks at a world, unless its canonical form was looked at before; `self.key` holds the world.
+    fn look(&mut self, engine: &mut Embedded, world: &World, choices: &[Choice]) -> Result<u32, Unsupported> {
+        let mut canonical = world.clone();
+        if engine.kernel.canonicalize(&mut canonical).is_some() {
+            canonical.encode(&mut self.key);
+        }
+        if let Some(&at) = self.positions.get(self.key.as_slice()) {
+            return Ok(at);
+        }
+        let mut look = look(engine, world, choices)?;
+        let violated = std::mem::take(&mut look.violated).into_iter().map(|(at, _)| at as u16).collect();
+        let at = self.seen.len() as u32;
+        self.seen.push(Seen { violated, complete: look.complete, faults: look.spent.1 as u16 });
+        self.positions.insert(self.key.as_slice().into(), at);
+        self.tally.add(0, Default::default(), look);
+        Ok(at)
+    }
+}

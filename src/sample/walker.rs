@@ -1,0 +1,140 @@
+//! One thread that walks schedules, delivery by delivery.
+//!
+//! In: numbers of schedules. Out: for each violated invariant the simplest violation on the way, and what schedules were
+//! like. A schedule depends on seed, number and experience alone, so any thread may walk any schedule.
+
+use std::sync::Arc;
+
+use super::atlas::Atlas;
+use super::offers::Offers;
+use crate::engine::embedded::Embedded;
+use crate::kernel::Unsupported;
+use crate::scheduler::{Experience, Extras, Offer, Record, Scheduler, Strategy};
+
+/// The simplest violation of an invariant so far. Compared in the order of the fields.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Best {
+    /// Faults spent.
+    pub faults: u16,
+    /// Calls started.
+    pub calls: u16,
+    /// Steps made.
+    pub steps: u32,
+    /// The schedule.
+    pub schedule: u64,
+    /// Positions among the choices of each world on the way.
+    pub path: Vec<u32>,
+}
+
+/// What a thread found.
+pub struct Walker {
+    /// The worlds that it came through.
+    pub atlas: Atlas,
+    /// By position of the invariant: the simplest violation.
+    pub best: Vec<Option<Best>>,
+    /// By position of the invariant: the first schedule that violates it.
+    pub first: Vec<Option<u64>>,
+    /// Steps made that executed a message, memoized ones included.
+    pub deliveries: u64,
+    /// Schedules walked.
+    pub schedules: u64,
+    schedulers: Vec<Box<dyn Scheduler>>,
+    extras: Extras,
+    path: Vec<u32>,
+    made: Vec<u32>,
+}
+
+impl Walker {
+    /// A walker that has found nothing yet.
+    pub fn new(engine: &Embedded, strategy: Strategy, seed: u64) -> Walker {
+        let invariants = engine.scenario.invariants.len();
+        Walker {
+            atlas: Atlas::new(engine),
+            best: vec![None; invariants],
+            first: vec![None; invariants],
+            deliveries: 0,
+            schedules: 0,
+            schedulers: strategy.schedulers(seed),
+            extras: Extras::new(seed, Offers::most_extras(engine)),
+            path: Vec::new(),
+            made: Vec::new(),
+        }
+    }
+
+    /// Walks the schedule of this number.
+    ///
+    /// # Errors
+    /// If a canister asks for something that the engine does not offer.
+    pub fn walk(
+        &mut self,
+        engine: &mut Embedded,
+        schedule: u64,
+        experience: &Arc<Experience>,
+    ) -> Result<Record, Unsupported> {
+        let turn = (schedule % self.schedulers.len() as u64) as usize;
+        self.schedulers[turn].begin(schedule, experience);
+        self.extras.begin(schedule, experience);
+        self.path.clear();
+        let mut record = Record::default();
+        let mut at = self.atlas.start(engine)?;
+        loop {
+            self.note_violations(at, schedule);
+            let Some(offer) = self.choose(at, turn) else { break };
+            self.count(&offer, &mut record);
+            let (next, delivers) = self.atlas.step(engine, at, offer.position)?;
+            self.path.push(offer.position);
+            self.deliveries += u64::from(delivers);
+            at = next;
+        }
+        for (_, messages) in &mut record.chains {
+            *messages = std::mem::take(&mut self.made[*messages as usize]);
+        }
+        record.opportunities = self.extras.opportunities();
+        self.schedules += 1;
+        Ok(record)
+    }
+
+    fn choose(&mut self, at: u32, turn: usize) -> Option<Offer> {
+        let node = self.atlas.node(at);
+        let complete = self.atlas.seen(at).complete;
+        let is_rest = complete || node.messages.is_empty();
+        if let Some(extra) = self.extras.next(&node.extras, is_rest) {
+            return Some(node.extras[extra]);
+        }
+        if node.messages.is_empty() || complete && !self.extras.goes_on() {
+            return None;
+        }
+        Some(node.messages[self.schedulers[turn].next(&node.messages)])
+    }
+
+    /// Counts messages by chain; until the schedule is over the record holds the chain in place of its messages.
+    fn count(&mut self, offer: &Offer, record: &mut Record) {
+        if self.made.len() <= offer.chain as usize {
+            self.made.resize(offer.chain as usize + 1, 0);
+        }
+        if offer.class != crate::scheduler::Class::Message {
+            return;
+        }
+        let made = &mut self.made[offer.chain as usize];
+        if *made == 0 {
+            record.chains.push((offer.family, offer.chain));
+        }
+        *made += 1;
+        record.messages += 1;
+    }
+
+    fn note_violations(&mut self, at: u32, schedule: u64) {
+        let seen = self.atlas.seen(at);
+        let (faults, calls) = self.atlas.node(at).spent;
+        for &invariant in &seen.violated {
+            let first = self.first[usize::from(invariant)].get_or_insert(schedule);
+            *first = schedule.min(*first);
+            let best = &mut self.best[usize::from(invariant)];
+            let rank = (faults, calls, self.path.len() as u32, schedule);
+            if best.as_ref().is_none_or(|best| rank < (best.faults, best.calls, best.steps, best.schedule)) {
+                let path = self.path.clone();
+                *best = Some(Best { faults, calls, steps: path.len() as u32, schedule, path });
+            }
+        }
+    }
+}
