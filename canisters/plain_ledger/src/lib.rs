@@ -37,6 +37,8 @@ fn paid() -> u64 {
 }
 
 /// The Candid interface, readable through the export `get_candid_pointer`.
+///
+/// It needs no types of this canister: numbers are all that is exchanged.
 mod interface {
     ic_cdk::export_candid!();
 
