@@ -1,6 +1,7 @@
 //! Tests of the whole, a module per stage.
 
 mod against_brute_force;
+mod bounds;
 mod brute;
 mod builtin;
 mod cli;
