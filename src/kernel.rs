@@ -245,6 +245,12 @@ impl Kernel {
         self.plan = plan;
     }
 
+    /// Says the same within these bounds; worlds within others cannot be continued.
+    pub fn within(&mut self, limits: Limits) {
+        let plan = std::mem::replace(&mut self.plan, Plan::EMPTY);
+        self.plan(Plan { limits, ..plan });
+    }
+
     /// The world in which the canisters have these states and nothing of the plan has happened.
     pub fn start(&self, canisters: Vec<CanisterState>, time_ns: u64) -> World {
         World {

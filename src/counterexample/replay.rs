@@ -86,8 +86,8 @@ fn check(
     let invariant = &scenario.invariants[position];
     let mut choices = Vec::new();
     engine.kernel.choices(world, &mut choices)?;
-    let complete = engine.kernel.is_complete(world, &choices);
-    let Some(violation) = invariant::violation(invariant, &view, complete) else { return Ok(()) };
+    let is_final = engine.kernel.is_complete(world, &choices) && !engine.kernel.cuts(world)?.a_start();
+    let Some(violation) = invariant::violation(invariant, &view, is_final) else { return Ok(()) };
     replayed.violated = Some((replayed.trace.events.len(), violation.error));
     replayed.values = invariant.expr.values(&view);
     Ok(())

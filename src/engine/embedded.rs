@@ -17,7 +17,7 @@ use sha2::{Digest, Sha256};
 use crate::kernel::guest::{Env, Execution, Guest};
 use crate::kernel::world::{CanisterState, NOT_STARTED};
 use crate::kernel::{CallSpec, Input, Kernel, Limits, Plan, Response, Unsupported, World};
-use crate::scenario::{CallState, CallView, Code, FaultPlace, Reply, Scenario, Value, View};
+use crate::scenario::{Bounds, CallState, CallView, Code, FaultPlace, Reply, Scenario, Value, View};
 use crate::trace::Outcome;
 
 use super::allowance::Allowance;
@@ -192,6 +192,13 @@ impl Embedded {
             replies: BTreeMap::new(),
             allowance: self.allowance.clone(),
         }
+    }
+
+    /// The same within these bounds of the search, which are the scenario's or narrower; nothing is loaded again.
+    pub fn within(&mut self, bounds: Bounds) {
+        self.scenario = Arc::new(Scenario { bounds, ..(*self.scenario).clone() });
+        self.kernel.within(lower::limits(bounds));
+        self.start = self.kernel.start(std::mem::take(&mut self.start.canisters), START_NS);
     }
 
     /// What this run may take.

@@ -66,11 +66,12 @@ pub fn look(engine: &mut Embedded, world: &World, choices: &[Choice]) -> Result<
     let cuts = engine.kernel.cuts(world)?;
     let kernel = &engine.kernel;
     let complete = kernel.is_complete(world, choices);
+    let is_final = complete && !cuts.a_start();
     let started = kernel.started(world);
     let timers = (0..world.canisters.len() as u16).filter_map(|at| Some((at, kernel.timer(world, at)?)));
     let invariants = engine.scenario.invariants.iter().enumerate();
     let violated = invariants.clone().filter_map(|(at, invariant)| {
-        invariant::violation(invariant, &view, complete).map(|violation| (at, violation.error))
+        invariant::violation(invariant, &view, is_final).map(|violation| (at, violation.error))
     });
     let seen = invariants.clone().filter(|(_, invariant)| invariant::is_seen(invariant, &view));
     let has_outcome = view.quiet && started > 0;

@@ -30,6 +30,11 @@ pub struct Cuts {
 }
 
 impl Cuts {
+    /// Whether a call could start but for them: then nothing is final, however complete it is within these bounds.
+    pub fn a_start(&self) -> bool {
+        self.calls || self.in_flight
+    }
+
     /// What either cut off.
     pub fn or(self, other: Cuts) -> Cuts {
         Cuts {

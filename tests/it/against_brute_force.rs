@@ -2,6 +2,7 @@
 //!
 //! The enumerator (`brute`) merges nothing, remembers nothing and shares no code with the search.
 
+mod complete;
 mod unrest;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -29,8 +30,13 @@ const DELIVERIES_MAX: usize = 9;
 struct Summary {
     interleavings: u64,
     outcomes: BTreeMap<(u32, u32), BTreeSet<String>>,
+    /// Faults, calls and steps to the simplest violation.
     violated: BTreeMap<String, (u32, u32, u32)>,
+    /// Context switches on the way, where they are bounded.
+    switches: BTreeMap<String, u32>,
     seen: BTreeSet<String>,
+    /// Whether bounds narrower than the scenario's cut something off.
+    is_narrowed: bool,
 }
 
 impl Summary {
@@ -44,7 +50,9 @@ impl Summary {
             interleavings: counts(explored).0,
             outcomes: explored.outcomes.clone(),
             violated: explored.findings.iter().map(|finding| (name(finding.invariant), least(finding))).collect(),
+            switches: explored.findings.iter().map(|f| (name(f.invariant), f.switches.unwrap_or(0))).collect(),
             seen: explored.sometimes.iter().filter(|(_, seen)| *seen).map(|(at, _)| name(*at)).collect(),
+            is_narrowed: !explored.within.is_empty(),
         }
     }
 
@@ -54,8 +62,10 @@ impl Summary {
         Summary {
             interleavings: found.interleavings,
             outcomes: found.outcomes,
-            violated: found.least,
+            violated: found.least.iter().map(|(name, &(f, c, _, steps))| (name.clone(), (f, c, steps))).collect(),
+            switches: found.least.into_iter().map(|(name, (_, _, switches, _))| (name, switches)).collect(),
             seen: found.seen,
+            is_narrowed: found.is_narrowed,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The command line as people and programs meet it: the real binary, its exit codes, outputs and errors.
 
 mod bad_input;
+mod bounds;
 mod merge;
 
 use std::collections::BTreeMap;

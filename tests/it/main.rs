@@ -2,6 +2,7 @@
 
 mod against_brute_force;
 mod bench_comparison;
+mod bounds;
 mod brute;
 mod builtin;
 mod cli;

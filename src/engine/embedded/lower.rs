@@ -50,7 +50,8 @@ pub(super) fn plan(scenario: &Scenario, upgrades: &BTreeMap<usize, u16>) -> Plan
     }
 }
 
-fn limits(bounds: Bounds) -> Limits {
+/// Bounds of the search.
+pub(super) fn limits(bounds: Bounds) -> Limits {
     Limits {
         calls: bounds.calls,
         in_flight: bounds.in_flight,

@@ -11,6 +11,7 @@
 //! world              the state                                 step, steps   which are possible
 //! relation, settle   what a step does                          change    what is done to a canister as a whole
 //! resume             what a response does                  tasks     timers, heartbeats, inspection
+//! turns              context switches
 //! recording          of methods that take seconds
 //! setup, observe     the first world; observations of a world
 //! mod                the walk
@@ -37,14 +38,15 @@ mod steps;
 mod tasks;
 #[cfg(test)]
 mod tests;
+mod turns;
 mod world;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use canloom::scenario::{CallView, Scenario, View, When};
+use canloom::scenario::{Bounds, CallView, Scenario, View, When};
 use canloom::trace::Outcome;
 
-use host::START_NS;
+use host::{Host, START_NS};
 use relation::Relation;
 use world::World;
 
@@ -66,16 +68,19 @@ pub struct Found {
     pub outcomes: BTreeMap<(u32, u32), BTreeSet<String>>,
     /// The invariants that fail somewhere, by name.
     pub violated: BTreeSet<String>,
-    /// For each of them the least faults, calls and steps, in this order, after which it fails.
-    pub least: BTreeMap<String, (u32, u32, u32)>,
+    /// For each of them the least faults, calls, context switches (0 if they are not bounded) and steps, in this order, after
+    /// which it fails.
+    pub least: BTreeMap<String, (u32, u32, u32, u32)>,
     /// The invariants of `sometimes` that are true somewhere.
     pub seen: BTreeSet<String>,
     /// Steps taken, with repetition: the edges of the tree.
     pub steps: u64,
     /// Of which kinds they are.
     pub kinds: BTreeSet<&'static str>,
-    /// Whether the bound on steps, or that on timers, cut a path short.
+    /// Whether the scenario's bound on chains, or that on timers, cut a path short.
     pub is_cut: bool,
+    /// Whether something was possible within the scenario's bounds that is not within narrower ones.
+    pub is_narrowed: bool,
 }
 
 /// Walks all interleavings.
@@ -84,7 +89,30 @@ pub struct Found {
 ///
 /// A canister cannot be loaded, its installation traps, a setup call is rejected, or a limit is passed.
 pub fn enumerate(scenario: &Scenario, limits: &Limits) -> Found {
-    let relation = Relation::new(scenario, &limits.recorded);
+    Enumerator::new(scenario, limits).within(scenario.bounds)
+}
+
+/// Walks the interleavings of one scenario within several bounds.
+pub struct Enumerator<'a> {
+    scenario: &'a Scenario,
+    limits: &'a Limits,
+    hosts: Vec<Vec<Host>>,
+}
+
+impl<'a> Enumerator<'a> {
+    /// Loads the canisters.
+    pub fn new(scenario: &'a Scenario, limits: &'a Limits) -> Self {
+        Self { scenario, limits, hosts: Relation::load(scenario) }
+    }
+
+    /// As [`enumerate`].
+    pub fn within(&self, bounds: Bounds) -> Found {
+        let scenario = Scenario { bounds, ..self.scenario.clone() };
+        walk(Relation::new(&scenario, self.hosts.clone(), &self.limits.recorded), self.limits)
+    }
+}
+
+fn walk(relation: Relation<'_>, limits: &Limits) -> Found {
     let first = setup::first(&relation);
     let mut walk = Walk { relation, limits, found: Found::default() };
     walk.visit(&first);
@@ -100,18 +128,22 @@ struct Walk<'a> {
 impl Walk<'_> {
     fn visit(&mut self, world: &World) {
         let scenario = self.relation.scenario;
-        let is_complete = self.relation.starts(world).is_empty() && self.relation.is_quiet(world);
-        self.found.is_cut |= self.relation.is_cut_by_timers(world);
-        self.check(world, is_complete);
+        let (bounds, own) = (&scenario.bounds, &scenario.own_bounds);
+        let is_complete = self.relation.starts(world, bounds).is_empty() && self.relation.is_quiet(world);
+        self.found.is_cut |= self.relation.is_cut_by_timers(world) && bounds.timers == own.timers;
+        let is_too_long = world.queues.values().flatten().any(|request| request.depth > bounds.depth);
+        self.found.is_cut |= is_too_long && bounds.depth == own.depth;
+        let is_final = is_complete && self.relation.starts(world, own).is_empty();
+        self.check(world, is_final);
         if is_complete {
             self.found.interleavings += 1;
             let max = self.limits.interleavings_max.unwrap_or(u64::MAX);
             assert!(self.found.interleavings <= max, "too many interleavings");
         }
         let steps = self.relation.steps(world);
-        if world.steps >= scenario.bounds.depth {
-            self.found.is_cut |= !steps.is_empty();
-            return;
+        let wide = Bounds { switches: None, ..*own };
+        if *bounds != wide {
+            self.found.is_narrowed |= self.relation.steps_within(world, &wide).len() > steps.len();
         }
         for step in steps {
             self.found.steps += 1;
@@ -123,7 +155,7 @@ impl Walk<'_> {
         }
     }
 
-    fn check(&mut self, world: &World, is_complete: bool) {
+    fn check(&mut self, world: &World, is_final: bool) {
         let scenario = self.relation.scenario;
         let quiet = self.relation.is_quiet(world);
         let faults = world.faults();
@@ -140,7 +172,7 @@ impl Walk<'_> {
             let is_due = match invariant.when {
                 When::Always | When::Sometimes => true,
                 When::Quiescent => quiet,
-                When::Final => is_complete,
+                When::Final => is_final,
             };
             if !is_due {
                 continue;
@@ -152,7 +184,8 @@ impl Walk<'_> {
                     self.found.seen.insert(name);
                 }
             } else if !is_true {
-                let here = (faults, started, world.steps);
+                let switches = scenario.bounds.switches.map_or(0, |_| world.switches);
+                let here = (faults, started, switches, world.steps);
                 self.found.violated.insert(name.clone());
                 let least = self.found.least.entry(name).or_insert(here);
                 *least = here.min(*least);

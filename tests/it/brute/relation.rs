@@ -16,6 +16,7 @@ use super::message::{Answer, Cycles, Done, Entry, Kind, Message, Mode, Outgoing,
 use super::recording::Recordings;
 use super::settle::send;
 use super::step::Step;
+use super::turns;
 use super::world::{Callback, Context, Origin, Request, Response, World};
 
 /// The semantics of one scenario.
@@ -35,38 +36,41 @@ pub struct Sent {
     pub cycles: u128,
     /// Which of the calls that it makes fails, from 1; 0: none.
     pub perform_fails: usize,
+    /// What all began with, and how long the chain is.
+    pub chain: u32,
+    pub depth: u32,
 }
 
 impl Sent {
     /// With an ingress message comes nothing.
-    pub const FROM_OUTSIDE: Sent = Sent { deadline_ns: 0, cycles: 0, perform_fails: 0 };
+    pub const FROM_OUTSIDE: Sent = Sent { deadline_ns: 0, cycles: 0, perform_fails: 0, chain: 0, depth: 0 };
 }
 
 /// The calls that a delivery had performed, also if it trapped: by whom; callee and method.
 pub type Performed = Option<(usize, Vec<(Vec<u8>, String)>)>;
 
 impl<'a> Relation<'a> {
-    /// Loads the scenario's canisters. `recorded` names methods, each by its canister, that run once per state.
-    pub fn new(scenario: &'a Scenario, recorded: &BTreeSet<(String, String)>) -> Self {
+    /// Loads the modules of a scenario's canisters.
+    pub fn load(scenario: &Scenario) -> Vec<Vec<Host>> {
         let engine = engine();
         let mut loaded: BTreeMap<&Path, Host> = BTreeMap::new();
-        let mut load = |c: &'a canloom::scenario::Canister| {
-            let Code::Wasm(own) = &c.code else { panic!("brute force runs wasm only: {}", c.name) };
-            let modules =
-                std::iter::once(own).chain(scenario.faults.iter().map(|fault| fault.wasm.as_ref().unwrap_or(own)));
-            let load = |(number, wasm): (usize, &'a std::path::PathBuf)| {
-                let host = || Host::load(&engine, wasm, c.id, &c.controllers);
-                loaded.entry(wasm).or_insert_with(host).of(c.id, &c.controllers, number)
-            };
-            modules.enumerate().map(load).collect()
-        };
-        Self {
-            scenario,
-            instances: scenario.instances(),
-            hosts: scenario.canisters.iter().map(&mut load).collect(),
-            recorded: recorded.clone(),
-            recordings: Recordings::default(),
+        let mut hosts = Vec::new();
+        for canister in &scenario.canisters {
+            let Code::Wasm(own) = &canister.code else { panic!("brute force runs wasm only: {}", canister.name) };
+            let later = scenario.faults.iter().map(|fault| fault.wasm.as_ref().unwrap_or(own));
+            let modules = std::iter::once(own).chain(later).enumerate().map(|(number, wasm)| {
+                let host = || Host::load(&engine, wasm, canister.id, &canister.controllers);
+                loaded.entry(wasm).or_insert_with(host).of(canister.id, &canister.controllers, number)
+            });
+            hosts.push(modules.collect());
         }
+        hosts
+    }
+
+    /// With these modules. `recorded` names methods, each by its canister, that run once per state.
+    pub fn new(scenario: &'a Scenario, hosts: Vec<Vec<Host>>, recorded: &BTreeSet<(String, String)>) -> Self {
+        let (recorded, recordings) = (recorded.clone(), Recordings::default());
+        Self { scenario, instances: scenario.instances(), hosts, recorded, recordings }
     }
 
     /// What a canister runs now, unless it was uninstalled.
@@ -83,6 +87,7 @@ impl<'a> Relation<'a> {
 
     /// Takes a step.
     pub fn apply(&self, world: &mut World, step: &Step) -> Performed {
+        self.take_turn(world, step);
         let performed = self.make(world, step, 0);
         world.steps += 1;
         self.stop_what_is_idle(world);
@@ -98,7 +103,7 @@ impl<'a> Relation<'a> {
                 world.submitted[call] = false;
                 world.calls[call].state = CallState::Open;
                 let arg = Rc::new(entry.args.clone());
-                let sent = Sent { perform_fails, ..Sent::FROM_OUTSIDE };
+                let sent = Sent { perform_fails, chain: turns::of_call(call), ..Sent::FROM_OUTSIDE };
                 return self.begin(world, entry.canister, Origin::Call(call), caller, &entry.method, arg, sent);
             }
             Step::Task(canister, mode) => return self.run_task(world, canister, mode, perform_fails),
@@ -106,7 +111,8 @@ impl<'a> Relation<'a> {
                 let request = take(world, pair, place);
                 let caller = self.hosts[pair.0][0].id;
                 let origin = Origin::Callback(request.callback);
-                let sent = Sent { deadline_ns: request.deadline_ns, cycles: request.cycles, perform_fails };
+                let Request { deadline_ns, cycles, chain, depth, .. } = request;
+                let sent = Sent { deadline_ns, cycles, perform_fails, chain, depth };
                 return self.begin(world, pair.1, origin, caller, &request.method, request.arg, sent);
             }
             Step::Response(callback) => {
@@ -177,9 +183,10 @@ impl<'a> Relation<'a> {
         sent: Sent,
     ) -> Performed {
         let context = world.number();
-        let Sent { deadline_ns, cycles: available, perform_fails } = sent;
+        let Sent { deadline_ns, cycles: available, perform_fails, chain, depth } = sent;
+        world.reach = depth;
         let (is_responded, is_deleted) = (false, false);
-        let open = Context { canister, origin, caller, is_responded, is_deleted, deadline_ns, available };
+        let open = Context { canister, chain, origin, caller, is_responded, is_deleted, deadline_ns, available };
         world.contexts.insert(context, open);
         let id = self.hosts[canister][0].id;
         let refusal = match (world.canisters[canister].status, self.host(world, canister)) {
@@ -256,12 +263,15 @@ impl<'a> Relation<'a> {
 
     fn request(&self, world: &mut World, context: u32, caller: usize, call: Outgoing) {
         let number = world.number();
+        let (chain, depth) = (world.contexts[&context].chain, world.reach + 1);
         let id = Principal::from_slice(&call.callee);
         let callee = self.hosts.iter().position(|hosts| hosts[0].id == id);
         world.callbacks.insert(
             number,
             Callback {
                 context,
+                chain,
+                depth,
                 on_reply: call.on_reply,
                 on_reject: call.on_reject,
                 on_cleanup: call.on_cleanup,
@@ -276,6 +286,8 @@ impl<'a> Relation<'a> {
         };
         let request = Request {
             callback: number,
+            chain,
+            depth,
             number,
             method: Rc::from(call.method),
             arg: Rc::new(call.arg),

@@ -20,6 +20,7 @@ impl Relation<'_> {
         let callback = world.callbacks.remove(&number);
         let callback = callback.expect("a response goes to an open callback");
         let context = world.contexts[&callback.context].clone();
+        world.reach = callback.depth;
         let at = context.canister;
         // Credited first, and kept whatever the callback does.
         world.canisters[at].balance += arrived.refund;

@@ -33,6 +33,10 @@ pub fn first(relation: &Relation<'_>) -> World {
         passed: vec![0; scenario.times.len()],
         now_ns: START_NS,
         steps: 0,
+        tasks: 0,
+        last_chain: None,
+        switches: 0,
+        reach: 0,
         last_number: 0,
         observed: Vec::new(),
     };
@@ -49,7 +53,7 @@ pub fn first(relation: &Relation<'_>) -> World {
             None => panic!("setup: {method} is not answered"),
         }
     }
-    world.steps = 0;
+    (world.steps, world.last_chain, world.switches) = (0, None, 0);
     observe::refresh(relation, None, &mut world);
     world
 }
@@ -89,5 +93,5 @@ fn oldest(relation: &Relation<'_>, world: &World) -> Option<Step> {
         Step::Response(callback) => world.responses[callback].number,
         _ => unreachable!("no other step is a delivery"),
     };
-    relation.deliveries(world).into_iter().min_by_key(age)
+    relation.deliveries(world, u32::MAX).into_iter().min_by_key(age)
 }

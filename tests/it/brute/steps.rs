@@ -3,7 +3,7 @@
 //! The bounds are the tool's: a fault on a canister as a whole begins while it runs; of several faults that can pay for a
 //! step the first one pays; at most one call of a delivery cannot be performed.
 
-use canloom::scenario::{CallState, CallView, FaultKind, FaultPlace, Instance};
+use canloom::scenario::{Bounds, CallState, CallView, FaultKind, FaultPlace, Instance};
 
 use super::message::{Mode, Status};
 use super::relation::Relation;
@@ -13,26 +13,32 @@ use super::world::{Callback, World};
 impl Relation<'_> {
     /// All steps that are possible in a world.
     pub fn steps(&self, world: &World) -> Vec<Step> {
-        let mut steps = self.starts(world);
-        self.tasks(world, &mut steps);
-        steps.extend(self.deliveries(world));
+        self.steps_within(world, &self.scenario.bounds)
+    }
+
+    /// All that would be possible within these bounds.
+    pub fn steps_within(&self, world: &World, bounds: &Bounds) -> Vec<Step> {
+        let mut steps = self.starts(world, bounds);
+        self.tasks(world, bounds, &mut steps);
+        steps.extend(self.deliveries(world, bounds.depth));
         for (&callback, waiting) in &world.callbacks {
             if !waiting.is_expired && self.has_passed(world, waiting) {
                 steps.push(Step::Expire { fault: None, callback });
             }
         }
         for (entry, time) in self.scenario.times.iter().enumerate() {
-            if world.passed[entry] < time.max {
+            if world.passed[entry] < time.max && world.passed.iter().sum::<u32>() < bounds.times {
                 steps.push(Step::Time(entry));
             }
         }
         self.go_on(world, &mut steps);
-        if world.faults() < self.scenario.bounds.faults {
+        if world.faults() < bounds.faults {
             self.performs(world, &mut steps);
-            self.on_requests(world, &mut steps);
+            self.on_requests(world, bounds.depth, &mut steps);
             self.on_callbacks(world, &mut steps);
             self.on_canisters(world, &mut steps);
         }
+        self.keep_to_turn(world, bounds.switches, &mut steps);
         steps
     }
 
@@ -58,8 +64,7 @@ impl Relation<'_> {
     }
 
     /// The calls that may begin: by inspection, or by their start.
-    pub fn starts(&self, world: &World) -> Vec<Step> {
-        let bounds = &self.scenario.bounds;
+    pub fn starts(&self, world: &World, bounds: &Bounds) -> Vec<Step> {
         let may_begin = world.started() < bounds.calls && world.open() < bounds.in_flight;
         let begin = |(call, instance): (usize, &Instance)| {
             if world.submitted[call] {
@@ -93,8 +98,7 @@ impl Relation<'_> {
     }
 
     /// Tasks run only while the canister is running (section 7.1).
-    fn tasks(&self, world: &World, steps: &mut Vec<Step>) {
-        let bounds = &self.scenario.bounds;
+    fn tasks(&self, world: &World, bounds: &Bounds, steps: &mut Vec<Step>) {
         for (at, canister) in world.canisters.iter().enumerate() {
             if self.is_timer_due(world, at) && canister.timers < bounds.timers {
                 steps.push(Step::Task(at, Mode::Timer));
@@ -113,12 +117,14 @@ impl Relation<'_> {
         ticks && is_reached && canister.status == Status::Running
     }
 
-    /// The messages that may be delivered.
-    pub fn deliveries(&self, world: &World) -> Vec<Step> {
+    /// The messages that may be delivered, in chains no longer than this.
+    pub fn deliveries(&self, world: &World, depth_max: u32) -> Vec<Step> {
         let mut steps = Vec::new();
         for (&pair, queue) in &world.queues {
             for (place, request) in queue.iter().enumerate() {
-                steps.push(Step::Request(pair, place));
+                if request.depth <= depth_max {
+                    steps.push(Step::Request(pair, place));
+                }
                 if !world.is_expired(request) {
                     break;
                 }
@@ -156,7 +162,7 @@ impl Relation<'_> {
         }
     }
 
-    fn on_requests(&self, world: &World, steps: &mut Vec<Step>) {
+    fn on_requests(&self, world: &World, depth_max: u32, steps: &mut Vec<Step>) {
         for (&pair, queue) in &world.queues {
             let mut is_first = true;
             for (place, request) in queue.iter().enumerate() {
@@ -170,7 +176,8 @@ impl Relation<'_> {
                     }
                 }
                 // An answer of the callee's own: it must be able to start the request.
-                let can_answer = is_first && world.canisters[pair.1].status == Status::Running;
+                let can_answer =
+                    is_first && request.depth <= depth_max && world.canisters[pair.1].status == Status::Running;
                 for (kind, is_lie) in [(FaultKind::BusinessError, false), (FaultKind::Lie, true)] {
                     if let Some(fault) = self.payer(world, edge, |other| *other == kind)
                         && can_answer

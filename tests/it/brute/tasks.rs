@@ -7,6 +7,7 @@ use canloom::scenario::CallState;
 
 use super::message::{Entry, Message, Mode};
 use super::relation::{Performed, Relation, performed};
+use super::turns;
 use super::world::{Context, Origin, Response, World};
 
 impl Relation<'_> {
@@ -37,6 +38,9 @@ impl Relation<'_> {
 
     /// Runs a timer or a heartbeat (section 8): nobody waits for it and nobody called.
     pub fn run_task(&self, world: &mut World, at: usize, mode: Mode, perform_fails: usize) -> Performed {
+        world.tasks += 1;
+        world.reach = 0;
+        let chain = turns::of_task(world.tasks);
         let canister = &mut world.canisters[at];
         let export = if mode == Mode::Timer {
             canister.timers += 1;
@@ -56,6 +60,7 @@ impl Relation<'_> {
         let context = world.number();
         let open = Context {
             canister: at,
+            chain,
             origin: Origin::Task,
             caller,
             is_responded: true,

@@ -181,6 +181,14 @@ fn bounds_on_calls_keep_them_apart() {
 }
 
 #[test]
+fn context_switches_are_counted_along_each_path() {
+    let canisters = [node(&[1]), node(&[])];
+    let within = |calls, most| explore(&canisters, calls, &format!("switches = {most}"), "").interleavings;
+    assert_eq!([0, 1, 2, 3].map(|most| within(2, most)), [2, 6, 12, 14]);
+    assert_eq!([0, 1, 2, 3, 4, 5].map(|most| within(3, most)), [6, 48, 192, 432, 624, 636]);
+}
+
+#[test]
 fn call_with_after_waits_for_the_answer() {
     let canisters = [node(&[1]), node(&[])];
     let second = "[[call]]\nid = \"later\"\nto = \"c1\"\nmethod = \"go\"\nby = [\"alice\"]\nafter = \"go\"";

@@ -37,6 +37,14 @@ pub struct World {
     pub now_ns: u64,
     /// Steps since the start.
     pub steps: u32,
+    /// Tasks that have begun.
+    pub tasks: u32,
+    /// The chain of the last delivery.
+    pub last_chain: Option<u32>,
+    /// How often a chain was left that could go on.
+    pub switches: u32,
+    /// Length of the chain that led to the delivery that runs.
+    pub reach: u32,
     /// The last number given to a context, a callback or a message.
     pub last_number: u32,
     /// The observations of this state.
@@ -74,6 +82,8 @@ impl Canister {
 #[derive(Clone)]
 pub struct Context {
     pub canister: usize,
+    /// The call, or the task, that all began with.
+    pub chain: u32,
     pub origin: Origin,
     pub caller: Principal,
     pub is_responded: bool,
@@ -100,6 +110,9 @@ pub enum Origin {
 #[derive(Clone)]
 pub struct Callback {
     pub context: u32,
+    pub chain: u32,
+    /// Length of the chain to its request.
+    pub depth: u32,
     pub on_reply: (u32, u32),
     pub on_reject: (u32, u32),
     pub on_cleanup: Option<(u32, u32)>,
@@ -115,6 +128,9 @@ pub struct Callback {
 #[derive(Clone)]
 pub struct Request {
     pub callback: u32,
+    pub chain: u32,
+    /// Length of the chain: 1 for a request of the first delivery.
+    pub depth: u32,
     pub number: u32,
     pub method: Rc<str>,
     pub arg: Rc<Vec<u8>>,
