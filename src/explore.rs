@@ -14,6 +14,7 @@
 //! every reachable global state is visited and invariants across canisters are checked at every cut.
 
 mod count;
+pub(crate) mod coverage;
 mod estimate;
 mod graph;
 pub(crate) mod look;
@@ -33,6 +34,7 @@ use crate::scenario::{BoundName, Bounds, Expect, When};
 use crate::schedule::{Root, Schedule, StepKind, Task};
 use crate::scheduler::Strategy;
 
+pub use coverage::Coverage;
 use estimate::Levels;
 pub use graph::Rank;
 use graph::{Edge, Graph};
@@ -205,6 +207,8 @@ pub struct Explored {
     pub tasks: Vec<Task>,
     /// Canisters whose timer was set, with the least time that was left to it, in nanoseconds; 0: it came due.
     pub timers: Vec<(u16, u64)>,
+    /// Which methods were delivered while which await points were open.
+    pub coverage: Coverage,
     /// Time spent.
     pub elapsed: Duration,
     /// What did not fit into memory, if that ended the search.
@@ -367,7 +371,7 @@ impl<'a> Search<'a> {
     }
 
     fn add_visit(&mut self, at: u32, visit: Visit) {
-        let Visit { look, successors, deliveries } = visit;
+        let Visit { look, news, successors, deliveries } = visit;
         let mut edges: Vec<Edge> = Vec::with_capacity(successors.len());
         for Successor { key, hash, rank, multiplicity } in successors {
             edges.push(Edge { to: self.graph.add(&key, hash, rank), multiplicity });
@@ -376,6 +380,7 @@ impl<'a> Search<'a> {
         self.expanded += 1;
         self.levels.add(self.graph.rank(at));
         self.tally.deliveries += deliveries;
+        self.tally.coverage.add(news);
         self.tally.add(at, self.graph.rank(at), look);
     }
 
@@ -458,6 +463,7 @@ impl<'a> Search<'a> {
             by_faults,
             tasks: tasks.into_iter().filter(|task| engine.kernel.may_run_task(*task)).collect(),
             timers: tally.timers.into_iter().collect(),
+            coverage: tally.coverage.table(engine),
             outcomes: tally.outcomes,
             elapsed,
             out_of_memory: self.out_of_memory,

@@ -85,6 +85,7 @@ fn merge(mut searched: Explored, sampled: Explored) -> Explored {
         }
     }
     searched.timers.sort();
+    searched.coverage.merge(&sampled.coverage);
     searched.executions += sampled.executions;
     searched.deliveries += sampled.deliveries;
     searched.elapsed += sampled.elapsed;

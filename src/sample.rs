@@ -227,7 +227,6 @@ fn finish(engine: &mut Embedded, sampling: &Sampling, walkers: Vec<Walker>) -> R
     findings.sort_by_key(Finding::rank);
     let first = |at: usize| walkers.iter().filter_map(|walker| walker.first[at]).min();
     let tasks = [Task::Timer, Task::Heartbeat, Task::LowMemory];
-    let idle = tally.timers.iter().filter(|&(_, &left_ns)| left_ns > 0);
     Ok(Explored {
         completeness: Completeness::Sampled,
         interleavings: None,
@@ -243,7 +242,8 @@ fn finish(engine: &mut Embedded, sampling: &Sampling, walkers: Vec<Walker>) -> R
         within: Vec::new(),
         shard: None,
         tasks: tasks.into_iter().filter(|task| engine.kernel.may_run_task(*task)).collect(),
-        timers: idle.map(|(&canister, &left_ns)| (canister, left_ns)).collect(),
+        timers: tally.timers.iter().map(|(&canister, &left_ns)| (canister, left_ns)).collect(),
+        coverage: tally.coverage.table(engine),
         outcomes: tally.outcomes,
         elapsed: Duration::ZERO,
         out_of_memory: None,

@@ -206,6 +206,7 @@ fn report(
             out.push_str("\nnot saved: `canloom merge` saves the simplest counterexample of all shards\n");
         }
     }
+    out.push_str(&text::coverage(&explored.coverage));
     Ok(out)
 }
 

@@ -77,6 +77,7 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
                 let (_, steps) = &merged.counterexamples[at];
                 out.push_str(&text::with_replay(steps, files[at].as_deref()));
             }
+            out.push_str(&text::coverage(&explored.coverage));
         }
         print(&out)?;
     }

@@ -5,6 +5,7 @@
 
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::coverage::{News, Observer};
 use super::graph::Rank;
 use crate::engine::embedded::Embedded;
 use crate::invariant;
@@ -49,6 +50,8 @@ pub struct Successor {
 pub struct Visit {
     /// What is seen.
     pub look: Look,
+    /// What its steps add to the interleaving coverage.
+    pub news: Vec<News>,
     /// Where its choices lead, in their order.
     pub successors: Vec<Successor>,
     /// Steps that executed a message, memoized ones included.
@@ -88,16 +91,19 @@ pub fn look(engine: &mut Embedded, world: &World, choices: &[Choice]) -> Result<
     })
 }
 
+/// What a thread keeps from one world to the next.
+#[derive(Default)]
+pub struct Visitor {
+    choices: Vec<Choice>,
+    observer: Observer,
+}
+
 /// Looks at a world that is reached by so many steps, and makes each of its own.
 ///
 /// # Errors
 /// If a canister asks for something that the engine does not offer.
-pub fn visit(
-    engine: &mut Embedded,
-    world: &World,
-    steps: u32,
-    choices: &mut Vec<Choice>,
-) -> Result<Visit, Unsupported> {
+pub fn visit(engine: &mut Embedded, world: &World, steps: u32, visitor: &mut Visitor) -> Result<Visit, Unsupported> {
+    let Visitor { choices, observer } = visitor;
     engine.kernel.choices(world, choices)?;
     let look = look(engine, world, choices)?;
     let mut successors = Vec::with_capacity(choices.len());
@@ -105,10 +111,11 @@ pub fn visit(
     for choice in choices.iter() {
         let (mut next, happened) = engine.kernel.apply(world, choice)?;
         deliveries += u64::from(happened.delivery().is_some());
+        observer.step(&engine.kernel, world, choice, &next);
         engine.kernel.canonicalize(&mut next);
         successors.push(Successor::new(engine, &next, steps + 1, choice.multiplicity));
     }
-    Ok(Visit { look, successors, deliveries })
+    Ok(Visit { look, news: observer.take(), successors, deliveries })
 }
 
 impl Successor {

@@ -14,7 +14,7 @@ use num_bigint::BigUint;
 use num_traits::One;
 
 use super::graph::Rank;
-use super::look::{Successor, visit};
+use super::look::{Successor, Visitor, visit};
 use super::tally::Tally;
 use super::{FaultLevel, Shard};
 use crate::engine::embedded::Embedded;
@@ -63,7 +63,7 @@ pub fn prefix(engine: &mut Embedded, first: Place, shard: Shard) -> Result<Prefi
     let shape = engine.start().shape();
     let mut prefix = Prefix { tally: Tally::new(&engine.scenario.invariants), ..Prefix::default() };
     let mut known: HashSet<Vec<u8>> = HashSet::new();
-    let mut choices = Vec::new();
+    let mut visitor = Visitor::default();
     let mut layer = vec![first];
     for steps in 0..LAYERS_MAX {
         if layer.is_empty() || layer.len() >= PLACES_FOR_A_RUN * shard.of as usize {
@@ -73,13 +73,14 @@ pub fn prefix(engine: &mut Embedded, first: Place, shard: Shard) -> Result<Prefi
         let mut at: HashMap<Vec<u8>, usize> = HashMap::new();
         for place in layer {
             let world = World::decode(&place.key, shape);
-            let visited = visit(engine, &world, steps, &mut choices)?;
+            let visited = visit(engine, &world, steps, &mut visitor)?;
             if visited.look.complete {
                 prefix.ended.0 += &place.paths;
                 if place.rank.faults == 0 {
                     prefix.ended.1 += &place.paths;
                 }
             }
+            prefix.tally.coverage.add(visited.news);
             if known.insert(place.key) {
                 prefix.tally.deliveries += visited.deliveries;
                 prefix.tally.add(prefix.firsts.len() as u32, place.rank, visited.look);

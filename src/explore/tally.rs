@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::coverage::Seen;
 use super::graph::Rank;
 use super::look::Look;
 use crate::kernel::Cuts;
@@ -44,6 +45,8 @@ pub struct Tally {
     pub cuts: Cuts,
     /// For each canister whose timer was ever set: the least nanoseconds left to it.
     pub timers: BTreeMap<u16, u64>,
+    /// Which methods were delivered while which await points were open.
+    pub coverage: Seen,
 }
 
 impl Tally {
@@ -100,6 +103,7 @@ impl Tally {
         self.cut_by_depth |= other.cut_by_depth;
         self.cut_by_timers |= other.cut_by_timers;
         self.cuts = self.cuts.or(other.cuts);
+        self.coverage.merge(&other.coverage);
         for (spent, outcomes) in &other.outcomes {
             self.outcomes.entry(*spent).or_default().extend(outcomes.iter().cloned());
         }

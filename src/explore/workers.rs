@@ -7,11 +7,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use super::graph::Graph;
-use super::look::{Visit, visit};
+use super::look::{Visit, Visitor, visit};
 use crate::engine::allowance::Ceiling;
 use crate::engine::embedded::Embedded;
+use crate::kernel::Unsupported;
 use crate::kernel::world::Shape;
-use crate::kernel::{Choice, Unsupported};
 
 /// Stack of a thread: what the command line's own has, and more than an execution needs.
 const STACK: usize = 32 << 20;
@@ -101,7 +101,7 @@ struct Job<'a> {
 impl Job<'_> {
     fn work(&self, engine: &mut Embedded, tick: &mut dyn FnMut(u64, u64)) -> Vec<(usize, Result<Visit, Unsupported>)> {
         let mut visits = Vec::new();
-        let mut choices: Vec<Choice> = Vec::new();
+        let mut visitor = Visitor::default();
         while !self.stop.load(Ordering::Relaxed) {
             if self.deadline.is_over() || (visits.len() % VISITS_BETWEEN_LOOKS == 0 && !self.ceiling.is_kept()) {
                 self.stop.store(true, Ordering::Relaxed);
@@ -110,7 +110,7 @@ impl Job<'_> {
             let position = self.next.fetch_add(1, Ordering::Relaxed);
             let Some(&at) = self.worlds.get(position) else { break };
             let world = self.graph.world(at, self.shape);
-            let visited = visit(engine, &world, self.graph.rank(at).steps, &mut choices);
+            let visited = visit(engine, &world, self.graph.rank(at).steps, &mut visitor);
             if visited.is_err() {
                 self.stop.store(true, Ordering::Relaxed);
             }

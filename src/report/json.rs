@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::explore::{Completeness, Explored};
+use crate::explore::coverage::Row;
+use crate::explore::{Completeness, Coverage, Explored};
 use crate::scenario::Scenario;
 
 use super::part::Part;
@@ -50,8 +51,8 @@ pub struct Report {
     pub sometimes: BTreeMap<String, bool>,
     /// By number of faults, fewest first: how much of it was searched.
     pub by_faults: Vec<ByFaults>,
-    /// Interleaving coverage; empty until it is offered.
-    pub coverage: BTreeMap<String, u64>,
+    /// Interleaving coverage.
+    pub coverage: Covered,
     /// What `canloom merge` needs, in the report of one of several runs that divide a search.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shard: Option<Part>,
@@ -66,6 +67,38 @@ pub struct ByFaults {
     pub worlds: u64,
     /// Worlds that were expanded: all of them if the search was complete.
     pub expanded: u64,
+}
+
+/// Pairs of an await point and a method that was delivered while it was open.
+#[derive(Debug, Serialize)]
+pub struct Covered {
+    /// Pairs seen.
+    pub seen: usize,
+    /// Pairs that the scenario's methods allow.
+    pub possible: usize,
+    /// By await point.
+    pub await_points: BTreeMap<String, CoveredPoint>,
+}
+
+/// What was delivered while an await point was open.
+#[derive(Debug, Serialize)]
+pub struct CoveredPoint {
+    /// Methods delivered.
+    pub seen: Vec<String>,
+    /// Methods that were never delivered meanwhile.
+    pub unseen: Vec<String>,
+}
+
+impl Covered {
+    fn new(coverage: &Coverage) -> Covered {
+        let (seen, possible) = coverage.pairs();
+        let point = |row: &Row| CoveredPoint {
+            seen: row.seen.iter().cloned().collect(),
+            unseen: coverage.unseen(row).into_iter().map(String::from).collect(),
+        };
+        let points = coverage.points.iter().map(|(name, row)| (name.clone(), point(row)));
+        Covered { seen, possible, await_points: points.collect() }
+    }
 }
 
 /// One violated invariant.
@@ -136,7 +169,7 @@ impl Report {
             violations: violations.collect(),
             sometimes: explored.sometimes.iter().map(|&(at, seen)| (name(at), seen)).collect(),
             by_faults: by_faults.collect(),
-            coverage: BTreeMap::new(),
+            coverage: Covered::new(&explored.coverage),
             shard: None,
         }
     }

@@ -10,7 +10,7 @@ use num_bigint::BigUint;
 
 use super::part::{Part, PartFinding};
 use crate::counterexample::Counterexample;
-use crate::explore::{Completeness, Explored, FaultLevel, Finding};
+use crate::explore::{Completeness, Coverage, Explored, FaultLevel, Finding};
 use crate::scenario::Scenario;
 
 /// Why reports do not make one. Texts name the reports by their files.
@@ -191,6 +191,7 @@ fn empty(part: &Part) -> Explored {
         by_faults: Vec::new(),
         tasks: part.tasks.clone(),
         timers: Vec::new(),
+        coverage: Coverage::default(),
         elapsed: Duration::ZERO,
         out_of_memory: None,
         shard: None,
@@ -236,6 +237,7 @@ fn add(explored: &mut Explored, report: &str, part: &Part) -> Result<(), MergeEr
         }
     }
     explored.timers.sort();
+    explored.coverage.merge(&part.coverage);
     explored.out_of_memory = explored.out_of_memory.take().or_else(|| part.out_of_memory.clone());
     Ok(())
 }

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::explore::{Completeness, Explored, FaultLevel, Finding, Grade, Rank, Shard};
+use crate::explore::{Completeness, Coverage, Explored, FaultLevel, Finding, Grade, Rank, Shard};
 use crate::scenario::BoundName;
 use crate::schedule::Task;
 
@@ -59,6 +59,8 @@ pub struct Part {
     pub tasks: Vec<Task>,
     /// Canisters whose timer was set, with the least nanoseconds left to it; 0: it came due.
     pub timers: Vec<(u16, u64)>,
+    /// Interleaving coverage.
+    pub coverage: Coverage,
     /// What did not fit into memory.
     pub out_of_memory: Option<String>,
 }
@@ -145,6 +147,7 @@ impl Part {
             by_faults: explored.by_faults.clone(),
             tasks: explored.tasks.clone(),
             timers: explored.timers.clone(),
+            coverage: explored.coverage.clone(),
             out_of_memory: explored.out_of_memory.clone(),
         }
     }

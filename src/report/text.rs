@@ -9,7 +9,7 @@ use std::time::Duration;
 use num_bigint::BigUint;
 
 use crate::counterexample::Replayed;
-use crate::explore::{Completeness, Explored, Sampled};
+use crate::explore::{Completeness, Coverage, Explored, Sampled};
 use crate::scenario::{BoundName, Invariant, Scenario, Value};
 use crate::schedule::{Root, StepKind, Task};
 use crate::trace::{Event, Trace};
@@ -122,6 +122,29 @@ fn sampling(explored: &Explored, sampled: &Sampled) -> String {
         _ => "exhaustive at the beginning".to_string(),
     };
     format!("portfolio: {searched}; then {drawn}")
+}
+
+/// Interleaving coverage as a table: a line for each await point, with the methods that were delivered while it was open and
+/// those that never were. Empty if nothing awaits.
+pub fn coverage(coverage: &Coverage) -> String {
+    let mut out = String::new();
+    if coverage.points.is_empty() {
+        return out;
+    }
+    let (seen, possible) = coverage.pairs();
+    let _ = writeln!(
+        out,
+        "\ncoverage: {seen} of {possible} pairs of an await point and a method delivered while it was open"
+    );
+    let width = coverage.points.keys().map(|name| name.chars().count()).max().unwrap_or(0);
+    for (name, row) in &coverage.points {
+        let seen: Vec<&str> = row.seen.iter().map(String::as_str).collect();
+        let unseen = coverage.unseen(row);
+        let unseen = if unseen.is_empty() { String::new() } else { format!("; never {}", unseen.join(", ")) };
+        let seen = if seen.is_empty() { "nothing".to_string() } else { seen.join(", ") };
+        let _ = writeln!(out, "  {name:<width$}  {seen}{unseen}");
+    }
+    out
 }
 
 /// Bounds that cut something off, with their numbers.

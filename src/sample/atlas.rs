@@ -11,6 +11,7 @@ use xxhash_rust::xxh3::{Xxh3Builder, xxh3_64};
 
 use super::offers::Offers;
 use crate::engine::embedded::Embedded;
+use crate::explore::coverage::Observer;
 use crate::explore::look::look;
 use crate::explore::tally::Tally;
 use crate::kernel::{Choice, Unsupported, World};
@@ -62,6 +63,7 @@ pub struct Atlas {
     seen: Vec<Seen>,
     /// What was seen in the distinct worlds, violations apart.
     pub tally: Tally,
+    observer: Observer,
     key: Vec<u8>,
     choices: Vec<Choice>,
 }
@@ -76,6 +78,7 @@ impl Atlas {
             positions: HashMap::default(),
             seen: Vec::new(),
             tally: Tally::new(&engine.scenario.invariants),
+            observer: Observer::default(),
             key: Vec::new(),
             choices: Vec::new(),
         }
@@ -123,6 +126,8 @@ impl Atlas {
         let world = World::decode(&node.key, engine.start().shape());
         let (next, happened) = engine.kernel.apply(&world, &choice)?;
         let delivers = happened.delivery().is_some();
+        self.observer.step(&engine.kernel, &world, &choice, &next);
+        self.tally.coverage.add(self.observer.take());
         let to = self.add(engine, &next)?;
         self.nodes[at as usize].edges[position as usize] = Edge { to, delivers };
         Ok((to, delivers))
