@@ -15,7 +15,8 @@
 use std::time::Duration;
 
 use canloom::explore::{Budget, Completeness, Explored, explore as search};
-use canloom::kernel::Refusal;
+use canloom::kernel::world::Turns;
+use canloom::kernel::{Refusal, World};
 use canloom::report::Verdict;
 use canloom::report::text::summary;
 use canloom::scenario::{BoundError, BoundName, Bounds};
@@ -269,4 +270,25 @@ fn a_search_that_ends_early_says_what_it_has_finished() {
         assert_eq!(text.lines().find(|line| line.starts_with("finished")), line, "{unfinished:?}");
     }
     assert_eq!(explore(&stage(&distinct(2), ""), &[]).unfinished, None);
+}
+
+// Both have started, in this order, and 0.1 has run: only whose turn it is differs.
+#[test]
+fn whose_turn_it_is_tells_worlds_apart_only_where_switches_are_bounded() {
+    let worlds = |rest: &str| {
+        let mut play = Play::new(&stage(&distinct(2), rest));
+        let mut after = |steps: &str| {
+            play.rewind();
+            play.steps(steps);
+            (play.world.clone(), play.bytes(), play.engine.kernel.fingerprint(&play.world))
+        };
+        (after("0 0.1 1"), after("0 1 0.1"))
+    };
+    let (one, other) = worlds("");
+    assert_eq!(one, other);
+    let (one, other) = worlds("[explore]\nswitches = 3\n");
+    assert_eq!(one.0.turns, Some(Turns { last: Some(1), switches: 1 }));
+    assert_eq!(other.0.turns, Some(Turns { last: Some(0), switches: 1 }));
+    assert_eq!(World { turns: other.0.turns, ..one.0.clone() }, other.0);
+    assert!(one.1 != other.1 && one.2 != other.2, "their bytes and fingerprints differ");
 }

