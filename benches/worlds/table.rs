@@ -29,22 +29,22 @@ pub fn text(now: &Run, then: Option<&Run>) -> String {
     }
     let _ = writeln!(
         out,
-        "\n{:<30}{:>18} {:>9} {:>10} {:>9} {:>7}  {:<22}{:<6}{}",
-        "search", "interleavings", "worlds", "executions", "seconds", "MB", "bar", "met", "now / baseline"
+        "\n{:<30}{:>18} {:>9} {:>10} {:>9} {:>7}  {:<22}{:<6}now / baseline",
+        "search", "interleavings", "worlds", "executions", "seconds", "MB", "bar", "met"
     );
     for scenario in scenarios(now) {
         search_line(&mut out, scenario, now, then);
     }
     let _ = writeln!(
         out,
-        "\n{:<53}{:>10} {:<13} {:>8}  {:<39}{:<17}{:<14}{}",
-        "one of them", "value", "unit", "ratio", "to", "bar", "met", "now / baseline"
+        "\n{:<53}{:>10} {:<13} {:>8}  {:<48}{:<17}{:<14}now / baseline",
+        "one of them", "value", "unit", "ratio", "to", "bar", "met"
     );
     for row in now.rows.iter().filter(|row| !is_of_search(row)) {
         row_line(&mut out, row, now, then);
     }
     for bar in BARS.iter().filter(|bar| now.row(bar.row).is_none()) {
-        let _ = writeln!(out, "{:<53}{:>10} {:<61} {:<17}{}", bar.row, "", "", bar.to_string(), Met::NotMeasured);
+        let _ = writeln!(out, "{:<53}{:>10} {:<70} {:<17}{}", bar.row, "", "", bar.to_string(), Met::NotMeasured);
     }
     if let Some(then) = then {
         let missing: Vec<&str> = missing(now, then).collect();
@@ -118,7 +118,7 @@ fn since(rows: &[Option<&Row>; 5], now: &Run, then: &Run) -> String {
 fn row_line(out: &mut String, row: &Row, now: &Run, then: Option<&Run>) {
     let bar = Bar::of(&row.name);
     let line = format!(
-        "{:<53}{:>10} {:<13} {:>8}  {:<39}{:<17}{:<14}{}",
+        "{:<53}{:>10} {:<13} {:>8}  {:<48}{:<17}{:<14}{}",
         row.name,
         number(row.value, &row.unit),
         row.unit,
