@@ -11,12 +11,13 @@
 //! rules    why a step is legal or not  step      what a step does                deliver   messages that are executed
 //! settle   how a context is answered   fault     what a fault does to a request  change    stop, upgrade, snapshots
 //! manage   the management canister     observe   queries and inspection          composite queries that call queries
-//! symmetry interchangeable calls
+//! symmetry interchangeable calls       save     tables and executions as bytes
 //! ```
 
 pub mod guest;
 pub mod intern;
 pub mod plan;
+pub mod save;
 pub mod system;
 pub mod tree;
 pub mod world;
@@ -39,6 +40,7 @@ mod tables;
 use std::sync::Arc;
 
 use candid::Principal;
+use serde::{Deserialize, Serialize};
 
 pub use enabled::{Choice, Target};
 pub use guest::{Cycles, Function, Guest, Input, MemoryId, Response};
@@ -71,7 +73,7 @@ pub const START_BALANCE: Cycles = 100_000_000_000_000_000_000;
 pub const QUEUE_CAPACITY: u32 = 500;
 
 /// A message to execute, interned. Parts are ids so that building one costs no copy.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Message {
     /// A call of a method.
     Call {

@@ -26,6 +26,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 /// Longest path a name may have, in segments. Far above any useful bound, low enough for hostile files.
@@ -95,7 +96,7 @@ impl fmt::Display for Path {
 }
 
 /// What happens to a canister without a call from outside: the system, or whoever administers it, does it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Task {
     /// `canister_global_timer` runs.
     Timer,
