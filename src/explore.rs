@@ -12,6 +12,7 @@
 //! one thread. Executions are shared by the kernel's memo; equal worlds are merged here. No reduction beyond merging is applied, so
 //! every reachable global state is visited and invariants across canisters are checked at every cut.
 
+mod checkpoint;
 mod count;
 mod graph;
 mod look;
@@ -28,10 +29,13 @@ use crate::kernel::{Permutation, Unsupported};
 use crate::scenario::{Expect, When};
 use crate::schedule::{Root, Schedule, StepKind, Task};
 
+use checkpoint::{Replay, Target};
 use graph::{Edge, Graph, Rank};
-use look::{Successor, Visit};
+use look::{Look, Successor, Visit};
 use tally::{Found, Tally};
 use workers::Deadline;
+
+pub use checkpoint::{Checkpoint, CheckpointError};
 
 /// Worlds visited before their successors are added: enough to keep threads busy, few enough to wait in memory.
 const CHUNK: usize = 2048;
@@ -63,6 +67,8 @@ pub struct Progress {
     pub executions: u64,
     /// Violating worlds.
     pub violations: u64,
+    /// Whether all of that was found by earlier runs, and is being read back.
+    pub resuming: bool,
 }
 
 /// What a finding needs (design section 4), from the most to the least alarming.
@@ -154,7 +160,7 @@ pub struct Explored {
     pub tasks: Vec<Task>,
     /// Canisters whose timer was set and never came due, with the least time that was left, in nanoseconds.
     pub idle_timers: Vec<(u16, u64)>,
-    /// Time spent.
+    /// Time spent; with a checkpoint by all runs together, as far as it was saved.
     pub elapsed: Duration,
     /// What did not fit into memory, if that ended the search.
     pub out_of_memory: Option<String>,
@@ -184,24 +190,57 @@ pub fn explore(
     budget: &Budget,
     progress: &mut dyn FnMut(&Progress),
 ) -> Result<Explored, Unsupported> {
-    let mut search = Search::new(engine);
+    let mut search = Search::new(engine, None);
+    match search.run(budget, progress) {
+        Ok(()) => search.finish(),
+        Err(ExploreError::Unsupported(error)) => Err(error),
+        Err(ExploreError::Checkpoint(_)) => unreachable!("bug in canloom: there is no checkpoint"),
+    }
+}
+
+/// Likewise, going on from where a checkpoint is, and saving what is found to it. The report is that of a search that was
+/// never interrupted.
+///
+/// # Errors
+/// As [`explore`]; and if the checkpoint cannot be read or written.
+pub fn explore_from(
+    engine: &mut Embedded,
+    checkpoint: &mut Checkpoint,
+    budget: &Budget,
+    progress: &mut dyn FnMut(&Progress),
+) -> Result<Explored, ExploreError> {
+    let mut search = Search::new(engine, Some(checkpoint));
     search.run(budget, progress)?;
-    search.finish()
+    Ok(search.finish()?)
+}
+
+/// Why a search has no result.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ExploreError {
+    /// A canister asks for something that the engine does not offer.
+    #[error(transparent)]
+    Unsupported(#[from] Unsupported),
+    /// The checkpoint cannot be read or written.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
 }
 
 struct Search<'a> {
     engine: &'a mut Embedded,
+    checkpoint: Option<&'a mut Checkpoint>,
     graph: Graph,
     tally: Tally,
     expanded: u64,
     out_of_budget: bool,
     out_of_memory: Option<String>,
     began: Instant,
+    /// Time that earlier runs spent.
+    earlier: Duration,
     executions_before: u64,
 }
 
 impl<'a> Search<'a> {
-    fn new(engine: &'a mut Embedded) -> Search<'a> {
+    fn new(engine: &'a mut Embedded, checkpoint: Option<&'a mut Checkpoint>) -> Search<'a> {
         let executions_before = engine.kernel.counters().executions;
         Search {
             tally: Tally::new(&engine.scenario.invariants),
@@ -210,18 +249,27 @@ impl<'a> Search<'a> {
             out_of_budget: false,
             out_of_memory: None,
             began: Instant::now(),
+            earlier: Duration::ZERO,
             executions_before,
             engine,
+            checkpoint,
         }
     }
 
-    fn run(&mut self, budget: &Budget, progress: &mut dyn FnMut(&Progress)) -> Result<(), Unsupported> {
-        let mut forks: Vec<Embedded> = (1..budget.workers).map(|_| self.engine.fork()).collect();
-        let deadline = Deadline { began: self.began, time: budget.time };
+    fn run(&mut self, budget: &Budget, progress: &mut dyn FnMut(&Progress)) -> Result<(), ExploreError> {
         let mut first = self.engine.start().clone();
         self.engine.kernel.canonicalize(&mut first);
         let first = Successor::new(self.engine, &first, 0, 1);
         self.graph.add(&first.key, first.hash, first.rank);
+        self.resume(progress)?;
+        self.began = Instant::now();
+        self.go_on(budget, progress)?;
+        self.save(true)
+    }
+
+    fn go_on(&mut self, budget: &Budget, progress: &mut dyn FnMut(&Progress)) -> Result<(), ExploreError> {
+        let mut forks: Vec<Embedded> = (1..budget.workers).map(|_| self.engine.fork()).collect();
+        let deadline = Deadline { began: self.began, time: budget.time };
         let mut chunk = Vec::new();
         loop {
             progress(&self.progress());
@@ -240,12 +288,14 @@ impl<'a> Search<'a> {
             if !self.add(&chunk, visits, &deadline)? {
                 return Ok(());
             }
+            self.save(false)?;
         }
     }
 
     /// Adds visits in the order of the worlds; whether the search goes on.
-    fn add(&mut self, worlds: &[u32], visits: Vec<workers::Visited>, deadline: &Deadline) -> Result<bool, Unsupported> {
-        let mut visits = worlds.iter().zip(visits);
+    fn add(&mut self, worlds: &[u32], visits: workers::Visits, deadline: &Deadline) -> Result<bool, Unsupported> {
+        let is_stopped = visits.is_stopped;
+        let mut visits = worlds.iter().zip(visits.by_position);
         while let Some((&at, visited)) = visits.next() {
             let error = match visited {
                 Some(Ok(visit)) => {
@@ -253,6 +303,11 @@ impl<'a> Search<'a> {
                     continue;
                 }
                 Some(Err(error)) => Some(error),
+                None if !is_stopped => {
+                    let rest: Vec<u32> = std::iter::once(at).chain(visits.map(|(&at, _)| at)).collect();
+                    self.graph.give_back(&rest);
+                    return Ok(true);
+                }
                 None => None,
             };
             let ceiling = &self.engine.allowance().ceiling;
@@ -271,15 +326,63 @@ impl<'a> Search<'a> {
     }
 
     fn add_visit(&mut self, at: u32, visit: Visit) {
-        let Visit { look, successors, deliveries } = visit;
+        let Visit { mut look, successors, deliveries } = visit;
+        let shape = self.engine.start().shape();
+        let mut journal = self.checkpoint.as_mut().map(|checkpoint| checkpoint.journal());
+        if let Some(journal) = &mut journal {
+            journal.note(&mut look, deliveries, successors.len());
+        }
         let mut edges: Vec<Edge> = Vec::with_capacity(successors.len());
         for Successor { key, hash, rank, multiplicity } in successors {
-            edges.push(Edge { to: self.graph.add(&key, hash, rank), multiplicity });
+            let known = self.graph.len();
+            let to = self.graph.add(&key, hash, rank);
+            match &mut journal {
+                Some(journal) if to as usize == known => journal.note_new(&self.graph.world(to, shape), multiplicity),
+                Some(journal) => journal.note_known(to, multiplicity),
+                None => {}
+            }
+            edges.push(Edge { to, multiplicity });
         }
-        self.graph.expanded(at, &edges, look.complete);
+        self.close(at, &edges, look, deliveries);
+    }
+
+    fn close(&mut self, at: u32, edges: &[Edge], look: Look, deliveries: u64) {
+        self.graph.expanded(at, edges, look.complete);
         self.expanded += 1;
         self.tally.deliveries += deliveries;
         self.tally.add(at, self.graph.rank(at), look);
+    }
+
+    /// Goes the way of earlier runs as far as it was saved.
+    fn resume(&mut self, progress: &mut dyn FnMut(&Progress)) -> Result<(), ExploreError> {
+        let Some(checkpoint) = self.checkpoint.take() else { return Ok(()) };
+        loop {
+            let ceiling = &self.engine.allowance().ceiling;
+            ceiling.set_worlds(self.graph.bytes());
+            if !ceiling.is_kept() {
+                let what = "what the checkpoint holds";
+                return Err(CheckpointError::Outside(ceiling.refuse(what)).into());
+            }
+            progress(&Progress { resuming: true, ..self.progress() });
+            let Search { engine, graph, tally, expanded, .. } = self;
+            let mut add =
+                |engine: &Embedded, visit: Replay| replay(engine, graph, tally, visit).map(|()| *expanded += 1);
+            if !checkpoint.resume(engine, &mut add)? {
+                break;
+            }
+        }
+        self.earlier = checkpoint.earlier();
+        self.checkpoint = Some(checkpoint);
+        Ok(())
+    }
+
+    /// Saves to the checkpoint if there is one and it is time, or anyway.
+    fn save(&mut self, anyway: bool) -> Result<(), ExploreError> {
+        let spent = self.earlier + self.began.elapsed();
+        match &mut self.checkpoint {
+            Some(checkpoint) if anyway || checkpoint.is_due() => Ok(checkpoint.save(self.engine, spent)?),
+            _ => Ok(()),
+        }
     }
 
     fn progress(&self) -> Progress {
@@ -288,13 +391,14 @@ impl<'a> Search<'a> {
             expanded: self.expanded,
             executions: self.engine.kernel.counters().executions - self.executions_before,
             violations: self.tally.violations,
+            resuming: false,
         }
     }
 
     fn finish(self) -> Result<Explored, Unsupported> {
         let Search { engine, graph, tally, .. } = self;
         let executions = engine.kernel.counters().executions - self.executions_before;
-        let elapsed = self.began.elapsed();
+        let elapsed = self.earlier + self.began.elapsed();
         let completeness = match (self.out_of_budget, tally.cut_by_depth, tally.cut_by_timers) {
             _ if self.out_of_memory.is_some() => Completeness::Memory,
             (true, _, _) => Completeness::Budget,
@@ -336,6 +440,39 @@ impl<'a> Search<'a> {
             out_of_memory: self.out_of_memory,
         })
     }
+}
+
+/// Adds a visit that an earlier run made, to the worlds and sums that it was added to then.
+fn replay(engine: &Embedded, graph: &mut Graph, tally: &mut Tally, visit: Replay) -> Result<(), String> {
+    let mut next = Vec::new();
+    graph.next(1, &mut next);
+    let at = *next.first().ok_or("it holds more visits than there are worlds")?;
+    let steps = graph.rank(at).steps + 1;
+    let mut edges = Vec::with_capacity(visit.steps.len());
+    for step in visit.steps {
+        let multiplicity = step.multiplicity;
+        let known = graph.len();
+        let to = match step.to {
+            Target::Known(to) if (to as usize) < known => {
+                graph.shorten(to, steps);
+                to
+            }
+            Target::Known(_) => return Err("a step leads to no world".to_string()),
+            Target::New(world) => {
+                let Successor { key, hash, rank, .. } = Successor::new(engine, &world, steps, multiplicity);
+                let to = graph.add(&key, hash, rank);
+                if to as usize != known {
+                    return Err("it holds a world twice".to_string());
+                }
+                to
+            }
+        };
+        edges.push(Edge { to, multiplicity });
+    }
+    graph.expanded(at, &edges, visit.look.complete);
+    tally.deliveries += visit.deliveries;
+    tally.add(at, graph.rank(at), visit.look);
+    Ok(())
 }
 
 /// The finding of an invariant, which is violated where this path ends.

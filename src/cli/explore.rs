@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use canloom::counterexample::{Counterexample, replay};
 use canloom::engine::embedded::Embedded;
-use canloom::explore::{Budget, Explored, Finding, explore};
+use canloom::explore::{
+    Budget, Checkpoint, CheckpointError, ExploreError, Explored, Finding, Progress, explore, explore_from,
+};
 use canloom::report::json::Report;
 use canloom::report::{Verdict, is_violation, text};
 
@@ -30,6 +32,10 @@ pub struct Options {
     /// Write the set of outcomes, by number of calls and faults, to this file; `-` is standard output.
     #[arg(long, value_name = "FILE")]
     outcomes: Option<PathBuf>,
+    /// Save the search to this directory every now and then, and go on from what is saved there: after a kill, or with a
+    /// further budget. It is made if it is missing.
+    #[arg(long, value_name = "DIR")]
+    checkpoint: Option<PathBuf>,
     #[command(flatten)]
     memory: Memory,
     /// Print only the verdict.
@@ -43,7 +49,17 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
     line.say("loading canisters");
     let mut engine = open(&options.scenario, &options.memory)?;
     let budget = Budget { time: options.budget, workers: options.workers.map_or_else(cores, usize::from) };
-    let explored = explore(&mut engine, &budget, &mut |progress| line.show(progress)).map_err(Failure::input)?;
+    let mut show = |progress: &Progress| line.show(progress);
+    let explored = match &options.checkpoint {
+        None => explore(&mut engine, &budget, &mut show).map_err(Failure::input)?,
+        Some(folder) => {
+            let mut checkpoint = Checkpoint::open(folder, &engine, "").map_err(unusable)?;
+            explore_from(&mut engine, &mut checkpoint, &budget, &mut show).map_err(|error| match error {
+                ExploreError::Unsupported(error) => Failure::input(error),
+                ExploreError::Checkpoint(error) => unusable(error),
+            })?
+        }
+    };
     line.end();
     let scenario = engine.scenario.clone();
     let mut files = Vec::new();
@@ -67,6 +83,13 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
         Verdict::Violated => Exit::Violated,
         Verdict::Inconclusive => Exit::Inconclusive,
     })
+}
+
+fn unusable(error: CheckpointError) -> Failure {
+    match error {
+        CheckpointError::Input(_) => Failure::input(error),
+        CheckpointError::Outside(_) => Failure::outside(error),
+    }
 }
 
 fn cores() -> usize {

@@ -48,6 +48,10 @@ impl Line {
             return;
         }
         self.drawn = Instant::now();
+        if progress.resuming {
+            bar.set_message(format!("resuming: {} worlds", grouped(progress.worlds)));
+            return;
+        }
         let rate = progress.expanded as f64 / self.began.elapsed().as_secs_f64().max(1e-9);
         bar.set_message(format!(
             "{} worlds, {} to expand, {} wasm executions, {} violating, {} worlds/s",

@@ -21,7 +21,7 @@ pub use part::{Part, Reader, shared_bytes, shared_text};
 use super::intern::{Interner, content_hash};
 use super::memo::{Effects, Entry};
 use super::tables::{KeptTree, Tables};
-use super::{CallTree, Kernel};
+use super::{CallTree, Guest, Kernel, MemoryId};
 
 use check::Known;
 
@@ -81,6 +81,15 @@ impl Kernel {
             }
         }
         Ok(())
+    }
+
+    /// Hash of the states of all canisters that are known so far, the same in every run.
+    pub fn content_of_states(&self) -> u128 {
+        let states = |guest: &dyn Guest| {
+            let count = guest.sizes().first().copied().unwrap_or(0);
+            (0..count).map(|id| guest.fingerprint(MemoryId(id))).collect::<Vec<u128>>()
+        };
+        content_hash(&self.guests.iter().map(|guest| states(guest.as_ref())).collect::<Vec<_>>())
     }
 
     fn of_canister(&self, canister: usize, what: &str) -> String {
