@@ -54,6 +54,7 @@ pub struct Checkpoint {
     earlier: Duration,
     last: Instant,
     took: Duration,
+    saves_always: bool,
     /// Held as long as this lives.
     _directory: Directory,
 }
@@ -85,6 +86,7 @@ impl Checkpoint {
             earlier: Duration::ZERO,
             last: Instant::now(),
             took: Duration::ZERO,
+            saves_always: false,
             _directory: directory,
         })
     }
@@ -130,6 +132,12 @@ impl Checkpoint {
         Ok(true)
     }
 
+    /// Saves after each chunk of worlds from now on, whatever that costs: a kill loses less, and tests have more to resume
+    /// from.
+    pub fn save_always(&mut self) {
+        self.saves_always = true;
+    }
+
     /// Time that earlier runs spent.
     pub(super) fn earlier(&self) -> Duration {
         self.earlier
@@ -142,7 +150,7 @@ impl Checkpoint {
 
     /// Whether it is time to save.
     pub(super) fn is_due(&self) -> bool {
-        self.last.elapsed() >= INTERVAL.max(self.took * PATIENCE)
+        self.saves_always || self.last.elapsed() >= INTERVAL.max(self.took * PATIENCE)
     }
 
     /// Saves what was noted, and what the tables hold since the last time. No other thread may use them meanwhile.

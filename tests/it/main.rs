@@ -3,6 +3,7 @@
 mod against_brute_force;
 mod brute;
 mod builtin;
+mod checkpoint;
 mod cli;
 mod corners;
 mod corpus;
