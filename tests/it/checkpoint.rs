@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use candid::{CandidType, Encode, Principal};
+use candid::{CandidType, Deserialize, Encode, Principal};
 use canloom::engine::embedded::Embedded;
 use canloom::explore::{Budget, Checkpoint, ExploreError, Explored, explore, explore_from};
 use canloom::scenario::Scenario;
@@ -41,7 +41,7 @@ fn timers() -> Stage {
     Stage::new(&[body], &format!("{}{}{time}", call("s", 0, "s", "max = 2"), observe(0, "x")))
 }
 
-#[derive(CandidType)]
+#[derive(CandidType, Deserialize)]
 enum Mode {
     #[serde(rename = "reinstall")]
     Reinstall,

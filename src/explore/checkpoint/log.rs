@@ -83,8 +83,11 @@ impl Log {
         let mut log = Log { name: name.to_path_buf(), file, end: BEGIN, number: 0 };
         log.write(first).map_err(cannot)?;
         std::fs::rename(&new, name).map_err(cannot)?;
-        let folder = name.parent().map_or_else(|| File::open("."), File::open);
-        folder.and_then(|folder| folder.sync_all()).map_err(cannot)?;
+        // Elsewhere a directory is no file that can be opened.
+        if cfg!(unix) {
+            let folder = name.parent().map_or_else(|| File::open("."), File::open);
+            folder.and_then(|folder| folder.sync_all()).map_err(cannot)?;
+        }
         Ok(log)
     }
 

@@ -18,7 +18,7 @@ pub(super) struct Known<'a> {
 }
 
 impl Kernel {
-    /// Whether a world from a file is one that this kernel can go on with.
+    /// Whether a world from a file is one that this kernel can go on with, as from the first one, `like`.
     ///
     /// # Errors
     /// What is wrong with it.
@@ -26,6 +26,7 @@ impl Kernel {
         if world.shape() != like.shape() {
             return Err("a world has another number of parts".to_string());
         }
+        ensure(world.time_ns >= like.time_ns, "a world lies before the first one")?;
         Known::new(self).world(world)
     }
 }
