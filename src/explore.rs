@@ -191,11 +191,11 @@ pub fn explore(
     progress: &mut dyn FnMut(&Progress),
 ) -> Result<Explored, Unsupported> {
     let mut search = Search::new(engine, None);
-    match search.run(budget, progress) {
-        Ok(()) => search.finish(),
-        Err(ExploreError::Unsupported(error)) => Err(error),
-        Err(ExploreError::Checkpoint(_)) => unreachable!("bug in canloom: there is no checkpoint"),
-    }
+    let explored = search.run(budget, progress).and_then(|()| search.finish());
+    explored.map_err(|error| match error {
+        ExploreError::Unsupported(error) => error,
+        ExploreError::Checkpoint(error) => panic!("bug in canloom: without a checkpoint: {error}"),
+    })
 }
 
 /// Likewise, going on from where a checkpoint is, and saving what is found to it. The report is that of a search that was
@@ -211,7 +211,7 @@ pub fn explore_from(
 ) -> Result<Explored, ExploreError> {
     let mut search = Search::new(engine, Some(checkpoint));
     search.run(budget, progress)?;
-    Ok(search.finish()?)
+    search.finish()
 }
 
 /// Why a search has no result.
@@ -363,7 +363,7 @@ impl<'a> Search<'a> {
         }
     }
 
-    fn finish(self) -> Result<Explored, Unsupported> {
+    fn finish(self) -> Result<Explored, ExploreError> {
         let Search { engine, graph, tally, .. } = self;
         let executions = engine.kernel.counters().executions - self.executions_before;
         let elapsed = self.earlier + self.began.elapsed();
@@ -411,7 +411,7 @@ impl<'a> Search<'a> {
 }
 
 /// The finding of an invariant, which is violated where this path ends.
-fn finding(engine: &mut Embedded, invariant: usize, found: &Found, path: &[u32]) -> Result<Finding, Unsupported> {
+fn finding(engine: &mut Embedded, invariant: usize, found: &Found, path: &[u32]) -> Result<Finding, ExploreError> {
     let Rank { faults, calls, .. } = found.rank;
     let walked = walk(engine, path)?;
     let steps = &walked.schedule.steps;
@@ -429,9 +429,15 @@ fn finding(engine: &mut Embedded, invariant: usize, found: &Found, path: &[u32])
         faults: u32::from(faults),
         grade,
         worlds: found.worlds,
-        error: violated.expect("bug in canloom: the invariant was violated in this world").1,
+        error: violated.ok_or_else(|| not_there("a violation"))?.1,
         schedule: walked.schedule,
     })
+}
+
+/// The graph holds what is not there: somebody has made the checkpoint that it was read from.
+fn not_there(what: &str) -> ExploreError {
+    let text = format!("the checkpoint says that there is {what}, and there is none; delete its directory");
+    CheckpointError::Input(text).into()
 }
 
 /// A path, as a schedule with the names that the calls have outside the search.
@@ -443,7 +449,7 @@ struct Walked {
     last: look::Look,
 }
 
-fn walk(engine: &mut Embedded, path: &[u32]) -> Result<Walked, Unsupported> {
+fn walk(engine: &mut Embedded, path: &[u32]) -> Result<Walked, ExploreError> {
     let mut world = engine.start().clone();
     let trees = world.trees.len();
     let first = engine.kernel.canonicalize(&mut world);
@@ -453,7 +459,7 @@ fn walk(engine: &mut Embedded, path: &[u32]) -> Result<Walked, Unsupported> {
     let mut callback_traps = false;
     for &ordinal in path {
         engine.kernel.choices(&world, &mut choices)?;
-        let choice = choices[ordinal as usize];
+        let choice = *choices.get(ordinal as usize).ok_or_else(|| not_there("a step"))?;
         let mut step = engine.kernel.name(&world, &choice);
         if let Root::Call(call) = &mut step.root {
             *call = moved.original(*call);

@@ -29,8 +29,10 @@ pub(super) use journal::{Journal, Replay, Target};
 /// Shortest time between two saves.
 const INTERVAL: Duration = Duration::from_millis(100);
 /// A save waits until the search went on for so many times as long as the last one took: at most a twentieth of the
-/// time goes into saves.
+/// time goes into saves that take up to half a second.
 const PATIENCE: u32 = 20;
+/// But it does not wait longer than this.
+const LONGEST: Duration = Duration::from_secs(10);
 
 /// Why a checkpoint cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -150,7 +152,7 @@ impl Checkpoint {
 
     /// Whether it is time to save.
     pub(super) fn is_due(&self) -> bool {
-        self.saves_always || self.last.elapsed() >= INTERVAL.max(self.took * PATIENCE)
+        self.saves_always || self.last.elapsed() >= (self.took * PATIENCE).clamp(INTERVAL, LONGEST)
     }
 
     /// Saves what was noted, and what the tables hold since the last time. No other thread may use them meanwhile.

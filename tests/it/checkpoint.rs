@@ -195,7 +195,7 @@ fn scenarios_of_the_corpus_go_on_from_every_part() {
 
 #[test]
 fn a_run_whose_budget_ended_goes_on_when_it_is_called_again() {
-    let stage = withdrawals(3, "\"clean_reject\"");
+    let stage = withdrawals(4, "\"clean_reject\"");
     let file = stage.file("scenario.toml");
     let expected = shown(stage.explore());
     let folder = stage.file("checkpoint");
@@ -203,7 +203,7 @@ fn a_run_whose_budget_ended_goes_on_when_it_is_called_again() {
     for _ in 0..10_000 {
         let mut engine = open(&file);
         let mut checkpoint = Checkpoint::open(&folder, &engine, "").expect("it is this search's");
-        let budget = Budget { time: Some(Duration::from_millis(3)), workers: 1 };
+        let budget = Budget { time: Some(Duration::from_millis(5)), workers: 1 };
         let explored = explore_from(&mut engine, &mut checkpoint, &budget, &mut |_| {}).expect("all is offered");
         let complete = explored.interleavings.is_some();
         *reports.entry(complete).or_insert(0) += 1;

@@ -7,7 +7,7 @@ use std::process::Command;
 use canloom::explore::Checkpoint;
 
 use super::super::stage::Stage;
-use super::{explore_saving, open, withdrawals};
+use super::{APPROVALS, explore_saving, open, withdrawals};
 
 struct Ran {
     exit: i32,
@@ -129,17 +129,18 @@ fn an_empty_directory_and_one_whose_run_was_killed_early_begin_anew() {
 
 #[test]
 fn a_full_disk_ends_the_run_with_an_error_and_leaves_what_was_saved() {
-    let stage = withdrawals(3, "\"clean_reject\"");
+    // Without wasm: the engine keeps the first contents of a heap in a file of the system, which the limit would be for, too.
+    let stage = Stage::new(&[], APPROVALS);
     let whole = explore(stage.folder(), "scenario.toml", "whole");
     let size = std::fs::metadata(stage.file("whole/log")).expect("a log").len();
-    // A file may have half of that, in blocks of 512 bytes, and the signal that would say so is ignored.
+    // A file may have a quarter of that, in blocks of 512 bytes, and the signal that would say so is ignored.
     let limited = |checkpoint: &str, blocks: u64| {
         let script =
             format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" explore scenario.toml --checkpoint {checkpoint}");
         let mut command = Command::new("sh");
         ran(command.current_dir(stage.folder()).args(["-c", &script, env!("CARGO_BIN_EXE_canloom")]))
     };
-    let error = limited("full", size / 2 / 512);
+    let error = limited("full", size / 4 / 512);
     let says = ["cannot write full/log: File too large", "the checkpoint holds everything up to the save before"];
     assert_refused(&error, 1, &says);
     let left = files(&stage.file("full"));
