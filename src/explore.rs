@@ -13,12 +13,14 @@
 //! one thread. Executions are shared by the kernel's memo; equal worlds are merged here. No reduction beyond merging is applied, so
 //! every reachable global state is visited and invariants across canisters are checked at every cut.
 
+mod checkpoint;
 mod count;
 pub(crate) mod coverage;
 mod estimate;
 mod graph;
 pub(crate) mod look;
 mod prefix;
+mod resume;
 pub(crate) mod tally;
 mod workers;
 
@@ -42,6 +44,8 @@ use look::{Successor, Visit};
 use prefix::{Place, Prefix};
 use tally::Tally;
 use workers::Deadline;
+
+pub use checkpoint::{Checkpoint, CheckpointError, identity};
 
 /// Worlds visited before their successors are added: enough to keep threads busy, few enough to wait in memory.
 const CHUNK: usize = 2048;
@@ -88,6 +92,8 @@ pub struct Progress {
     pub violations: u64,
     /// Estimate of the worlds that are not expanded yet, where there is one.
     pub remaining: Option<u64>,
+    /// Whether all of that was found by earlier runs, and is being read back.
+    pub resuming: bool,
 }
 
 /// What a finding needs (design section 4), from the most to the least alarming.
@@ -209,7 +215,7 @@ pub struct Explored {
     pub timers: Vec<(u16, u64)>,
     /// Which methods were delivered while which await points were open.
     pub coverage: Coverage,
-    /// Time spent.
+    /// Time spent; with a checkpoint by all runs together, as far as it was saved.
     pub elapsed: Duration,
     /// What did not fit into memory, if that ended the search.
     pub out_of_memory: Option<String>,
@@ -250,13 +256,44 @@ pub fn explore(
     budget: &Budget,
     progress: &mut dyn FnMut(&Progress),
 ) -> Result<Explored, Unsupported> {
-    let mut search = Search::new(engine);
+    let mut search = Search::new(engine, None);
+    let explored = search.run(budget, progress).and_then(|()| search.finish(budget.shard));
+    explored.map_err(|error| match error {
+        ExploreError::Unsupported(error) => error,
+        ExploreError::Checkpoint(error) => panic!("bug in canloom: without a checkpoint: {error}"),
+    })
+}
+
+/// Likewise, going on from where a checkpoint is, and saving what is found to it. The report is that of a search that was
+/// never interrupted.
+///
+/// # Errors
+/// As [`explore`]; and if the checkpoint cannot be read or written.
+pub fn explore_from(
+    engine: &mut Embedded,
+    checkpoint: &mut Checkpoint,
+    budget: &Budget,
+    progress: &mut dyn FnMut(&Progress),
+) -> Result<Explored, ExploreError> {
+    let mut search = Search::new(engine, Some(checkpoint));
     search.run(budget, progress)?;
     search.finish(budget.shard)
 }
 
+/// Why a search has no result.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ExploreError {
+    /// A canister asks for something that the engine does not offer.
+    #[error(transparent)]
+    Unsupported(#[from] Unsupported),
+    /// The checkpoint cannot be read or written.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+}
+
 struct Search<'a> {
     engine: &'a mut Embedded,
+    checkpoint: Option<&'a mut Checkpoint>,
     graph: Graph,
     prefix: Prefix,
     tally: Tally,
@@ -266,11 +303,13 @@ struct Search<'a> {
     out_of_budget: bool,
     out_of_memory: Option<String>,
     began: Instant,
+    /// Time that earlier runs spent.
+    earlier: Duration,
     executions_before: u64,
 }
 
 impl<'a> Search<'a> {
-    fn new(engine: &'a mut Embedded) -> Search<'a> {
+    fn new(engine: &'a mut Embedded, checkpoint: Option<&'a mut Checkpoint>) -> Search<'a> {
         let executions_before = engine.kernel.counters().executions;
         Search {
             tally: Tally::new(&engine.scenario.invariants),
@@ -282,25 +321,45 @@ impl<'a> Search<'a> {
             out_of_budget: false,
             out_of_memory: None,
             began: Instant::now(),
+            earlier: Duration::ZERO,
             executions_before,
             engine,
+            checkpoint,
         }
     }
 
-    fn run(&mut self, budget: &Budget, progress: &mut dyn FnMut(&Progress)) -> Result<(), Unsupported> {
-        let mut forks: Vec<Embedded> = (1..budget.workers).map(|_| self.engine.fork()).collect();
-        let deadline = Deadline { began: self.began, time: budget.time };
+    fn run(&mut self, budget: &Budget, progress: &mut dyn FnMut(&Progress)) -> Result<(), ExploreError> {
         let mut first = self.engine.start().clone();
         self.engine.kernel.canonicalize(&mut first);
         let first = Place::start(Successor::new(self.engine, &first, 0, 1));
         match budget.shard {
             None => self.graph.add_root(first),
-            Some(shard) => {
-                self.prefix = prefix::prefix(self.engine, first, shard)?;
-                self.tally.absorb(&self.prefix.tally);
-                std::mem::take(&mut self.prefix.places).into_iter().for_each(|place| self.graph.add_root(place));
-            }
+            Some(shard) => self.add_share(first, shard, progress)?,
         }
+        while self.resume(progress)? {}
+        self.began = Instant::now();
+        self.go_on(budget, progress)?;
+        self.save(true)
+    }
+
+    /// Takes the share of one of several runs. What the tables hold after that is the first record of a checkpoint, so that
+    /// a later run finds them so before it walks the same way.
+    fn add_share(
+        &mut self,
+        first: Place,
+        shard: Shard,
+        progress: &mut dyn FnMut(&Progress),
+    ) -> Result<(), ExploreError> {
+        let is_known = self.resume(progress)?;
+        self.prefix = prefix::prefix(self.engine, first, shard)?;
+        self.tally.absorb(&self.prefix.tally);
+        std::mem::take(&mut self.prefix.places).into_iter().for_each(|place| self.graph.add_root(place));
+        if is_known { Ok(()) } else { self.save(true) }
+    }
+
+    fn go_on(&mut self, budget: &Budget, progress: &mut dyn FnMut(&Progress)) -> Result<(), ExploreError> {
+        let mut forks: Vec<Embedded> = (1..budget.workers).map(|_| self.engine.fork()).collect();
+        let deadline = Deadline { began: self.began, time: budget.time };
         let mut chunk = Vec::new();
         loop {
             self.remaining = self.levels.remaining(self.graph.len() as u64 - self.expanded);
@@ -325,6 +384,7 @@ impl<'a> Search<'a> {
             if !self.add(&chunk, visits, &deadline)? {
                 return Ok(());
             }
+            self.save(false)?;
         }
     }
 
@@ -344,8 +404,9 @@ impl<'a> Search<'a> {
     }
 
     /// Adds visits in the order of the worlds; whether the search goes on.
-    fn add(&mut self, worlds: &[u32], visits: Vec<workers::Visited>, deadline: &Deadline) -> Result<bool, Unsupported> {
-        let mut visits = worlds.iter().zip(visits);
+    fn add(&mut self, worlds: &[u32], visits: workers::Visits, deadline: &Deadline) -> Result<bool, Unsupported> {
+        let is_stopped = visits.is_stopped;
+        let mut visits = worlds.iter().zip(visits.by_position);
         while let Some((&at, visited)) = visits.next() {
             let error = match visited {
                 Some(Ok(visit)) => {
@@ -353,6 +414,11 @@ impl<'a> Search<'a> {
                     continue;
                 }
                 Some(Err(error)) => Some(error),
+                None if !is_stopped => {
+                    let rest: Vec<u32> = std::iter::once(at).chain(visits.map(|(&at, _)| at)).collect();
+                    self.graph.give_back(&rest);
+                    return Ok(true);
+                }
                 None => None,
             };
             let ceiling = &self.engine.allowance().ceiling;
@@ -371,10 +437,22 @@ impl<'a> Search<'a> {
     }
 
     fn add_visit(&mut self, at: u32, visit: Visit) {
-        let Visit { look, news, successors, deliveries } = visit;
+        let Visit { mut look, news, successors, deliveries } = visit;
+        let shape = self.engine.start().shape();
+        let mut journal = self.checkpoint.as_mut().map(|checkpoint| checkpoint.journal());
+        if let Some(journal) = &mut journal {
+            journal.note(&mut look, &news, deliveries, successors.len());
+        }
         let mut edges: Vec<Edge> = Vec::with_capacity(successors.len());
         for Successor { key, hash, rank, multiplicity } in successors {
-            edges.push(Edge { to: self.graph.add(&key, hash, rank), multiplicity });
+            let known = self.graph.len();
+            let to = self.graph.add(&key, hash, rank);
+            match &mut journal {
+                Some(journal) if to as usize == known => journal.note_new(&self.graph.world(to, shape), multiplicity),
+                Some(journal) => journal.note_known(to, multiplicity),
+                None => {}
+            }
+            edges.push(Edge { to, multiplicity });
         }
         self.graph.expanded(at, &edges, look.complete);
         self.expanded += 1;
@@ -391,13 +469,14 @@ impl<'a> Search<'a> {
             executions: self.engine.kernel.counters().executions - self.executions_before,
             violations: self.tally.violations,
             remaining: self.remaining,
+            resuming: false,
         }
     }
 
-    fn finish(self, shard: Option<Shard>) -> Result<Explored, Unsupported> {
+    fn finish(self, shard: Option<Shard>) -> Result<Explored, ExploreError> {
         let Search { engine, graph, prefix, tally, .. } = self;
         let executions = engine.kernel.counters().executions - self.executions_before;
-        let elapsed = self.began.elapsed();
+        let elapsed = self.earlier + self.began.elapsed();
         let within = cut_by(tally.cuts, &engine.scenario.bounds);
         let completeness = match (self.out_of_budget, tally.cut_by_depth, tally.cut_by_timers) {
             _ if self.out_of_memory.is_some() => Completeness::Memory,
@@ -495,7 +574,7 @@ fn finding(
     rank: Rank,
     worlds: u64,
     path: &[u32],
-) -> Result<Finding, Unsupported> {
+) -> Result<Finding, ExploreError> {
     let Rank { faults, calls, switches, .. } = rank;
     let walked = walk(engine, path)?;
     let steps = &walked.schedule.steps;
@@ -514,10 +593,16 @@ fn finding(
         faults: u32::from(faults),
         grade,
         worlds,
-        error: violated.expect("bug in canloom: the invariant was violated in this world").1,
+        error: violated.ok_or_else(|| not_there("a violation"))?.1,
         schedule: walked.schedule,
         order: walked.order,
     })
+}
+
+/// The graph holds what is not there: somebody has made the checkpoint that it was read from.
+fn not_there(what: &str) -> ExploreError {
+    let text = format!("the checkpoint says that there is {what}, and there is none; delete its directory");
+    CheckpointError::Input(text).into()
 }
 
 /// A path, as a schedule with the names that the calls have outside the search.
@@ -530,7 +615,7 @@ struct Walked {
     last: look::Look,
 }
 
-fn walk(engine: &mut Embedded, path: &[u32]) -> Result<Walked, Unsupported> {
+fn walk(engine: &mut Embedded, path: &[u32]) -> Result<Walked, ExploreError> {
     let mut world = engine.start().clone();
     let trees = world.trees.len();
     let first = engine.kernel.canonicalize(&mut world);
@@ -541,7 +626,7 @@ fn walk(engine: &mut Embedded, path: &[u32]) -> Result<Walked, Unsupported> {
     let mut callback_traps = false;
     for &ordinal in path {
         engine.kernel.choices(&world, &mut choices)?;
-        let choice = choices[ordinal as usize];
+        let choice = *choices.get(ordinal as usize).ok_or_else(|| not_there("a step"))?;
         let mut step = engine.kernel.name(&world, &choice);
         if let Root::Call(call) = &mut step.root {
             *call = moved.original(*call);

@@ -12,11 +12,13 @@
 //! settle   how a context is answered   fault     what a fault does to a request  change    stop, upgrade, snapshots
 //! manage   the management canister     observe   queries and inspection          composite queries that call queries
 //! symmetry interchangeable calls       turns     context switches                cuts      what narrow bounds cut off
+//! save     tables and executions as bytes
 //! ```
 
 pub mod guest;
 pub mod intern;
 pub mod plan;
+pub mod save;
 pub mod system;
 pub mod tree;
 pub mod world;
@@ -41,6 +43,7 @@ mod turns;
 use std::sync::Arc;
 
 use candid::Principal;
+use serde::{Deserialize, Serialize};
 
 pub use cuts::Cuts;
 pub use enabled::{Choice, Target};
@@ -74,7 +77,7 @@ pub const START_BALANCE: Cycles = 100_000_000_000_000_000_000;
 pub const QUEUE_CAPACITY: u32 = 500;
 
 /// A message to execute, interned. Parts are ids so that building one costs no copy.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Message {
     /// A call of a method.
     Call {

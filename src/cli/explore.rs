@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use canloom::counterexample::{Counterexample, replay};
 use canloom::engine::embedded::Embedded;
-use canloom::explore::{Budget, Explored, Finding, Shard, explore};
-use canloom::kernel::Unsupported;
+use canloom::explore::{
+    Budget, Checkpoint, CheckpointError, ExploreError, Explored, Finding, Shard, explore, explore_from, identity,
+};
 use canloom::portfolio::{self, Phase, Portfolio};
 use canloom::report::json::Report;
 use canloom::report::part::{Origin, Part};
@@ -26,7 +27,7 @@ pub struct Options {
     /// The scenario file (TOML, format 1).
     scenario: PathBuf,
     /// How to choose orders: all of them; sampled ones; or, unless you say otherwise, all of them until it is clear that time
-    /// or memory will not suffice, and sampled ones for the rest [default: portfolio; of a shard: exhaustive]
+    /// or memory will not suffice, and sampled ones for the rest [default: portfolio; of a shard or with a checkpoint: exhaustive]
     #[arg(long, value_enum)]
     strategy: Option<Choose>,
     /// Seed of sampled schedules; default 0. The same seed and number of schedules give the same report.
@@ -54,6 +55,10 @@ pub struct Options {
     /// depth, time (time steps in all), timers, heartbeats. Can be given once for each.
     #[arg(long = "bound", value_name = "NAME=N", value_parser = bound)]
     bounds: Vec<(BoundName, u32)>,
+    /// Save the search to this directory every now and then, and go on from what is saved there: after a kill, or with a
+    /// further budget. It is made if it is missing.
+    #[arg(long, value_name = "DIR")]
+    checkpoint: Option<PathBuf>,
     #[command(flatten)]
     memory: Memory,
     /// Print only the verdict.
@@ -88,7 +93,7 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
     let mut line = Line::new(options.quiet);
     line.say("loading canisters");
     let mut engine = install(narrowed(&options.scenario, &options.bounds)?, &options.memory)?;
-    let explored = search(options, strategy, &mut engine, &mut line).map_err(Failure::input)?;
+    let explored = search(options, strategy, &mut engine, &mut line)?;
     line.end();
     let scenario = engine.scenario.clone();
     let mut files = Vec::new();
@@ -128,7 +133,7 @@ fn part(
         scenario: scenario.file.clone(),
         scenario_sha256: scenario.sha256.clone(),
         bounds: bounds.to_vec(),
-        identity: engine.identity(),
+        identity: identity(engine),
     };
     Ok(Part::new(shard, origin, explored, counterexamples))
 }
@@ -142,11 +147,17 @@ fn steps(engine: &mut Embedded, finding: &Finding) -> Result<String, Failure> {
 
 /// The strategy that the options ask for, if they fit together.
 fn strategy(options: &Options) -> Result<Choose, Failure> {
-    if options.shard.is_some() && options.strategy.is_some_and(|strategy| strategy != Choose::Exhaustive) {
+    let samples = options.strategy.is_some_and(|strategy| strategy != Choose::Exhaustive);
+    if options.shard.is_some() && samples {
         let text = "--shard divides an exhaustive search; to sample on many machines give each another --seed";
         return Err(Failure::input(text));
     }
-    let default = if options.shard.is_some() { Choose::Exhaustive } else { Choose::Portfolio };
+    if options.checkpoint.is_some() && samples {
+        let text = "--checkpoint saves an exhaustive search; sampled schedules are made again from their --seed";
+        return Err(Failure::input(text));
+    }
+    let is_whole = options.shard.is_none() && options.checkpoint.is_none();
+    let default = if is_whole { Choose::Portfolio } else { Choose::Exhaustive };
     let strategy = options.strategy.unwrap_or(default);
     if strategy == Choose::Exhaustive && (options.seed.is_some() || options.schedules.is_some()) {
         let text = "--seed and --schedules belong to sampled schedules, and an exhaustive search samples none";
@@ -156,32 +167,46 @@ fn strategy(options: &Options) -> Result<Choose, Failure> {
 }
 
 /// Searches or samples, as the options say.
-fn search(
-    options: &Options,
-    strategy: Choose,
-    engine: &mut Embedded,
-    line: &mut Line,
-) -> Result<Explored, Unsupported> {
+fn search(options: &Options, strategy: Choose, engine: &mut Embedded, line: &mut Line) -> Result<Explored, Failure> {
     let workers = options.workers.map_or_else(cores, usize::from);
     let budget = Budget { time: options.budget, workers, shard: options.shard, gives_way: false };
+    if let Some(folder) = &options.checkpoint {
+        let shard = options.shard.map_or_else(String::new, |shard| format!("--shard {}/{}", shard.index, shard.of));
+        let mut checkpoint = Checkpoint::open(folder, engine, &shard).map_err(unusable)?;
+        let explored = explore_from(engine, &mut checkpoint, &budget, &mut |progress| line.show(progress));
+        return explored.map_err(|error| match error {
+            ExploreError::Unsupported(error) => Failure::input(error),
+            ExploreError::Checkpoint(error) => unusable(error),
+        });
+    }
     let seed = options.seed.unwrap_or(0);
     let most = if options.budget.is_some() { u64::MAX } else { SCHEDULES };
     let schedules = options.schedules.unwrap_or(most);
     let strategy = match strategy {
-        Choose::Exhaustive => return explore(engine, &budget, &mut |progress| line.show(progress)),
+        Choose::Exhaustive => {
+            return explore(engine, &budget, &mut |progress| line.show(progress)).map_err(Failure::input);
+        }
         Choose::Portfolio => {
             let portfolio = Portfolio { budget, seed, schedules };
             return portfolio::run(engine, &portfolio, &mut |phase| match phase {
                 Phase::Searching(progress) => line.show(&progress),
                 Phase::Sampling(progress) => line.show_sampling(&progress),
-            });
+            })
+            .map_err(Failure::input);
         }
         Choose::Random => Strategy::Random,
         Choose::Pos => Strategy::Pos,
         Choose::Pct => Strategy::Pct,
     };
     let sampling = Sampling { strategy, seed, schedules, time: options.budget, workers, until_found: false };
-    sample(engine, &sampling, &mut |progress| line.show_sampling(progress))
+    sample(engine, &sampling, &mut |progress| line.show_sampling(progress)).map_err(Failure::input)
+}
+
+fn unusable(error: CheckpointError) -> Failure {
+    match error {
+        CheckpointError::Input(_) => Failure::input(error),
+        CheckpointError::Outside(_) => Failure::outside(error),
+    }
 }
 
 fn cores() -> usize {

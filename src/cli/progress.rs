@@ -52,6 +52,10 @@ impl Line {
             return;
         }
         self.drawn = Instant::now();
+        if progress.resuming {
+            bar.set_message(format!("resuming: {} worlds", grouped(progress.worlds)));
+            return;
+        }
         let rate = progress.expanded as f64 / self.began.elapsed().as_secs_f64().max(1e-9);
         let left = progress.remaining.filter(|_| progress.expanded >= EXPANDED_MIN);
         let left = left.map_or_else(String::new, |left| format!(", {}", rest(left, rate)));

@@ -8,6 +8,7 @@
 //! ledger   a token after ICRC-1 and ICRC-2     books    balances, allowances, blocks: what ledgers share
 //! icp      the ICP ledger                      cmc      the cycles minting canister
 //! xrc      the exchange rate canister          catalogue  which of them a scenario means
+//! save     amounts as bytes
 //! ```
 
 pub mod account;
@@ -19,6 +20,7 @@ pub mod stub;
 pub mod xrc;
 
 mod catalogue;
+mod save;
 #[cfg(test)]
 mod stage;
 
@@ -27,17 +29,20 @@ use std::sync::Arc;
 
 use candid::utils::{ArgumentDecoder, ArgumentEncoder};
 use candid::{Principal, decode_args, encode_args};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 pub use catalogue::{calls, install, methods, name};
 
 use crate::kernel::guest::{Env, Execution, Outgoing, Read, Trap};
 use crate::kernel::intern::{Interner, content_hash};
+use crate::kernel::save::{Part, Reader, load_with, save_with};
 use crate::kernel::{Cycles, Function, Guest, Input, MemoryId, Response};
 
 /// What a built-in canister does. A text in place of a result is one with which the message traps.
 pub trait Contract: Send + Sync + 'static {
     /// All that it keeps between messages.
-    type State: Clone + Eq + Hash + Send + Sync;
+    type State: Clone + Eq + Hash + Send + Sync + Serialize + DeserializeOwned;
 
     /// Executes an update call; `None` if there is no such update method.
     ///
@@ -315,5 +320,18 @@ impl<C: Contract> Guest for Builtin<C> {
 
     fn fingerprint(&self, memory: MemoryId) -> u128 {
         content_hash(self.states.value(memory.0))
+    }
+
+    fn sizes(&self) -> Vec<u32> {
+        vec![self.states.count() as u32]
+    }
+
+    fn save(&self, since: &[u32], out: &mut Part) -> Result<(), String> {
+        save_with(&self.states, since[0], out, |state, out| out.put(state));
+        Ok(())
+    }
+
+    fn load(&mut self, part: &mut Reader<'_>) -> Result<(), String> {
+        load_with(&self.states, part, |part| part.take())
     }
 }

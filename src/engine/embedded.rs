@@ -12,7 +12,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use candid::Principal;
-use sha2::{Digest, Sha256};
 
 use crate::kernel::guest::{Env, Execution, Guest};
 use crate::kernel::world::{CanisterState, NOT_STARTED};
@@ -204,15 +203,6 @@ impl Embedded {
     /// What this run may take.
     pub fn allowance(&self) -> &Allowance {
         &self.allowance
-    }
-
-    /// Hash of all that a search of this scenario depends on, the same on every machine: the tool's version, the scenario
-    /// file, the bounds, the modules, and the state that they are in after the setup.
-    pub fn identity(&self) -> String {
-        let mut hasher = Sha256::new();
-        hasher.update(format!("{}\n{}\n{:?}\n", env!("CARGO_PKG_VERSION"), self.scenario.sha256, self.scenario.bounds));
-        hasher.update(format!("{:?}\n{:032x}", self.hashes, self.kernel.fingerprint(&self.start)));
-        hasher.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
     }
 
     /// The world in which no call has started.

@@ -8,6 +8,7 @@
 //! module   checked, rewritten, compiled    pages     states kept once
 //! host     one execution's view            stable    stable memory as one execution sees it
 //! syscalls what the functions do           instance  warm instances, brought from state to state
+//! save     modules and states as bytes
 //! ```
 
 pub mod ic0;
@@ -17,6 +18,7 @@ mod host;
 mod instance;
 mod pages;
 mod rewrite;
+mod save;
 mod sizes;
 mod stable;
 mod syscalls;
@@ -29,6 +31,7 @@ use wasmtime::Engine;
 use super::allowance::{Allowance, size};
 use crate::kernel::guest::{self, Env, Execution, Guest, Replacement, Trap};
 use crate::kernel::intern::content_hash;
+use crate::kernel::save::{Part, Reader};
 use crate::kernel::{Input, MemoryId};
 use crate::schedule::Task;
 
@@ -78,8 +81,8 @@ struct Version {
     module: Arc<Module>,
     /// The state before installation: start function and `canister_init` have not run.
     fresh: MemoryId,
-    /// Whether it was known before anything ran.
-    is_planned: bool,
+    /// Its bytes, if it was installed while the search ran; `None`: it was known before anything ran.
+    installed: Option<Vec<u8>>,
 }
 
 impl WasmGuest {
@@ -101,10 +104,10 @@ impl WasmGuest {
     /// # Errors
     /// If the module cannot be instantiated: an active segment is out of bounds, its memory or table is too large.
     pub fn add(&mut self, module: Arc<Module>) -> Result<u16, String> {
-        self.add_version(module, true)
+        self.add_version(module, None)
     }
 
-    fn add_version(&mut self, module: Arc<Module>, is_planned: bool) -> Result<u16, String> {
+    fn add_version(&mut self, module: Arc<Module>, installed: Option<&[u8]>) -> Result<u16, String> {
         let shared = self.shared.clone();
         let _adding = shared.adding.lock().expect("bug in canloom: modules were left locked");
         if let Some((known, _)) = shared.versions.iter().find(|(_, version)| version.module.hash == module.hash) {
@@ -113,7 +116,7 @@ impl WasmGuest {
         let number = shared.versions.count() as u16;
         let warm = Warm::new(&module, number, None, &shared.pages, &self.allowance.ceiling).map_err(no_instance)?;
         let (fresh, heap_pages) = (warm.current(), warm.heap_pages());
-        shared.versions.push(Version { module, fresh, is_planned });
+        shared.versions.push(Version { module, fresh, installed: installed.map(<[u8]>::to_vec) });
         self.keep(number, heap_pages, warm);
         Ok(number)
     }
@@ -149,7 +152,7 @@ impl WasmGuest {
     /// Whether the module in this state, or one that the scenario names, imports a function. What is installed while the
     /// search runs counts only where it is, so that the answer depends on the state alone.
     fn sees(&self, memory: MemoryId, function: &str) -> bool {
-        let mut planned = self.shared.versions.iter().filter(|(_, version)| version.is_planned);
+        let mut planned = self.shared.versions.iter().filter(|(_, version)| version.installed.is_none());
         planned.any(|(_, version)| version.module.imports(function))
             || self.version(memory).is_some_and(|version| version.module.imports(function))
     }
@@ -386,7 +389,7 @@ impl Guest for WasmGuest {
             guest::Module::Bytes(bytes) => {
                 let module = Module::load(&self.engine, bytes, Instrumentation::Full);
                 let module = module.map_err(|error| invalid(error.to_string()))?;
-                self.add_version(Arc::new(module), false).map_err(invalid)?
+                self.add_version(Arc::new(module), Some(bytes)).map_err(invalid)?
             }
         };
         let version = self.numbered(number);
@@ -425,6 +428,19 @@ impl Guest for WasmGuest {
     fn fingerprint(&self, memory: MemoryId) -> u128 {
         let module = self.version(memory).map(|version| &version.module.hash);
         content_hash(&(module, self.shared.pages.fingerprint(memory)))
+    }
+
+    fn sizes(&self) -> Vec<u32> {
+        self.table_sizes()
+    }
+
+    fn save(&self, since: &[u32], out: &mut Part) -> Result<(), String> {
+        self.save_since(since, out);
+        Ok(())
+    }
+
+    fn load(&mut self, part: &mut Reader<'_>) -> Result<(), String> {
+        self.load_part(part)
     }
 }
 

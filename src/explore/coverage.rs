@@ -63,6 +63,27 @@ pub enum News {
     Pair(Point, Method),
 }
 
+impl News {
+    /// Whether it speaks of what the scenario has: news may come from a file.
+    pub fn fits(&self, engine: &Embedded) -> bool {
+        let is_canister = |at: u16| at == MANAGEMENT || usize::from(at) < engine.start().canisters.len();
+        let is_family = |family: Family| match family {
+            Family::Call(entry) => (entry as usize) < engine.scenario.calls.len(),
+            Family::Task(canister, _) => is_canister(canister),
+        };
+        let is_point = |point: &Point| {
+            is_canister(point.canister) && is_family(point.family) && point.request.len() > point.context.len()
+        };
+        match self {
+            // A request may go to a canister that there is not.
+            News::Sent(Sender(family, _), _) => is_family(*family),
+            News::Opened(point) => is_point(point),
+            News::Delivered(method) => is_canister(method.canister),
+            News::Pair(point, method) => is_point(point) && is_canister(method.canister),
+        }
+    }
+}
+
 /// Watches the steps of one thread.
 #[derive(Default)]
 pub struct Observer {

@@ -109,7 +109,7 @@ impl Graph {
     }
 
     /// A world that waits may be reached in fewer steps than it was found with first.
-    fn shorten(&mut self, at: u32, steps: u32) {
+    pub fn shorten(&mut self, at: u32, steps: u32) {
         let node = &mut self.nodes[at as usize];
         if node.expanded || steps >= node.rank.steps {
             return;
@@ -119,7 +119,8 @@ impl Graph {
     }
 
     /// Takes the next worlds to expand, at most so many and all of one rank, so that none of them leads to another or
-    /// shortens the way to it. Each is to be closed by [`Graph::expanded`] or [`Graph::give_up`].
+    /// shortens the way to it. Each is to be closed by [`Graph::expanded`], or
+    /// put back by [`Graph::give_back`] or [`Graph::give_up`].
     pub fn next(&mut self, most: usize, out: &mut Vec<u32>) {
         out.clear();
         while out.is_empty() {
@@ -148,6 +149,15 @@ impl Graph {
         node.edge_count = edges.len() as u32;
         node.complete = complete;
         self.edges.extend_from_slice(edges);
+    }
+
+    /// Puts worlds back that [`Graph::next`] took last, so that they are the next ones again.
+    pub fn give_back(&mut self, worlds: &[u32]) {
+        for &at in worlds.iter().rev() {
+            let node = &mut self.nodes[at as usize];
+            node.expanded = false;
+            self.frontier.entry(node.rank).or_default().push_front(at);
+        }
     }
 
     /// Takes back that a world was taken.

@@ -3,6 +3,7 @@
 //! In: a world. Out: a [`Look`], and the worlds one step further. Both depend on nothing but the world, so any thread may
 //! take any world.
 
+use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::coverage::{News, Observer};
@@ -12,7 +13,7 @@ use crate::invariant;
 use crate::kernel::{Choice, Cuts, Unsupported, World};
 
 /// What is seen in a world.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Look {
     /// Calls started and faults spent.
     pub spent: (u32, u32),

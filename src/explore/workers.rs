@@ -21,8 +21,20 @@ const WORLDS_FOR_A_THREAD: usize = 16;
 /// their own for what is large.
 const VISITS_BETWEEN_LOOKS: usize = 16;
 
-/// What comes of a world: `None` if the search was stopped before it was taken.
+/// After this time no further world is taken: only between two chunks can a search be saved.
+const SLICE: Duration = Duration::from_millis(250);
+
+/// What comes of a world: `None` if it was not taken.
 pub type Visited = Option<Result<Visit, Unsupported>>;
+
+/// What comes of a chunk of worlds.
+pub struct Visits {
+    /// By position; the first ones were taken.
+    pub by_position: Vec<Visited>,
+    /// Whether the search cannot go on: the deadline, memory or an error. If not, the worlds that were not taken may be
+    /// taken next.
+    pub is_stopped: bool,
+}
 
 /// When to stop.
 pub struct Deadline {
@@ -42,7 +54,7 @@ impl Deadline {
 /// Visits these worlds with this engine and its forks. `tick` is called now and then, with the numbers of worlds
 /// visited and of executions so far.
 ///
-/// No world is taken after the deadline, when memory is full or after an error. They are taken in order, so the first error
+/// No world is taken after the deadline, when memory is full, after an error, or when the chunk has taken long enough. They are taken in order, so the first error
 /// is the same whatever the number of threads.
 pub fn visit_all(
     engine: &mut Embedded,
@@ -51,7 +63,7 @@ pub fn visit_all(
     worlds: &[u32],
     deadline: &Deadline,
     tick: &mut dyn FnMut(u64, u64),
-) -> Vec<Visited> {
+) -> Visits {
     let shape = engine.start().shape();
     let job = Job {
         graph,
@@ -59,6 +71,7 @@ pub fn visit_all(
         shape,
         deadline,
         ceiling: engine.allowance().ceiling.clone(),
+        began: Instant::now(),
         next: AtomicUsize::new(0),
         done: AtomicU64::new(0),
         stop: AtomicBool::new(false),
@@ -80,11 +93,11 @@ pub fn visit_all(
         taken
     });
     taken.sort_by_key(|(position, _)| *position);
-    let mut visits: Vec<Visited> = worlds.iter().map(|_| None).collect();
+    let mut by_position: Vec<Visited> = worlds.iter().map(|_| None).collect();
     for (position, visit) in taken {
-        visits[position] = Some(visit);
+        by_position[position] = Some(visit);
     }
-    visits
+    Visits { by_position, is_stopped: job.stop.load(Ordering::Relaxed) }
 }
 
 struct Job<'a> {
@@ -93,6 +106,7 @@ struct Job<'a> {
     shape: Shape,
     deadline: &'a Deadline,
     ceiling: Ceiling,
+    began: Instant,
     next: AtomicUsize,
     done: AtomicU64,
     stop: AtomicBool,
@@ -105,6 +119,9 @@ impl Job<'_> {
         while !self.stop.load(Ordering::Relaxed) {
             if self.deadline.is_over() || (visits.len() % VISITS_BETWEEN_LOOKS == 0 && !self.ceiling.is_kept()) {
                 self.stop.store(true, Ordering::Relaxed);
+                break;
+            }
+            if !visits.is_empty() && self.began.elapsed() >= SLICE {
                 break;
             }
             let position = self.next.fetch_add(1, Ordering::Relaxed);

@@ -3,13 +3,15 @@
 //! In: a world. Out: which of the narrowed bounds kept a step from it that is legal otherwise. Where several did, each is
 //! named. Nothing is executed that the search does not execute too.
 
+use serde::{Deserialize, Serialize};
+
 use crate::schedule::{StepKind, Task};
 
 use super::world::{NOT_STARTED, World};
 use super::{Choice, Kernel, Limits, Target, Unsupported};
 
 /// Bounds that cut something off.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cuts {
     /// Calls started.
     pub calls: bool,

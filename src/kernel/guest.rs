@@ -7,20 +7,22 @@
 use std::sync::Arc;
 
 use candid::Principal;
+use serde::{Deserialize, Serialize};
 
 use crate::schedule::Task;
 
+use super::save::{Part, Reader};
 use super::system::Status;
 
 /// Amount of cycles.
 pub type Cycles = u128;
 
 /// A state of one guest, interned by that guest. Equal ids of the same guest are equal states.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct MemoryId(pub u32);
 
 /// A function of the guest with the environment it is to be called with: a table index and a pointer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Function {
     /// Index in table 0. Not checked before it is called (semantics 1.2, `call_new`).
     pub index: u64,
@@ -29,15 +31,16 @@ pub struct Function {
 }
 
 /// What a caller is answered with.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Response {
     /// The callee's reply, as bytes.
-    Reply(Arc<[u8]>),
+    Reply(#[serde(with = "super::save::shared_bytes")] Arc<[u8]>),
     /// A reject with its code (1 to 6, interface specification "Reject codes") and text.
     Reject {
         /// 1 SYS_FATAL, 2 SYS_TRANSIENT, 3 DESTINATION_INVALID, 4 CANISTER_REJECT, 5 CANISTER_ERROR, 6 SYS_UNKNOWN.
         code: u8,
         /// The text that the caller sees.
+        #[serde(with = "super::save::shared_text")]
         text: Arc<str>,
     },
 }
@@ -152,7 +155,7 @@ pub struct Env<'a> {
 }
 
 /// One thing an execution read of its environment, with the value it saw. Part of the memo key.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Read {
     /// [`Env::time_ns`].
     Time(u64),
@@ -241,7 +244,7 @@ impl Env<'_> {
 }
 
 /// Why an execution was undone.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Trap {
     /// Number of the IC error code: 503 for IC0503.
     pub code: u16,
@@ -407,4 +410,25 @@ pub trait Guest: Send {
 
     /// Content hash of a state, the same in every run.
     fn fingerprint(&self, memory: MemoryId) -> u128;
+
+    /// How much each of its tables holds; the first are its states.
+    fn sizes(&self) -> Vec<u32> {
+        Vec::new()
+    }
+
+    /// Writes what its tables hold beyond these [`Guest::sizes`].
+    ///
+    /// # Errors
+    /// If this guest cannot.
+    fn save(&self, _since: &[u32], _out: &mut Part) -> Result<(), String> {
+        Err("its states cannot be saved".to_string())
+    }
+
+    /// Reads what [`Guest::save`] wrote, into tables that hold what they held then; every value gets the id that it had.
+    ///
+    /// # Errors
+    /// What is wrong with the bytes. The tables may hold a part of them then.
+    fn load(&mut self, _part: &mut Reader<'_>) -> Result<(), String> {
+        Err("its states cannot be loaded".to_string())
+    }
 }

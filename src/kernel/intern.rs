@@ -79,6 +79,19 @@ impl<T> Interner<T> {
         id
     }
 
+    /// Adds a value under the next id; `None` if it is here already.
+    pub fn restore_hashed(&self, value: T, hash: u128) -> Option<u32>
+    where
+        T: Eq,
+    {
+        let (mut shard, short) = self.shard(hash);
+        let equal = |slot: &Slot| slot.hash == short && *self.value(slot.id) == value;
+        if shard.find(place(short), equal).is_some() {
+            return None;
+        }
+        Some(self.add(&mut shard, value, short))
+    }
+
     /// The value of an id that this table gave out.
     pub fn value(&self, id: u32) -> &T {
         &self.values[id as usize]

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use candid::Principal;
+use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 use xxhash_rust::xxh3::Xxh3Builder;
 
@@ -15,7 +16,7 @@ use super::guest::{Cycles, Env, Execution, Function, Input, MemoryId, Read, Trap
 use super::{Counters, Kernel, Place, Unsupported};
 
 /// What an execution does to the world.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Effects {
     /// State after it (before it, if it trapped).
     pub memory: MemoryId,
@@ -69,7 +70,7 @@ impl Effects {
 }
 
 /// A call that an execution made.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Sent {
     /// The canister, if the scenario has it.
     pub callee: Option<u16>,
@@ -91,20 +92,26 @@ pub struct Sent {
     pub faults: u32,
 }
 
-struct Entry {
-    reads: Vec<Read>,
-    effects: Arc<Effects>,
+/// An execution with what it read of its environment.
+pub(super) struct Entry {
+    pub(super) key: Key,
+    /// Whether it was a query, which counts apart.
+    pub(super) is_query: bool,
+    pub(super) reads: Vec<Read>,
+    pub(super) effects: Arc<Effects>,
 }
 
 /// Canister, state, message.
-type Key = (u16, MemoryId, u32);
-type Shard = HashMap<Key, SmallVec<[Entry; 1]>, Xxh3Builder>;
+pub(super) type Key = (u16, MemoryId, u32);
+type Shard = HashMap<Key, SmallVec<[u32; 2]>, Xxh3Builder>;
 
 /// Parts of the table: two threads seldom want the same one.
 const SHARDS: usize = 64;
 
 /// The table of executions, observations included, shared by all forks of a kernel.
 pub struct Memo {
+    /// In order of arrival; the shards hold their numbers.
+    entries: boxcar::Vec<Entry>,
     shards: [Mutex<Shard>; SHARDS],
     executions: AtomicU64,
     queries: AtomicU64,
@@ -113,7 +120,8 @@ pub struct Memo {
 impl Default for Memo {
     fn default() -> Memo {
         let shards = std::array::from_fn(|_| Mutex::default());
-        Memo { shards, executions: AtomicU64::new(0), queries: AtomicU64::new(0) }
+        let (executions, queries) = Default::default();
+        Memo { entries: boxcar::Vec::new(), shards, executions, queries }
     }
 }
 
@@ -123,6 +131,16 @@ impl Memo {
         Counters { executions: self.executions.load(Ordering::Relaxed), queries: self.queries.load(Ordering::Relaxed) }
     }
 
+    /// Number of entries.
+    pub(super) fn count(&self) -> u32 {
+        self.entries.count() as u32
+    }
+
+    /// An entry that was kept.
+    pub(super) fn entry(&self, at: u32) -> &Entry {
+        &self.entries[at as usize]
+    }
+
     fn shard(&self, key: &Key) -> MutexGuard<'_, Shard> {
         // State and message decide; ids count up, so their sum spreads.
         let at = (key.1.0.wrapping_add(key.2)) as usize % SHARDS;
@@ -130,21 +148,43 @@ impl Memo {
     }
 
     fn find(&self, key: &Key, env: &Env<'_>) -> Option<Arc<Effects>> {
-        lookup(self.shard(key).get(key), env)
+        self.first(self.shard(key).get(key)?, |reads| reads.iter().all(|read| env.agrees(read)))
+    }
+
+    /// The effects of the first of these entries whose reads are accepted.
+    fn first(&self, entries: &[u32], accepts: impl Fn(&[Read]) -> bool) -> Option<Arc<Effects>> {
+        let found = entries.iter().map(|&at| self.entry(at)).find(|entry| accepts(&entry.reads));
+        found.map(|entry| entry.effects.clone())
     }
 
     /// Keeps an execution, unless another thread has run the same one meanwhile; each counts once.
-    fn keep(&self, key: Key, entry: Entry, is_query: bool, env: &Env<'_>) -> Arc<Effects> {
-        let mut shard = self.shard(&key);
-        let entries = shard.entry(key).or_default();
-        if let Some(found) = lookup(Some(entries), env) {
+    fn keep(&self, entry: Entry, env: &Env<'_>) -> Arc<Effects> {
+        let mut shard = self.shard(&entry.key);
+        let entries = shard.entry(entry.key).or_default();
+        if let Some(found) = self.first(entries, |reads| reads.iter().all(|read| env.agrees(read))) {
             return found;
         }
-        let counter = if is_query { &self.queries } else { &self.executions };
-        counter.fetch_add(1, Ordering::Relaxed);
         let effects = entry.effects.clone();
-        entries.push(entry);
+        self.push(entries, entry);
         effects
+    }
+
+    fn push(&self, entries: &mut SmallVec<[u32; 2]>, entry: Entry) {
+        let counter = if entry.is_query { &self.queries } else { &self.executions };
+        counter.fetch_add(1, Ordering::Relaxed);
+        let at = self.entries.push(entry);
+        entries.push(u32::try_from(at).expect("bug in canloom: more than 2^32 executions"));
+    }
+
+    /// Keeps an execution that was kept before; `false` if it is here already.
+    pub(super) fn restore(&self, entry: Entry) -> bool {
+        let mut shard = self.shard(&entry.key);
+        let entries = shard.entry(entry.key).or_default();
+        if self.first(entries, |reads| reads == entry.reads).is_some() {
+            return false;
+        }
+        self.push(entries, entry);
+        true
     }
 }
 
@@ -175,7 +215,7 @@ impl Kernel {
             guest.execute(memory, input, env).map_err(|what| Unsupported { canister: env.own_id, what })?;
         let reads = std::mem::take(&mut execution.reads);
         let effects = Arc::new(self.intern_effects(canister, execution));
-        Ok(self.memo.keep(key, Entry { reads, effects }, is_query, env))
+        Ok(self.memo.keep(Entry { key, is_query, reads, effects }, env))
     }
 
     fn intern_effects(&self, canister: u16, execution: Execution) -> Effects {
@@ -224,9 +264,4 @@ impl Kernel {
         let faults = self.plan.faults.iter().enumerate();
         faults.filter(|(_, fault)| matches(&fault.place)).map(|(at, _)| 1 << at).sum()
     }
-}
-
-fn lookup(entries: Option<&SmallVec<[Entry; 1]>>, env: &Env<'_>) -> Option<Arc<Effects>> {
-    let entry = entries?.iter().find(|entry| entry.reads.iter().all(|read| env.agrees(read)))?;
-    Some(entry.effects.clone())
 }

@@ -1,11 +1,13 @@
 //! What the system holds for a canister beside its memory, and how it changes.
 
+use serde::{Deserialize, Serialize};
+
 use super::guest::{Cycles, MemoryId};
 use super::memo::Effects;
 use super::{Kernel, World};
 
 /// Whether a canister takes messages (semantics 7.1). The numbers are those of `ic0.canister_status`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[repr(u8)]
 pub enum Status {
     /// It does not exist: nobody has created it yet, or it was deleted.
@@ -20,7 +22,7 @@ pub enum Status {
 }
 
 /// What must still be done to a canister by whoever administers it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Pending {
     /// Nothing.
     #[default]
@@ -30,7 +32,7 @@ pub enum Pending {
 }
 
 /// How far the low-memory hook is (semantics 8).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Hook {
     /// Memory is not low.
     #[default]
@@ -42,7 +44,7 @@ pub enum Hook {
 }
 
 /// What a snapshot holds (semantics 7.4): neither call contexts nor queues.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Snapshot {
     /// Memory and module.
     pub memory: MemoryId,
@@ -51,7 +53,7 @@ pub struct Snapshot {
 }
 
 /// What the system holds for a canister beside its memory.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct SystemState {
     /// Cycles.
     pub balance: Cycles,

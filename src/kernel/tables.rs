@@ -15,16 +15,16 @@ pub(super) struct Tables {
     pub(super) principals: Interner<Principal>,
     pub(super) responses: Interner<Response>,
     pub(super) messages: Interner<Message>,
-    trees: Interner<KeptTree>,
+    pub(super) trees: Interner<KeptTree>,
     pub(super) systems: Interner<SystemState>,
     pub(super) controllers: Interner<Arc<[Principal]>>,
 }
 
 /// A tree with the hash of what it says, which unlike its ids is the same in every run.
 #[derive(PartialEq, Eq)]
-struct KeptTree {
-    tree: Arc<CallTree>,
-    hash: u128,
+pub(super) struct KeptTree {
+    pub(super) tree: Arc<CallTree>,
+    pub(super) hash: u128,
 }
 
 impl Tables {

@@ -3,6 +3,8 @@
 //! A [`CallTree`] holds no name of its own root, so the same progress of two interchangeable calls is the same
 //! value, interned once, and moving a call's subtree to another instance is a change of one number in the world.
 
+use serde::{Deserialize, Serialize};
+
 use crate::schedule::Path;
 
 use super::guest::{Cycles, Function};
@@ -13,7 +15,7 @@ pub type MessageId = u32;
 pub type ResponseId = u32;
 
 /// Progress of one root. The default value: started and nothing left of it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct CallTree {
     /// Open call contexts, sorted by path; the call's own has the empty path.
     pub contexts: Vec<Context>,
@@ -26,7 +28,7 @@ pub struct CallTree {
 }
 
 /// A call context: one call with all its deliveries on one canister (interface specification "Call contexts").
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Context {
     /// Path of the request that opened it.
     pub path: Path,
@@ -49,7 +51,7 @@ pub struct Context {
 }
 
 /// A request that still matters: it may start, or its caller waits for the response.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Request {
     /// Its name below the call instance.
     pub path: Path,
@@ -70,7 +72,7 @@ pub struct Request {
 }
 
 /// The caller's half of an outstanding call.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Callback {
     /// Position in [`CallTree::contexts`] of the context that waits.
     pub context: u32,
@@ -91,7 +93,7 @@ pub struct Callback {
 }
 
 /// A response on its way to the caller.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct InFlight {
     /// What it says.
     pub response: ResponseId,

@@ -5,6 +5,8 @@
 
 use std::ops::Range;
 
+use serde::{Deserialize, Serialize};
+
 use crate::schedule::Path;
 
 use super::guest::MemoryId;
@@ -13,7 +15,7 @@ use super::guest::MemoryId;
 pub const NOT_STARTED: u32 = 0;
 
 /// State of one canister: what its guest holds and what the system holds for it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct CanisterState {
     /// Memory, globals and stable memory, interned by the guest.
     pub memory: MemoryId,
@@ -22,7 +24,7 @@ pub struct CanisterState {
 }
 
 /// A request waiting in the queue of its pair of canisters.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Queued {
     /// Sender and receiver.
     pub pair: (u16, u16),
@@ -33,7 +35,7 @@ pub struct Queued {
 }
 
 /// Whose turn it is, where the bound on context switches makes that matter.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Turns {
     /// The tree of the last delivery, as long as something is left of it.
     pub last: Option<u32>,
@@ -42,7 +44,7 @@ pub struct Turns {
 }
 
 /// Everything that the future depends on.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct World {
     /// One per canister.
     pub canisters: Vec<CanisterState>,

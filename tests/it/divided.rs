@@ -48,7 +48,7 @@ fn part(engine: &Embedded, explored: &Explored) -> Part {
         scenario: scenario.file.clone(),
         scenario_sha256: scenario.sha256.clone(),
         bounds: Vec::new(),
-        identity: engine.identity(),
+        identity: canloom::explore::identity(engine),
     };
     let texts = explored.findings.iter().map(|finding| (counterexample(finding).text(), String::new())).collect();
     let part = Part::new(explored.shard.expect("a share"), origin, explored, texts);

@@ -5,6 +5,7 @@ mod bench_comparison;
 mod bounds;
 mod brute;
 mod builtin;
+mod checkpoint;
 mod cli;
 mod corners;
 mod corpus;

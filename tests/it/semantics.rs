@@ -7,7 +7,7 @@ mod composite;
 mod faults;
 pub mod joins;
 mod lifecycle;
-mod management;
+pub mod management;
 mod state;
 mod tasks;
 
@@ -16,7 +16,7 @@ use super::stage::{Stage, call, id, observe};
 use super::wat_canister::canister;
 
 /// A canister with number x (`$add` adds to it, the query `x` shows it) and this body.
-fn counting(body: &str) -> String {
+pub fn counting(body: &str) -> String {
     canister(&format!(
         r#"(global $x (mut i32) (i32.const 0))
            (func $add (param i32) (global.set $x (i32.add (global.get $x) (local.get 0))))

@@ -3,6 +3,7 @@
 //! All built-in ledgers keep their books by identifier. No interface of theirs lists accounts, so nobody can tell.
 
 use candid::{CandidType, Deserialize, Principal};
+use serde::Serialize;
 use sha2::{Digest, Sha224};
 
 /// An account: an owner and a subaccount, of which none and 32 zeros are the same.
@@ -38,7 +39,7 @@ impl Account {
 }
 
 /// The hash in an account identifier of the ICP ledger: SHA-224 of owner and subaccount.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct AccountId([u8; 28]);
 
 impl AccountId {

@@ -8,9 +8,11 @@
 use std::collections::BTreeMap;
 
 use candid::Nat;
+use serde::{Deserialize, Serialize};
 
 use super::Around;
 use super::account::AccountId;
+use super::save::{nat, nats, optional_nat};
 
 /// `TX_WINDOW` of ICRC-1, "transaction deduplication": the age that a transaction may have.
 pub const WINDOW_NS: u64 = 24 * 3_600 * 1_000_000_000;
@@ -31,9 +33,10 @@ pub struct Rules {
 }
 
 /// What a ledger keeps.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Books {
     /// Accounts that hold something.
+    #[serde(with = "nats")]
     balances: BTreeMap<AccountId, Nat>,
     /// By account and spender; those that are used up are left out, those that expired are not.
     allowances: BTreeMap<(AccountId, AccountId), Allowance>,
@@ -44,16 +47,17 @@ pub struct Books {
 }
 
 /// What a spender may still transfer.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Allowance {
     /// Tokens, fees included.
+    #[serde(with = "nat")]
     pub amount: Nat,
     /// Until when.
     pub expires_ns: Option<u64>,
 }
 
 /// A transaction. Two of the same content are one and its repetition. The time comes first: maps have the oldest first.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Transaction {
     /// When the caller made it; without it nothing is compared.
     pub created_ns: Option<u64>,
@@ -66,13 +70,14 @@ pub struct Transaction {
 }
 
 /// What a transaction does.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Operation {
     /// The minting account creates tokens.
     Mint {
         /// Who gets them.
         to: AccountId,
         /// How many.
+        #[serde(with = "nat")]
         amount: Nat,
     },
     /// Tokens go back to the minting account.
@@ -82,6 +87,7 @@ pub enum Operation {
         /// Who may, if another one.
         spender: Option<AccountId>,
         /// How many.
+        #[serde(with = "nat")]
         amount: Nat,
     },
     /// Tokens change their owner.
@@ -93,8 +99,10 @@ pub enum Operation {
         /// Who may, if another one.
         spender: Option<AccountId>,
         /// How many.
+        #[serde(with = "nat")]
         amount: Nat,
         /// The fee as the caller wrote it.
+        #[serde(with = "optional_nat")]
         fee: Option<Nat>,
     },
     /// A spender gets an allowance.
@@ -104,18 +112,21 @@ pub enum Operation {
         /// Who may transfer.
         spender: AccountId,
         /// The new allowance.
+        #[serde(with = "nat")]
         amount: Nat,
         /// The allowance that the caller believes to replace.
+        #[serde(with = "optional_nat")]
         expected: Option<Nat>,
         /// Until when.
         expires_ns: Option<u64>,
         /// The fee as the caller wrote it.
+        #[serde(with = "optional_nat")]
         fee: Option<Nat>,
     },
 }
 
 /// A transaction with its place in time.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Block {
     /// What happened.
     pub transaction: Transaction,

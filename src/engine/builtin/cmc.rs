@@ -15,6 +15,7 @@ mod tests;
 use std::collections::BTreeMap;
 
 use candid::{CandidType, Deserialize, Nat, Principal, decode_one, encode_one};
+use serde::Serialize;
 
 use super::account::{Account, AccountId, hex};
 use super::icp::FEE_E8S;
@@ -55,22 +56,22 @@ pub struct Cmc {
 type TopUp = Result<Nat, NotifyError>;
 
 /// What it keeps.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Notifications {
     blocks: BTreeMap<u64, Status>,
     /// Calls on their way, by [`Request::point`].
     open: BTreeMap<u64, Progress>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 enum Status {
     Processing,
-    ToppedUp(TopUp),
+    ToppedUp(#[serde(with = "super::save::nat_or_error")] TopUp),
     /// Paid back, because its memo means nothing to the CMC.
     NotMeaningful(NotifyError),
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 enum Progress {
     Fetching(Notice),
     Depositing(Notice, Payment, Cycles),
@@ -79,14 +80,14 @@ enum Progress {
 }
 
 /// Which block is for which canister.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 struct Notice {
     block: u64,
     canister: Principal,
 }
 
 /// What the block says.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 struct Payment {
     from: Vec<u8>,
     e8s: u64,

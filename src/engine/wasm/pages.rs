@@ -5,6 +5,10 @@
 //! state costs what it changed; two states are compared by their roots, and the difference of two states is found by
 //! walking only where their nodes differ.
 
+mod save;
+
+use serde::{Deserialize, Serialize};
+
 use crate::engine::allowance::Ceiling;
 use crate::kernel::MemoryId;
 use crate::kernel::intern::{Interner, content_hash};
@@ -31,7 +35,7 @@ type Page = [u8; PAGE];
 type Node = [u32; FAN];
 
 /// Root of a tree of pages. All-zero pages and nodes have id 0 at every level.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Root {
     node: u32,
     levels: u32,
@@ -45,7 +49,7 @@ impl Root {
 }
 
 /// All that a guest keeps between two messages.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Memory {
     /// Number of the module among those of the guest; `None` if the canister is empty.
     pub module: Option<u16>,
@@ -113,11 +117,7 @@ impl Store {
     }
 
     fn intern_node(&self, node: &Node) -> u32 {
-        let mut bytes = [0; FAN * 4];
-        for (to, from) in bytes.as_chunks_mut::<4>().0.iter_mut().zip(node) {
-            *to = from.to_le_bytes();
-        }
-        self.nodes.intern_ref(node, xxh3_128(&bytes), |node| *node, |kept, node| kept == node)
+        self.nodes.intern_ref(node, node_hash(node), |node| *node, |kept, node| kept == node)
     }
 
     /// Contents of a page.
@@ -197,6 +197,14 @@ impl Store {
         }
         content_hash(&parts)
     }
+}
+
+fn node_hash(node: &Node) -> u128 {
+    let mut bytes = [0; FAN * 4];
+    for (to, from) in bytes.as_chunks_mut::<4>().0.iter_mut().zip(node) {
+        *to = from.to_le_bytes();
+    }
+    xxh3_128(&bytes)
 }
 
 fn slot(at: u64, level: u32) -> usize {

@@ -40,7 +40,7 @@ fn nobody() -> candid::Principal {
 }
 
 /// A scenario that does not have this canister, so that its cycles come back.
-fn stage() -> Stage {
+pub fn stage() -> Stage {
     Stage::new(&[], &TOP_UP.replace("CANISTER", &nobody().to_text()))
 }
 

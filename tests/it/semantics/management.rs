@@ -30,7 +30,7 @@ fn asking(method: &str, arg: &[u8], more: &str) -> String {
 }
 
 /// A stage in which c0 asks, c1 is there, and c0 controls both.
-fn stage(method: &str, arg: &[u8], rest: &str) -> Stage {
+pub fn stage(method: &str, arg: &[u8], rest: &str) -> Stage {
     let other = canister(r#"(func (export "canister_update r") (call $reply))"#);
     controlled(&[asking(method, arg, ""), other], &(call("g", 0, "g", "max = 2") + rest))
 }

@@ -2,6 +2,7 @@
 #![expect(missing_docs, reason = "the interface of the CMC says what each field and each variant means")]
 
 use candid::{CandidType, Deserialize, Principal};
+use serde::Serialize;
 
 use super::super::icp::types::Block;
 
@@ -11,7 +12,7 @@ pub struct NotifyTopUp {
     pub canister_id: Principal,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash, CandidType, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, CandidType, Deserialize, Serialize)]
 pub enum NotifyError {
     Refunded { reason: String, block_index: Option<u64> },
     Processing,
