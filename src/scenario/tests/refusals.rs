@@ -104,6 +104,7 @@ fn numbers_have_limits() {
     assert_eq!(problem("calls = 3", "calls = 65"), "8:9: `calls` is 65, must be between 1 and 64");
     assert_eq!(problem("in_flight = 2", "in_flight = 0"), "9:13: `in_flight` is 0, must be between 1 and 64");
     assert_eq!(problem("faults = 1", "faults = 9"), "10:10: `faults` is 9, must be between 0 and 8");
+    assert_eq!(problem("depth = 60", "switches = 65"), "11:12: `switches` is 65, must be between 0 and 64");
     let digits = "9".repeat(100);
     let huge = format!("11:9: `depth` is {}..., must be between 1 and 10000", "9".repeat(60));
     assert_eq!(problem("depth = 60", &format!("depth = {digits}")), huge);
