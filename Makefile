@@ -36,6 +36,7 @@ fixtures: ## Build the sample canisters and those that only tests need, into tar
 
 bench: canisters ## Measure the search: worlds, executions, time and memory; and loom against it
 	cargo bench --locked --bench worlds
+	cargo bench --locked --bench strategies
 	cargo bench --locked -p model
 
 hostile: ## Explore 10,000 random modules; `make test` has 1,000 of them

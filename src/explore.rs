@@ -262,9 +262,10 @@ impl<'a> Search<'a> {
         self.engine.kernel.canonicalize(&mut first);
         let first = Successor::new(self.engine, &first, 0, 1);
         self.graph.add(&first.key, first.hash, first.rank);
+        self.levels.find(first.rank);
         let mut chunk = Vec::new();
         loop {
-            self.remaining = self.levels.remaining(self.graph.len() as u64 - self.expanded);
+            self.remaining = self.levels.remaining();
             progress(&self.progress());
             self.graph.next(CHUNK, &mut chunk);
             if chunk.is_empty() {
@@ -335,11 +336,15 @@ impl<'a> Search<'a> {
         let Visit { look, successors, deliveries } = visit;
         let mut edges: Vec<Edge> = Vec::with_capacity(successors.len());
         for Successor { key, hash, rank, multiplicity } in successors {
+            let known = self.graph.len();
             edges.push(Edge { to: self.graph.add(&key, hash, rank), multiplicity });
+            if self.graph.len() > known {
+                self.levels.find(rank);
+            }
         }
         self.graph.expanded(at, &edges, look.complete);
         self.expanded += 1;
-        self.levels.add(self.graph.rank(at));
+        self.levels.expand(self.graph.rank(at));
         self.tally.deliveries += deliveries;
         self.tally.add(at, self.graph.rank(at), look);
     }
