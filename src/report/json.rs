@@ -18,12 +18,6 @@ pub struct Report {
     pub engine: &'static str,
     /// `exhaustive`, `random`, `pos`, `pct`, `portfolio`.
     pub strategy: &'static str,
-    /// Seed of the sampled schedules; `null` where none were sampled.
-    pub seed: Option<u64>,
-    /// Schedules that were sampled.
-    pub schedules: u64,
-    /// Distinct worlds that they came through.
-    pub sampled_worlds: u64,
     /// `held`, `violated`, `inconclusive`.
     pub verdict: &'static str,
     /// Whether every world within the bounds was visited.
@@ -48,6 +42,12 @@ pub struct Report {
     pub by_faults: Vec<ByFaults>,
     /// Interleaving coverage; empty until it is offered.
     pub coverage: BTreeMap<String, u64>,
+    /// Seed of the sampled schedules; `null` where none were sampled.
+    pub seed: Option<u64>,
+    /// Schedules that were sampled.
+    pub schedules: u64,
+    /// Distinct worlds that they came through.
+    pub sampled_worlds: u64,
 }
 
 /// How far the search came with one number of faults.
@@ -110,9 +110,6 @@ impl Report {
             scenario: scenario.name.clone(),
             engine: "embedded",
             strategy: strategy(explored),
-            seed: sampled.map(|sampled| sampled.seed),
-            schedules: sampled.map_or(0, |sampled| sampled.schedules),
-            sampled_worlds: sampled.map_or(0, |sampled| sampled.worlds),
             verdict: Verdict::of(scenario, explored).word(),
             exhaustive: explored.completeness == Completeness::Exhaustive,
             interleavings: explored.interleavings.as_ref().map(ToString::to_string),
@@ -125,6 +122,9 @@ impl Report {
             sometimes: explored.sometimes.iter().map(|&(at, seen)| (name(at), seen)).collect(),
             by_faults: by_faults.collect(),
             coverage: BTreeMap::new(),
+            seed: sampled.map(|sampled| sampled.seed),
+            schedules: sampled.map_or(0, |sampled| sampled.schedules),
+            sampled_worlds: sampled.map_or(0, |sampled| sampled.worlds),
         }
     }
 }

@@ -92,9 +92,9 @@ fn random_counts_a_start_as_often_as_there_are_calls_that_it_stands_for() {
 }
 
 #[test]
-fn pos_orders_races_evenly_whatever_else_the_chains_do() {
-    // Chain 0 comes to canister 9 with its first message, chain 1 with its fifth. Both orders there are equally likely to a
-    // sampler of partial orders; a random walk over messages has chain 1 first in one of 32 schedules.
+fn pos_delays_a_message_until_something_that_races_with_it_more_often_than_even_choices_do() {
+    // Chain 0 comes to canister 9 with its only message, chain 1 with its fifth. A walk with even choices has chain 1 there
+    // first in one of 32 schedules.
     let canister = |chain: u32, number: u32| match (chain, number) {
         (0, 0) | (1, 4) => 9,
         (chain, _) => chain as u16,
@@ -106,7 +106,7 @@ fn pos_orders_races_evenly_whatever_else_the_chains_do() {
         *order.last().expect("six messages") == 0
     });
     let later = later.count();
-    // The five others are each above a priority that was drawn once: one sixth.
+    // Five priorities must be higher than that of the only message, which is drawn once: one of six.
     assert!((900..=1_100).contains(&later), "{later}");
 }
 
