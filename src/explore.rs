@@ -291,14 +291,17 @@ impl<'a> Search<'a> {
     }
 
     /// Whether half of the time or of the memory is used and the rest will not suffice, as far as that can be told.
+    ///
+    /// Where it cannot, half of the time goes to sampling, and none of the memory: a search that would have fitted must not
+    /// become inconclusive for want of an estimate, and without a budget nobody waits.
     fn gives_way(&mut self, budget: &Budget) -> bool {
         // Worlds that are left, as a multiple of those that took what was used so far.
         let left = self.remaining.map(|worlds| worlds as f64 / self.expanded.max(1) as f64);
-        let is_over = |used: f64| used >= 0.5 && left.is_none_or(|left| used * (1.0 + left) > 1.0);
+        let is_over = |used: f64, unknown| used >= 0.5 && left.map_or(unknown, |left| used * (1.0 + left) > 1.0);
         let used = budget.time.map_or(0.0, |time| self.began.elapsed().as_secs_f64() / time.as_secs_f64().max(1e-9));
-        self.out_of_budget = is_over(used);
+        self.out_of_budget = is_over(used, true);
         let ceiling = &self.engine.allowance().ceiling;
-        if !self.out_of_budget && is_over(ceiling.used()) {
+        if !self.out_of_budget && is_over(ceiling.used(), false) {
             let what = format!("the search would need more than the limit of {} (--max-memory)", ceiling.text());
             self.out_of_memory = Some(what);
         }

@@ -93,7 +93,7 @@ pub fn sample(
             first: next,
             end: sampling.schedules.min(next.saturating_add(size)),
             experience: &experience,
-            deadline: sampling.time.map(|time| began + time),
+            deadline: sampling.time.and_then(|time| began.checked_add(time)),
             ceiling: &ceiling,
             stop: AtomicBool::new(false),
         };
