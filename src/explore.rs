@@ -332,6 +332,7 @@ impl<'a> Search<'a> {
         let mut first = self.engine.start().clone();
         self.engine.kernel.canonicalize(&mut first);
         let first = Place::start(Successor::new(self.engine, &first, 0, 1));
+        self.levels.find(first.rank);
         match budget.shard {
             None => self.graph.add_root(first),
             Some(shard) => self.add_share(first, shard, progress)?,
@@ -362,7 +363,7 @@ impl<'a> Search<'a> {
         let deadline = Deadline { began: self.began, time: budget.time };
         let mut chunk = Vec::new();
         loop {
-            self.remaining = self.levels.remaining(self.graph.len() as u64 - self.expanded);
+            self.remaining = self.levels.remaining();
             progress(&self.progress());
             self.graph.next(CHUNK, &mut chunk);
             if chunk.is_empty() {
@@ -389,14 +390,17 @@ impl<'a> Search<'a> {
     }
 
     /// Whether half of the time or of the memory is used and the rest will not suffice, as far as that can be told.
+    ///
+    /// Where it cannot, half of the time goes to sampling, and none of the memory: a search that would have fitted must not
+    /// become inconclusive for want of an estimate, and without a budget nobody waits.
     fn gives_way(&mut self, budget: &Budget) -> bool {
         // Worlds that are left, as a multiple of those that took what was used so far.
         let left = self.remaining.map(|worlds| worlds as f64 / self.expanded.max(1) as f64);
-        let is_over = |used: f64| used >= 0.5 && left.is_none_or(|left| used * (1.0 + left) > 1.0);
+        let is_over = |used: f64, unknown| used >= 0.5 && left.map_or(unknown, |left| used * (1.0 + left) > 1.0);
         let used = budget.time.map_or(0.0, |time| self.began.elapsed().as_secs_f64() / time.as_secs_f64().max(1e-9));
-        self.out_of_budget = is_over(used);
+        self.out_of_budget = is_over(used, true);
         let ceiling = &self.engine.allowance().ceiling;
-        if !self.out_of_budget && is_over(ceiling.used()) {
+        if !self.out_of_budget && is_over(ceiling.used(), false) {
             let what = format!("the search would need more than the limit of {} (--max-memory)", ceiling.text());
             self.out_of_memory = Some(what);
         }
@@ -447,8 +451,12 @@ impl<'a> Search<'a> {
         for Successor { key, hash, rank, multiplicity } in successors {
             let known = self.graph.len();
             let to = self.graph.add(&key, hash, rank);
+            let is_new = to as usize == known;
+            if is_new {
+                self.levels.find(rank);
+            }
             match &mut journal {
-                Some(journal) if to as usize == known => journal.note_new(&self.graph.world(to, shape), multiplicity),
+                Some(journal) if is_new => journal.note_new(&self.graph.world(to, shape), multiplicity),
                 Some(journal) => journal.note_known(to, multiplicity),
                 None => {}
             }
@@ -456,7 +464,7 @@ impl<'a> Search<'a> {
         }
         self.graph.expanded(at, &edges, look.complete);
         self.expanded += 1;
-        self.levels.add(self.graph.rank(at));
+        self.levels.expand(self.graph.rank(at));
         self.tally.deliveries += deliveries;
         self.tally.coverage.add(news);
         self.tally.add(at, self.graph.rank(at), look);

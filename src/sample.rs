@@ -26,7 +26,7 @@ use crate::engine::embedded::Embedded;
 use crate::explore::tally::Tally;
 use crate::explore::{Completeness, Explored, FaultLevel, Finding, Sampled};
 use crate::kernel::Unsupported;
-use crate::schedule::Task;
+use crate::schedule::{Schedule, Task};
 use crate::scheduler::{Experience, Record, Strategy};
 
 use atlas::Seen;
@@ -36,7 +36,7 @@ use walker::{Best, Walker};
 const STACK: usize = 32 << 20;
 /// Schedules of the first batch and of the largest: early ones teach most, later ones need few synchronizations.
 const FIRST_BATCH: u64 = 8;
-const BATCH_MAX: u64 = 4096;
+const BATCH_MAX: u64 = 1 << 15;
 /// Batches smaller than this are walked by one thread: starting another takes longer than it saves.
 const BATCH_FOR_THREADS: u64 = 256;
 /// Schedules between two looks at the memory.
@@ -85,8 +85,7 @@ pub fn sample(
     let mut walkers: Vec<Walker> =
         (0..sampling.workers.max(1)).map(|_| Walker::new(engine, sampling.strategy, sampling.seed)).collect();
     let ceiling = engine.allowance().ceiling.clone();
-    let calls = engine.kernel.limits().calls;
-    let mut experience = Arc::new(Experience::new(calls.saturating_mul(3)));
+    let mut experience = Arc::new(experience(engine));
     let mut out_of_memory = None;
     let (mut next, mut size) = (0, FIRST_BATCH);
     while next < sampling.schedules {
@@ -94,7 +93,7 @@ pub fn sample(
             first: next,
             end: sampling.schedules.min(next.saturating_add(size)),
             experience: &experience,
-            deadline: sampling.time.map(|time| began + time),
+            deadline: sampling.time.and_then(|time| began.checked_add(time)),
             ceiling: &ceiling,
             stop: AtomicBool::new(false),
         };
@@ -128,6 +127,21 @@ pub fn sample(
     explored.elapsed = began.elapsed();
     explored.out_of_memory = out_of_memory;
     Ok(explored)
+}
+
+/// The schedule of this number as it is chosen before anything was learned, to its end.
+///
+/// # Errors
+/// If a canister asks for something that the engine does not offer.
+pub fn schedule(engine: &mut Embedded, strategy: Strategy, seed: u64, number: u64) -> Result<Schedule, Unsupported> {
+    let mut walker = Walker::new(engine, strategy, seed);
+    walker.walk(engine, number, &Arc::new(experience(engine)))?;
+    Ok(Schedule { steps: trim::steps(engine, walker.path())? })
+}
+
+/// What is known before the first schedule: a call is its start, a request and a response.
+fn experience(engine: &Embedded) -> Experience {
+    Experience::new(engine.kernel.limits().calls.saturating_mul(3))
 }
 
 /// Some schedules in a row.

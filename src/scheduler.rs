@@ -102,3 +102,6 @@ impl Strategy {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

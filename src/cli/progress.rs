@@ -48,6 +48,9 @@ impl Line {
     /// Shows how far a search is.
     pub fn show(&mut self, progress: &Progress) {
         let Some(bar) = &self.bar else { return };
+        if progress.expanded == 0 {
+            self.began = Instant::now();
+        }
         if self.drawn.elapsed() < REDRAW {
             return;
         }

@@ -66,7 +66,8 @@ pub struct Checkpoint {
 /// after the setup.
 pub fn identity(engine: &Embedded) -> String {
     // What the tables hold by now depends on what was explored.
-    let identity = Identity { sizes: Sizes::default(), ..Identity::of(engine, "") };
+    let mut identity = Identity::of(engine, "");
+    identity.sizes = Sizes::default();
     format!("{:032x}", content_hash(&format!("{identity:?}")))
 }
 

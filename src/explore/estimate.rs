@@ -1,6 +1,7 @@
 //! How many worlds an exhaustive search still has before it, as far as that can be told.
 //!
-//! In: the rank of each expanded world. Out: an estimate of those that are not expanded yet, found or not, or none.
+//! In: the rank of each world that is found, and again when it is expanded. Out: an estimate of those that are not expanded
+//! yet, found or not; or none.
 //!
 //! The search finishes one level after the other: all worlds with so many faults and so many calls started. Sizes of
 //! finished levels grow regularly, because one more call is combined with all progress of the others. So:
@@ -8,7 +9,7 @@
 //! 1. The size of a level is divided by the number of sets of calls that can have started there, equal calls not told apart.
 //! 2. Growth from one level to the next is extrapolated with the trend of the growth before. With f faults, it is that of
 //!    the finished level with one fault less, corrected by how it fared at the last level.
-//! 3. A level that is under way is at least what was expanded and what waits in it.
+//! 3. No level is smaller than what was found of it.
 //!
 //! Random walks (Knuth 1975) estimate the size of a tree, and the graph of merged worlds is smaller than the tree of orders
 //! by a factor that grows with it. They are of no use here. What this misses: calls that are much longer than the
@@ -27,8 +28,8 @@ const WORLDS_MIN: f64 = 4.0;
 /// Sizes of the levels.
 #[derive(Debug)]
 pub struct Levels {
-    /// Expanded worlds by faults and calls.
-    expanded: BTreeMap<(u16, u16), u64>,
+    /// Worlds found and expanded, by faults and calls.
+    worlds: BTreeMap<(u16, u16), (u64, u64)>,
     /// By number of calls: how many sets of calls there are, equal calls not told apart.
     sets: Vec<f64>,
     faults: u16,
@@ -53,36 +54,36 @@ impl Levels {
         }
         sets.truncate(limits.calls.min(calls.len() as u32) as usize + 1);
         let budget: u32 = kernel.faults().iter().map(|fault| u32::from(fault.budget)).sum();
-        Levels { expanded: BTreeMap::new(), sets, faults: budget.min(limits.faults) as u16 }
+        Levels { worlds: BTreeMap::new(), sets, faults: budget.min(limits.faults) as u16 }
     }
 
-    /// Counts an expanded world.
-    pub fn add(&mut self, rank: Rank) {
-        *self.expanded.entry((rank.faults, rank.calls)).or_default() += 1;
+    /// Counts a world that was found.
+    pub fn find(&mut self, rank: Rank) {
+        self.worlds.entry((rank.faults, rank.calls)).or_default().0 += 1;
     }
 
-    /// Estimated number of worlds that are not expanded yet; `waiting` of them are known.
-    pub fn remaining(&self, waiting: u64) -> Option<u64> {
-        let (&now, &here) = self.expanded.last_key_value()?;
+    /// Counts a world that was expanded.
+    pub fn expand(&mut self, rank: Rank) {
+        self.worlds.entry((rank.faults, rank.calls)).or_default().1 += 1;
+    }
+
+    /// Estimated number of worlds that are not expanded yet.
+    pub fn remaining(&self) -> Option<u64> {
         let mut sizes: BTreeMap<(u16, u16), f64> = BTreeMap::new();
         let mut left = 0.0;
         for faults in 0..=self.faults {
             for calls in 0..self.sets.len() as u16 {
                 let level = (faults, calls);
-                let expanded = self.expanded.get(&level).copied().unwrap_or(0) as f64;
-                if level < now {
-                    sizes.insert(level, expanded);
-                    continue;
-                }
-                let expected = self.expected(&sizes, level)?;
-                // What waits belongs to this level or to later ones, so half of it is counted here.
-                let least = if level == now { here as f64 + waiting as f64 / 2.0 } else { 1.0 };
-                let size = expected.max(least);
-                left += size - expanded;
+                let (found, expanded) = self.worlds.get(&level).copied().unwrap_or_default();
+                // Levels come one after the other, so all before one with a world that was expanded are finished.
+                let is_finished =
+                    found == expanded && self.worlds.range(level..).any(|(_, &(_, expanded))| expanded > 0);
+                let size = if is_finished { found as f64 } else { self.expected(&sizes, level)?.max(found as f64) };
+                left += size - expanded as f64;
                 sizes.insert(level, size);
             }
         }
-        Some((left as u64).max(waiting))
+        Some(left as u64)
     }
 
     fn expected(&self, sizes: &BTreeMap<(u16, u16), f64>, (faults, calls): (u16, u16)) -> Option<f64> {

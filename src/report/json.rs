@@ -20,12 +20,6 @@ pub struct Report {
     pub engine: &'static str,
     /// `exhaustive`, `random`, `pos`, `pct`, `portfolio`.
     pub strategy: &'static str,
-    /// Seed of the sampled schedules; `null` where none were sampled.
-    pub seed: Option<u64>,
-    /// Schedules that were sampled.
-    pub schedules: u64,
-    /// Distinct worlds that they came through.
-    pub sampled_worlds: u64,
     /// `held`, `violated`, `inconclusive`.
     pub verdict: &'static str,
     /// Whether every world within the scenario's bounds was visited.
@@ -53,6 +47,12 @@ pub struct Report {
     pub by_faults: Vec<ByFaults>,
     /// Interleaving coverage.
     pub coverage: Covered,
+    /// Seed of the sampled schedules; `null` where none were sampled.
+    pub seed: Option<u64>,
+    /// Schedules that were sampled.
+    pub schedules: u64,
+    /// Distinct worlds that they came through.
+    pub sampled_worlds: u64,
     /// What `canloom merge` needs, in the report of one of several runs that divide a search.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shard: Option<Part>,
@@ -154,9 +154,6 @@ impl Report {
             scenario: scenario.name.clone(),
             engine: "embedded",
             strategy: strategy(explored),
-            seed: sampled.map(|sampled| sampled.seed),
-            schedules: sampled.map_or(0, |sampled| sampled.schedules),
-            sampled_worlds: sampled.map_or(0, |sampled| sampled.worlds),
             verdict: Verdict::of(scenario, explored).word(),
             exhaustive: explored.completeness == Completeness::Exhaustive,
             within: explored.within.iter().map(|(name, most)| (name.word(), *most)).collect(),
@@ -170,6 +167,9 @@ impl Report {
             sometimes: explored.sometimes.iter().map(|&(at, seen)| (name(at), seen)).collect(),
             by_faults: by_faults.collect(),
             coverage: Covered::new(&explored.coverage),
+            seed: sampled.map(|sampled| sampled.seed),
+            schedules: sampled.map_or(0, |sampled| sampled.schedules),
+            sampled_worlds: sampled.map_or(0, |sampled| sampled.worlds),
             shard: None,
         }
     }

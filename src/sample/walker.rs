@@ -94,6 +94,11 @@ impl Walker {
         Ok(record)
     }
 
+    /// The last schedule: positions among the choices of each world on the way.
+    pub fn path(&self) -> &[u32] {
+        &self.path
+    }
+
     fn choose(&mut self, at: u32, turn: usize) -> Option<Offer> {
         let node = self.atlas.node(at);
         let complete = self.atlas.seen(at).complete;

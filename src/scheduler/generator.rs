@@ -17,19 +17,19 @@ impl Generator {
     }
 
     /// The next number.
-    pub fn next(&mut self) -> u64 {
+    pub fn draw(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(GAMMA);
         mix(self.0)
     }
 
     /// A number below `n`, which is not 0. Off from uniform by less than `n` in 2^64.
     pub fn below(&mut self, n: u64) -> u64 {
-        ((u128::from(self.next()) * u128::from(n)) >> 64) as u64
+        ((u128::from(self.draw()) * u128::from(n)) >> 64) as u64
     }
 
     /// The largest of so many numbers.
     pub fn largest(&mut self, draws: u32) -> u64 {
-        (0..draws.max(1)).map(|_| self.next()).max().expect("at least one")
+        (0..draws.max(1)).map(|_| self.draw()).max().expect("at least one")
     }
 }
 
@@ -48,7 +48,7 @@ mod tests {
     fn numbers_are_those_of_the_reference_implementation() {
         // splitmix64.c by Sebastiano Vigna, state 1234567.
         let mut generator = Generator(1_234_567);
-        let numbers: Vec<u64> = (0..3).map(|_| generator.next()).collect();
+        let numbers: Vec<u64> = (0..3).map(|_| generator.draw()).collect();
         assert_eq!(numbers, [6_457_827_717_110_365_317, 3_203_168_211_198_807_973, 9_817_491_932_198_370_423]);
     }
 

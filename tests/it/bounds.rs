@@ -251,7 +251,7 @@ fn bounds_can_only_be_narrowed() {
 fn a_search_that_ends_early_says_what_it_has_finished() {
     let scenario = stage(&distinct(2), "[explore]\nswitches = 2\n").scenario();
     let mut engine = stage(&distinct(2), "[explore]\nswitches = 2\n").open();
-    let budget = Budget { time: Some(Duration::ZERO), workers: 1 };
+    let budget = Budget { time: Some(Duration::ZERO), ..Budget::default() };
     let explored = search(&mut engine, &budget, &mut |_| {}).expect("all is offered");
     assert_eq!((explored.completeness, explored.unfinished), (Completeness::Budget, Some((0, 0, 0))));
     for (unfinished, line) in [

@@ -203,7 +203,7 @@ fn a_run_whose_budget_ended_goes_on_when_it_is_called_again() {
     for _ in 0..10_000 {
         let mut engine = open(&file);
         let mut checkpoint = Checkpoint::open(&folder, &engine, "").expect("it is this search's");
-        let budget = Budget { time: Some(Duration::from_millis(5)), workers: 1 };
+        let budget = Budget { time: Some(Duration::from_millis(5)), ..Budget::default() };
         let explored = explore_from(&mut engine, &mut checkpoint, &budget, &mut |_| {}).expect("all is offered");
         let complete = explored.interleavings.is_some();
         *reports.entry(complete).or_insert(0) += 1;

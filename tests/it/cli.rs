@@ -193,6 +193,9 @@ fn json_has_exactly_the_keys_of_the_design_and_what_was_searched_by_number_of_fa
         "sometimes",
         "by_faults",
         "coverage",
+        "seed",
+        "schedules",
+        "sampled_worlds",
     ];
     assert_eq!(keys("  "), top);
     let document: serde_json::Value = serde_json::from_str(&ran.out).expect("JSON");

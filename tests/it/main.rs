@@ -21,6 +21,7 @@ mod puppet_programs;
 mod random_canister;
 mod refusals;
 mod sample_timers;
+mod sampling;
 mod semantics;
 mod stage;
 mod wat_canister;
