@@ -15,9 +15,8 @@ use serde::{Deserialize, Serialize};
 use super::pair::{Pair, Withdrawals};
 use super::rows::{Row, Run};
 
-/// Numbers of workers that every scenario is searched with. The search has one: a second number goes here when
-/// [`explore`] takes it, and the rows `…, N workers` and their ratio to one worker follow.
-pub const WORKERS: &[u32] = &[1];
+/// Numbers of workers that every scenario is searched with.
+pub const WORKERS: &[u32] = &[1, 2];
 
 /// Runs of a short search.
 const REPEATS: usize = 5;
@@ -98,7 +97,8 @@ pub fn child(root: &Path, withdrawals: Withdrawals, workers: u32) -> Result<(), 
     }
     let mut engine = Embedded::open(Arc::new(withdrawals.scenario(root)?)).map_err(|error| error.to_string())?;
     let began = Instant::now();
-    let explored = explore(&mut engine, &Budget::default(), &mut |_| {}).map_err(|error| error.to_string())?;
+    let budget = Budget { workers: workers as usize, ..Budget::default() };
+    let explored = explore(&mut engine, &budget, &mut |_| {}).map_err(|error| error.to_string())?;
     let seconds = began.elapsed().as_secs_f64();
     if explored.completeness != Completeness::Exhaustive {
         return Err(format!("the search is not complete: {:?}", explored.completeness));

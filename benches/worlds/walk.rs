@@ -3,7 +3,8 @@
 //!
 //! In: a scenario. Out: schedules per second, each chosen at random among the legal steps, with a fixed seed.
 //!
-//! - *Sampled*: executions are remembered from one schedule to the next.
+//! - *Sampled*: by `random` of [`canloom::sample`], on two threads. What was seen in a world that an earlier schedule came
+//!   through is not evaluated again.
 //! - *Replayed*: nothing is remembered. Every message and every observation of every schedule is executed anew, from the
 //!   first world on. Warm instances are kept and states are interned, so a replay pays less than one that installs its
 //!   canisters again would.
@@ -16,12 +17,15 @@ use canloom::engine::embedded::Embedded;
 use canloom::explore::{Budget, explore};
 use canloom::invariant;
 use canloom::kernel::{Choice, Plan};
+use canloom::sample::{self, Sampling};
+use canloom::scheduler::Strategy;
 
 use super::pair::Withdrawals;
 use super::rows::{Row, Run, median};
 
+/// Schedules sampled, and the threads that do it: as many as PocketIC had for its figure.
+const SAMPLED: (u64, usize) = (500_000, 2);
 /// Schedules walked before the clock starts, and with it.
-const SAMPLED: (u32, u32) = (2_000, 20_000);
 const REPLAYED: (u32, u32) = (20, 100);
 /// Rounds of replay and search in turns: what else the machine does meanwhile slows both.
 const ROUNDS: usize = 5;
@@ -31,10 +35,19 @@ const ROUNDS: usize = 5;
 /// # Errors
 /// If the scenario does not load or a canister uses what is not offered.
 pub fn sample(run: &mut Run, root: &Path, withdrawals: Withdrawals) -> Result<(), String> {
-    let mut walk = Walk::open(root, withdrawals)?;
-    let rate = walk.rate(SAMPLED, false)?;
+    let mut engine = open(root, withdrawals)?;
+    let (schedules, workers) = SAMPLED;
+    let sampling =
+        Sampling { strategy: Strategy::Random, seed: 1, schedules, time: None, workers, until_found: false };
+    let began = Instant::now();
+    sample::sample(&mut engine, &sampling, &mut |_| {}).map_err(|error| error.to_string())?;
+    let rate = schedules as f64 / began.elapsed().as_secs_f64();
     run.put(Row::new(format!("{withdrawals}: sampled schedules"), rate, "schedules/s"));
     Ok(())
+}
+
+fn open(root: &Path, withdrawals: Withdrawals) -> Result<Embedded, String> {
+    Embedded::open(Arc::new(withdrawals.scenario(root)?)).map_err(|error| error.to_string())
 }
 
 /// Measures replay without memo against the search, both in turns.
@@ -45,7 +58,7 @@ pub fn replay(run: &mut Run, root: &Path, withdrawals: Withdrawals) -> Result<()
     let mut walk = Walk::open(root, withdrawals)?;
     let (mut rates, mut searches, mut interleavings) = (Vec::new(), Vec::new(), f64::NAN);
     for _ in 0..ROUNDS {
-        rates.push(walk.rate(REPLAYED, true)?);
+        rates.push(walk.rate(REPLAYED)?);
         let mut engine = Embedded::open(walk.engine.scenario.clone()).map_err(|error| error.to_string())?;
         let explored = explore(&mut engine, &Budget::default(), &mut |_| {}).map_err(|error| error.to_string())?;
         searches.push(explored.elapsed.as_secs_f64());
@@ -71,30 +84,28 @@ struct Walk {
 
 impl Walk {
     fn open(root: &Path, withdrawals: Withdrawals) -> Result<Walk, String> {
-        let engine = Embedded::open(Arc::new(withdrawals.scenario(root)?)).map_err(|error| error.to_string())?;
+        let engine = open(root, withdrawals)?;
         // The scenarios measured here have neither faults nor time nor outcalls.
         let plan = Plan { calls: engine.kernel.calls().to_vec(), limits: engine.kernel.limits(), ..Plan::EMPTY };
         Ok(Walk { engine, plan, choices: Vec::new(), random: 0x9e37_79b9_7f4a_7c15 })
     }
 
     /// Schedules per second.
-    fn rate(&mut self, (warm_up, counted): (u32, u32), forget: bool) -> Result<f64, String> {
+    fn rate(&mut self, (warm_up, counted): (u32, u32)) -> Result<f64, String> {
         for _ in 0..warm_up {
-            self.one(forget)?;
+            self.one()?;
         }
         let began = Instant::now();
         for _ in 0..counted {
-            self.one(forget)?;
+            self.one()?;
         }
         Ok(f64::from(counted) / began.elapsed().as_secs_f64())
     }
 
     /// Walks one schedule to its end.
-    fn one(&mut self, forget: bool) -> Result<(), String> {
-        if forget {
-            // A plan empties the memo; worlds of an equal plan mean the same.
-            self.engine.kernel.plan(self.plan.clone());
-        }
+    fn one(&mut self) -> Result<(), String> {
+        // A plan empties the memo; worlds of an equal plan mean the same.
+        self.engine.kernel.plan(self.plan.clone());
         let mut world = self.engine.start().clone();
         loop {
             self.engine.kernel.choices(&world, &mut self.choices).map_err(|error| error.to_string())?;

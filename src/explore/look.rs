@@ -110,7 +110,12 @@ pub fn visit(engine: &mut Embedded, world: &World, steps: u32, visitor: &mut Vis
     let mut successors = Vec::with_capacity(choices.len());
     let mut deliveries = 0;
     for choice in choices.iter() {
+        let before = engine.kernel.counters().executions;
         let (mut next, happened) = engine.kernel.apply(world, choice)?;
+        if engine.kernel.counters().executions != before {
+            // The world will be looked at anyway, and now the canister's instance is in that state.
+            engine.observe(&next)?;
+        }
         deliveries += u64::from(happened.delivery().is_some());
         observer.step(&engine.kernel, world, choice, &next);
         engine.kernel.canonicalize(&mut next);
