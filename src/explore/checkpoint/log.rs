@@ -165,9 +165,9 @@ impl Log {
         Ok((bytes.len() as u64 == head.length && xxh3_128(&bytes) == head.hash).then_some(bytes))
     }
 
-    /// Whether a later record begins somewhere after this place.
+    /// Whether a later record begins at this place or somewhere after it.
     fn goes_on(&mut self) -> io::Result<bool> {
-        let mut at = self.end + 1;
+        let mut at = self.end;
         let mut window = Vec::new();
         loop {
             window.clear();
