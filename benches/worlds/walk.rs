@@ -37,8 +37,7 @@ const ROUNDS: usize = 5;
 pub fn sample(run: &mut Run, root: &Path, withdrawals: Withdrawals) -> Result<(), String> {
     let mut engine = open(root, withdrawals)?;
     let (schedules, workers) = SAMPLED;
-    let sampling =
-        Sampling { strategy: Strategy::Random, seed: 1, schedules, time: None, workers, until_found: false };
+    let sampling = Sampling { strategy: Strategy::Random, seed: 1, schedules, time: None, workers, until_found: false };
     let began = Instant::now();
     sample::sample(&mut engine, &sampling, &mut |_| {}).map_err(|error| error.to_string())?;
     let rate = schedules as f64 / began.elapsed().as_secs_f64();

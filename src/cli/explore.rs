@@ -223,7 +223,7 @@ fn report(
     if options.quiet {
         return Ok(text::verdict(&scenario, explored));
     }
-    let mut out = text::summary(&scenario, explored);
+    let mut out = text::summary(&scenario, explored) + &text::coverage(&explored.coverage);
     let first = explored.findings.iter().position(|finding| is_violation(&scenario.invariants[finding.invariant]));
     if let Some(at) = first {
         out.push_str(&text::with_replay(&steps(engine, &explored.findings[at])?, files[at].as_deref()));
@@ -231,7 +231,6 @@ fn report(
             out.push_str("\nnot saved: `canloom merge` saves the simplest counterexample of all shards\n");
         }
     }
-    out.push_str(&text::coverage(&explored.coverage));
     Ok(out)
 }
 

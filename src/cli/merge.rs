@@ -71,13 +71,12 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
     if options.json.as_deref() != dash && options.outcomes.as_deref() != dash {
         let mut out = text::verdict(&scenario, explored);
         if !options.quiet {
-            out = text::summary(&scenario, explored);
+            out = text::summary(&scenario, explored) + &text::coverage(&explored.coverage);
             let wanted = explored.findings.iter().map(|finding| is_violation(&scenario.invariants[finding.invariant]));
             if let Some(at) = wanted.into_iter().position(|wanted| wanted) {
                 let (_, steps) = &merged.counterexamples[at];
                 out.push_str(&text::with_replay(steps, files[at].as_deref()));
             }
-            out.push_str(&text::coverage(&explored.coverage));
         }
         print(&out)?;
     }

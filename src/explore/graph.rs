@@ -252,3 +252,26 @@ impl Graph {
 fn place(hash: u32) -> u64 {
     u64::from(hash).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_million_worlds_with_four_steps_each_take_less_than_a_gigabyte() {
+        let mut graph = Graph::default();
+        let mut chunk = Vec::new();
+        let rank = |steps| Rank { steps, ..Rank::default() };
+        for at in 0u64..1_000_000 {
+            // As long as worlds of six calls and two canisters are.
+            let key: Vec<u8> = (0..8).flat_map(|part: u64| (at * 8 + part).to_le_bytes()).collect();
+            graph.add(&key, xxhash_rust::xxh3::xxh3_64(&key), rank(at as u32));
+            graph.next(1, &mut chunk);
+            let edge = Edge { to: at as u32, multiplicity: 1 };
+            graph.expanded(chunk[0], &[edge; 4], false);
+        }
+        assert_eq!(graph.len(), 1_000_000);
+        assert!(graph.bytes() < 1 << 30, "{} bytes", graph.bytes());
+        assert!(graph.bytes() > 1_000_000 * (64 + 4 * 8), "what is kept is counted");
+    }
+}

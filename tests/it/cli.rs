@@ -111,6 +111,9 @@ BOUNDS
 violated: "order is kept" in 4 worlds; simplest: 2 calls, 0 faults, 4 deliveries (grade A)
 seen: "both wait"
 
+coverage: 1 of 1 pairs of an await point and a method delivered while it was open
+  c0.w -> c1.t  w
+
 counterexample to "order is kept"
 
         at the start: total = 100
@@ -147,7 +150,8 @@ fn explore_of_a_scenario_that_holds_exits_0_and_writes_nothing() {
     let lines: Vec<&str> = ran.out.lines().collect();
     assert_eq!(lines[0], "test: held");
     assert!(lines[1].starts_with("14 interleavings, ") && lines[1].ends_with(", exhaustive: yes"), "{}", ran.out);
-    assert_eq!(lines[3..], ["seen: \"both wait\""]);
+    let coverage = "coverage: 1 of 1 pairs of an await point and a method delivered while it was open";
+    assert_eq!(lines[3..], ["seen: \"both wait\"", "", coverage, "  c0.w -> c1.t  w"]);
 }
 
 #[test]
@@ -207,7 +211,10 @@ fn json_has_exactly_the_keys_of_the_design_and_what_was_searched_by_number_of_fa
     // Beside those of the design: the number of violating worlds, and whether the scenario expects the violation.
     let violation = ["invariant", "grade", "class", "calls", "deliveries", "faults", "worlds", "expected", "file"];
     let by_faults = ["faults", "worlds", "expanded"];
-    assert_eq!(keys("      "), [&violation[..], &by_faults[..]].concat());
+    let points = ["c0.w -> c1.t"];
+    assert_eq!(keys("      "), [&violation[..], &by_faults[..], &points[..]].concat());
+    let point = serde_json::json!({ "c0.w -> c1.t": { "seen": ["w"], "unseen": [] } });
+    assert_eq!(document["coverage"], serde_json::json!({ "seen": 1, "possible": 1, "await_points": point }));
     let worlds = &document["worlds"];
     assert_eq!(document["by_faults"], serde_json::json!([{ "faults": 0, "worlds": worlds, "expanded": worlds }]));
     let violation = &document["violations"][0];

@@ -80,3 +80,24 @@ fn what_is_no_report_of_a_shard_is_refused_with_its_name() {
     let ran = canloom(elsewhere.path(), &["merge", &report.display().to_string()]);
     assert_one_error(&ran, 2, &["name the scenario with --scenario, or go to where the shards ran"]);
 }
+
+#[test]
+fn shards_with_checkpoints_and_bounds_are_merged_like_others() {
+    let stage = violated();
+    let share = |shard: &str, report: &str| {
+        let bound = ["--bound", "switches=0", "--checkpoint", report.trim_end_matches(".json")];
+        let options = ["explore", "scenario.toml", "--quiet", "--shard", shard, "--json", report];
+        canloom(stage.folder(), &[&options[..], &bound[..]].concat()).exit
+    };
+    // The second time each finds that it is finished.
+    let twice = |shard: &str, report: &str| (share(shard, report), share(shard, report));
+    let exits = [twice("1/2", "a.json"), twice("2/2", "b.json")];
+    assert!(exits.iter().all(|(first, second)| first == second) && exits.contains(&(3, 3)), "{exits:?}");
+    let merged = canloom(stage.folder(), &["merge", "a.json", "b.json"]);
+    let alone = canloom(stage.folder(), &["explore", "scenario.toml", "--bound", "switches=0"]);
+    let rest = |out: &str| out.lines().filter(|line| !line.contains("worlds")).map(String::from).collect::<Vec<_>>();
+    assert_eq!((merged.exit, rest(&merged.out)), (alone.exit, rest(&alone.out)), "{}", merged.error);
+    assert!(merged.out.contains("within bound (0 context switches)"), "{}", merged.out);
+    let other = canloom(stage.folder(), &["explore", "scenario.toml", "--shard", "1/3", "--checkpoint", "a"]);
+    assert_one_error(&other, 2, &["belongs to another search: it was made with the options `--shard 1/2`"]);
+}

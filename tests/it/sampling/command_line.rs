@@ -47,8 +47,11 @@ fn sampling_that_finds_nothing_exits_5() {
 fn options_that_make_no_sense_are_refused() {
     let scenario = "corpus/vault-stale/scenario.toml";
     for (options, says) in [
-        (&["--strategy", "exhaustive", "--seed", "1"][..], "--strategy exhaustive samples none"),
-        (&["--strategy", "exhaustive", "--schedules", "1"], "--strategy exhaustive samples none"),
+        (&["--strategy", "exhaustive", "--seed", "1"][..], "an exhaustive search samples none"),
+        (&["--strategy", "exhaustive", "--schedules", "1"], "an exhaustive search samples none"),
+        (&["--strategy", "pos", "--shard", "1/2"], "--shard divides an exhaustive search"),
+        (&["--strategy", "pos", "--checkpoint", "none"], "--checkpoint saves an exhaustive search"),
+        (&["--shard", "1/2", "--seed", "1"], "an exhaustive search samples none"),
         (&["--strategy", "fair"], "exhaustive, random, pos, pct, portfolio"),
         (&["--schedules", "0"], "--schedules"),
         (&["--seed", "-1"], "-1"),
