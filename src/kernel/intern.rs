@@ -8,6 +8,7 @@ use std::hash::{Hash, Hasher};
 use std::sync::{Mutex, MutexGuard};
 
 use hashbrown::HashTable;
+use hashbrown::hash_table::{Entry, VacantEntry};
 use xxhash_rust::xxh3::Xxh3;
 
 /// Tables of one interner: two threads seldom want the same one.
@@ -24,6 +25,12 @@ pub struct Interner<T> {
 struct Slot {
     hash: u32,
     id: u32,
+}
+
+impl Slot {
+    fn place(&self) -> u64 {
+        place(self.hash)
+    }
 }
 
 impl<T> Default for Interner<T> {
@@ -45,9 +52,9 @@ impl<T: Eq> Interner<T> {
     pub fn intern_hashed(&self, value: T, hash: u128) -> u32 {
         let (mut shard, short) = self.shard(hash);
         let equal = |slot: &Slot| slot.hash == short && *self.value(slot.id) == value;
-        match shard.find(place(short), equal) {
-            Some(slot) => slot.id,
-            None => self.add(&mut shard, value, short),
+        match shard.entry(place(short), equal, Slot::place) {
+            Entry::Occupied(known) => known.get().id,
+            Entry::Vacant(place) => self.add(place, value, short),
         }
     }
 }
@@ -62,9 +69,10 @@ impl<T> Interner<T> {
         equal: impl Fn(&T, &B) -> bool,
     ) -> u32 {
         let (mut shard, short) = self.shard(hash);
-        match shard.find(place(short), |slot| slot.hash == short && equal(self.value(slot.id), value)) {
-            Some(slot) => slot.id,
-            None => self.add(&mut shard, own(value), short),
+        let equal = |slot: &Slot| slot.hash == short && equal(self.value(slot.id), value);
+        match shard.entry(place(short), equal, Slot::place) {
+            Entry::Occupied(known) => known.get().id,
+            Entry::Vacant(place) => self.add(place, own(value), short),
         }
     }
 
@@ -73,9 +81,9 @@ impl<T> Interner<T> {
         (shard.lock().expect("bug in canloom: a table was left locked"), hash as u32)
     }
 
-    fn add(&self, shard: &mut HashTable<Slot>, value: T, hash: u32) -> u32 {
+    fn add(&self, place: VacantEntry<'_, Slot>, value: T, hash: u32) -> u32 {
         let id = u32::try_from(self.values.push(value)).expect("bug in canloom: more than 2^32 interned values");
-        shard.insert_unique(place(hash), Slot { hash, id }, |slot| place(slot.hash));
+        place.insert(Slot { hash, id });
         id
     }
 
@@ -86,10 +94,10 @@ impl<T> Interner<T> {
     {
         let (mut shard, short) = self.shard(hash);
         let equal = |slot: &Slot| slot.hash == short && *self.value(slot.id) == value;
-        if shard.find(place(short), equal).is_some() {
-            return None;
+        match shard.entry(place(short), equal, Slot::place) {
+            Entry::Occupied(_) => None,
+            Entry::Vacant(place) => Some(self.add(place, value, short)),
         }
-        Some(self.add(&mut shard, value, short))
     }
 
     /// The value of an id that this table gave out.
