@@ -8,7 +8,7 @@ use canloom::counterexample::Counterexample;
 use canloom::engine::embedded::Embedded;
 use canloom::explore::{Budget, Explored, Shard, explore};
 use canloom::report::Verdict;
-use canloom::report::merge::{MergeError, Merged, merge};
+use canloom::report::merge::{MergeError, merge};
 use canloom::report::part::{Origin, Part};
 use canloom::scenario::Scenario;
 
@@ -56,6 +56,11 @@ fn part(engine: &Embedded, explored: &Explored) -> Part {
     serde_json::from_str(&serde_json::to_string(&part).expect("JSON")).expect("JSON")
 }
 
+/// What so many shards of a search find together.
+pub fn merged(engine: &Embedded, of: u32) -> Explored {
+    merge(&engine.scenario, &parts(engine, of)).unwrap_or_else(|error| panic!("{error}")).explored
+}
+
 /// Executions are shared with the engine's, so those of a share are not all counted.
 fn parts(engine: &Embedded, of: u32) -> Vec<(String, Part)> {
     let share = |index| {
@@ -82,7 +87,7 @@ fn shards_together_find_what_one_run_finds() {
         let engine = &mut open(name);
         let whole = search(engine, 1, None);
         for of in [1, 2, 3, 5] {
-            let Merged { explored, .. } = merge(&engine.scenario, &parts(engine, of)).unwrap();
+            let explored = merged(engine, of);
             assert!(explored.worlds >= whole.worlds);
             let verdict = |explored| Verdict::of(&engine.scenario, explored);
             assert_eq!(verdict(&explored), verdict(&whole), "{name}, {of} shards");

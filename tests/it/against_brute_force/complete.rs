@@ -1,8 +1,8 @@
-//! Merging, canonical form, workers and bounds change nothing that is found: random small scenarios, up to 3 calls and
+//! Merging, canonical form, workers, shards and bounds change nothing that is found: random small scenarios, up to 3 calls and
 //! 1 fault, against brute force.
 //!
-//! Each scenario is explored with 1, 2 and 3 workers (the whole result must be the same), with interchangeable calls told
-//! apart, and within a random bound of each kind and two bounds at once; brute force walks the same, each time. `make nightly`
+//! Each scenario is explored with 1, 2 and 3 workers (the whole result must be the same), in 2 to 4 shards, with interchangeable
+//! calls told apart, and within a random bound of each kind and two bounds at once; brute force walks the same, each time. `make nightly`
 //! compares 1,000 scenarios of up to 200,000 interleavings; those of them that are small are compared in every run, as far as
 //! they come.
 
@@ -14,6 +14,7 @@ use canloom::scenario::{BoundName, Bounds, Scenario};
 use canloom::schedule::Task;
 
 use super::super::brute::{Enumerator, Found, Limits};
+use super::super::divided::merged;
 use super::super::puppet::{random, unrest};
 use super::super::random_canister::recipes;
 use super::super::stage::{Stage, counts};
@@ -111,6 +112,15 @@ impl Comparison<'_> {
             let others = search(&mut self.engine, workers);
             assert_eq!(whole(&others), whole(explored), "{workers} workers: {}", self.text());
         }
+        let of = 2 + self.number as u32 % 3;
+        let together = merged(&self.engine, of);
+        let summary = |explored| Summary::of_search(self.scenario, explored);
+        assert_eq!(summary(&together), summary(explored), "{of} shards: {}", self.text());
+        let schedules = |explored: &Explored| {
+            explored.findings.iter().map(|finding| finding.schedule.to_string()).collect::<Vec<_>>()
+        };
+        assert_eq!(schedules(&together), schedules(explored), "{of} shards: {}", self.text());
+        assert_eq!(together.coverage, explored.coverage, "{of} shards: {}", self.text());
         let mut drawn: Vec<(BoundName, u32)> = Vec::new();
         for (at, name) in BoundName::ALL.into_iter().enumerate() {
             let task = match name {
