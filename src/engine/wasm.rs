@@ -270,7 +270,7 @@ impl WasmGuest {
     /// If the method cannot be called, or traps.
     pub fn call_bare(&mut self, method: &str, arg: &[u8], env: &Env<'_>) -> Result<(), String> {
         let (heap_pages, mut warm) = self.instances(0).pop_first().ok_or("no warm instance")?;
-        let stable = (0, pages::Root::STABLE);
+        let stable = (0, pages::Root::zero(0));
         warm.store.data_mut().reset(Mode::Update, &Input::Call { method, arg }, env, stable, UPDATE_LIMIT);
         let name = format!("canister_update {method}");
         let ended = warm.run(&Entry::Export(&name), UPDATE_LIMIT);
@@ -401,7 +401,8 @@ impl Guest for WasmGuest {
         let (old, mut new) = (self.state(memory), self.state(fresh).clone());
         (new.stable_pages, new.stable) = (old.stable_pages, old.stable);
         if keeps_heap {
-            (new.heap_pages, new.heap) = (old.heap_pages.max(new.heap_pages), old.heap);
+            new.heap_pages = old.heap_pages.max(new.heap_pages);
+            new.heap = self.shared.pages.grown(old.heap, new.heap_pages);
         }
         Ok(self.shared.pages.intern(new))
     }

@@ -205,13 +205,13 @@ impl Warm {
                 }
             }
         }
-        let heap = pages.replace(old.heap, &changes);
         let heap_pages = self.heap_pages();
+        let heap = pages.replace(pages.grown(old.heap, heap_pages), &changes);
         let stable = &self.store.data().stable;
         let (stable_pages, written): (u64, Vec<_>) = (stable.pages(), stable.written().collect());
         has_room(self.store.data(), written.len())?;
         let changes: Vec<(u64, u32)> = written.into_iter().map(|(at, page)| (at, pages.intern_page(page))).collect();
-        let stable = pages.replace(old.stable, &changes);
+        let stable = pages.replace(pages.grown(old.stable, stable_pages), &changes);
         let globals = self.read_globals();
         let module = Some(self.version);
         self.current = pages.intern(Memory { module, heap_pages, heap, stable_pages, stable, globals });
@@ -253,11 +253,11 @@ impl Warm {
                 }
             }
         }
-        let heap = pages.replace(Root::HEAP, &changes);
         let heap_pages = self.heap_pages();
+        let heap = pages.replace(Root::zero(heap_pages), &changes);
         let globals = self.read_globals();
         let module = Some(self.version);
-        pages.intern(Memory { module, heap_pages, heap, stable_pages: 0, stable: Root::STABLE, globals })
+        pages.intern(Memory { module, heap_pages, heap, stable_pages: 0, stable: Root::zero(0), globals })
     }
 
     fn read_globals(&mut self) -> Vec<u128> {

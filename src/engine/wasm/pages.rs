@@ -27,10 +27,6 @@ pub const PAGE_COST: u64 = 400;
 
 const FAN: usize = 32;
 const FAN_BITS: u32 = 5;
-/// Levels of a tree: 32^5 pages are 8 GiB of heap; stable memory uses seven levels, 8 TiB.
-const HEAP_LEVELS: u32 = 5;
-const STABLE_LEVELS: u32 = 7;
-
 type Page = [u8; PAGE];
 type Node = [u32; FAN];
 
@@ -42,10 +38,20 @@ pub struct Root {
 }
 
 impl Root {
-    /// Heap of zeros.
-    pub const HEAP: Root = Root { node: 0, levels: HEAP_LEVELS };
-    /// Stable memory of zeros.
-    pub const STABLE: Root = Root { node: 0, levels: STABLE_LEVELS };
+    /// A memory of zeros, of so many wasm pages: a tree of as few levels as hold it, so that memories of one size and
+    /// contents have one root.
+    pub fn zero(wasm_pages: u64) -> Root {
+        let pages = wasm_pages * (WASM_PAGE / PAGE) as u64;
+        let mut levels = 1;
+        while pages > 1 << (FAN_BITS * levels) {
+            levels += 1;
+        }
+        Root { node: 0, levels }
+    }
+
+    fn holds(self, at: u64) -> bool {
+        at >> (FAN_BITS * self.levels) == 0
+    }
 }
 
 /// All that a guest keeps between two messages.
@@ -68,7 +74,7 @@ pub struct Memory {
 impl Memory {
     /// A canister without a module.
     pub fn empty() -> Memory {
-        let (heap, stable) = (Root::HEAP, Root::STABLE);
+        let (heap, stable) = (Root::zero(0), Root::zero(0));
         Memory { module: None, heap_pages: 0, heap, stable_pages: 0, stable, globals: Vec::new() }
     }
 }
@@ -127,6 +133,9 @@ impl Store {
 
     /// Id of the page at a position.
     pub fn page_at(&self, root: Root, at: u64) -> u32 {
+        if !root.holds(at) {
+            return 0;
+        }
         let mut node = root.node;
         for level in (0..root.levels).rev() {
             if node == 0 {
@@ -137,11 +146,26 @@ impl Store {
         node
     }
 
-    /// The tree with some pages replaced; `changes` are sorted by position.
+    /// The same memory after it has grown to so many wasm pages.
+    pub fn grown(&self, root: Root, wasm_pages: u64) -> Root {
+        let Root { mut node, .. } = root;
+        let levels = Root::zero(wasm_pages).levels;
+        for _ in root.levels..levels {
+            if node != 0 {
+                let mut above = [0; FAN];
+                above[0] = node;
+                node = self.intern_node(&above);
+            }
+        }
+        Root { node, levels: levels.max(root.levels) }
+    }
+
+    /// The tree with some pages replaced; `changes` are sorted by position and lie inside.
     pub fn replace(&self, root: Root, changes: &[(u64, u32)]) -> Root {
         if changes.is_empty() {
             return root;
         }
+        assert!(root.holds(changes[changes.len() - 1].0), "bug in canloom: a page beyond the end of a memory");
         Root { node: self.replace_below(root.node, root.levels - 1, changes), levels: root.levels }
     }
 
@@ -163,9 +187,25 @@ impl Store {
         self.intern_node(&children)
     }
 
-    /// Calls `visit(position, page in b)` for each page in which two trees of the same kind differ, in order.
+    /// Calls `visit(position, page in b)` for each page in which two memories differ, in order; beyond its end a memory is
+    /// zero.
     pub fn difference(&self, a: Root, b: Root, visit: &mut dyn FnMut(u64, u32)) {
-        self.difference_below(a.node, b.node, a.levels, 0, visit);
+        if a.levels == b.levels {
+            return self.difference_below(a.node, b.node, a.levels, 0, visit);
+        }
+        // The smaller memory is the first child of one that is as large as the other.
+        let levels = a.levels.max(b.levels) - 1;
+        let children = |root: Root| {
+            let mut first = [0; FAN];
+            first[0] = root.node;
+            if root.levels > levels { (*self.nodes.value(root.node), levels) } else { (first, root.levels) }
+        };
+        let ((left, a_levels), (right, b_levels)) = (children(a), children(b));
+        let (a, b) = (Root { node: left[0], levels: a_levels }, Root { node: right[0], levels: b_levels });
+        self.difference(a, b, visit);
+        for child in 1..FAN {
+            self.difference_below(left[child], right[child], levels, child as u64, visit);
+        }
     }
 
     fn difference_below(&self, a: u32, b: u32, levels: u32, base: u64, visit: &mut dyn FnMut(u64, u32)) {
@@ -189,8 +229,8 @@ impl Store {
         let memory = self.memory(id);
         let mut parts = vec![u128::from(memory.heap_pages), u128::from(memory.stable_pages)];
         parts.extend(&memory.globals);
-        for (root, empty) in [(memory.heap, Root::HEAP), (memory.stable, Root::STABLE)] {
-            self.difference(empty, root, &mut |at, page| {
+        for root in [memory.heap, memory.stable] {
+            self.difference(Root { node: 0, ..root }, root, &mut |at, page| {
                 parts.push(u128::from(at));
                 parts.push(xxh3_128(self.page(page)));
             });
@@ -229,7 +269,7 @@ mod tests {
                     pages.iter().map(|(&at, &fill)| (at, store.intern_page(&[fill; PAGE]))).collect();
                 store.replace(root, &changes)
             };
-            let a = put(Root::STABLE, &first);
+            let a = put(Root::zero(160_000), &first);
             let b = put(a, &second);
             let mut expected = first.clone();
             expected.extend(&second);
@@ -247,7 +287,37 @@ mod tests {
             // The same contents by another way are the same tree.
             let changes: Vec<(u64, u32)> =
                 expected.iter().map(|(&at, &fill)| (at, store.intern_page(&[fill; PAGE]))).collect();
-            prop_assert_eq!(store.replace(Root::STABLE, &changes), b);
+            prop_assert_eq!(store.replace(Root::zero(160_000), &changes), b);
+        }
+
+        #[test]
+        fn memory_that_has_grown_holds_what_it_held_and_is_the_one_that_was_as_large_from_the_start(
+            pages in prop::collection::btree_map(0u64..256, 1u8..4, 0..20),
+            later in prop::collection::btree_map(0u64..3_000, 1u8..4, 0..20),
+        ) {
+            let store = Store::new(Ceiling::default());
+            let changes = |pages: &BTreeMap<u64, u8>| -> Vec<(u64, u32)> {
+                pages.iter().map(|(&at, &fill)| (at, store.intern_page(&[fill; PAGE]))).collect()
+            };
+            let small = store.replace(Root::zero(1), &changes(&pages));
+            for wasm_pages in [1u64, 4, 5, 128, 129, 8_192_000] {
+                let grown = store.grown(small, wasm_pages);
+                prop_assert_eq!(grown, store.replace(Root::zero(wasm_pages), &changes(&pages)));
+                let later: BTreeMap<u64, u8> = later.range(..wasm_pages * 256).map(|(&at, &fill)| (at, fill)).collect();
+                let other = store.replace(grown, &changes(&later));
+                // Differences of memories of two sizes, both ways.
+                let expected: Vec<(u64, u8)> =
+                    later.iter().filter(|(at, fill)| pages.get(at) != Some(fill)).map(|(&at, &fill)| (at, fill)).collect();
+                let mut seen = Vec::new();
+                store.difference(small, other, &mut |at, page| seen.push((at, store.page(page)[0])));
+                prop_assert_eq!(&seen, &expected);
+                let mut back = Vec::new();
+                store.difference(other, small, &mut |at, page| back.push((at, store.page(page)[0])));
+                let before = |at: &u64| pages.get(at).copied().unwrap_or(0);
+                let expected: Vec<(u64, u8)> = expected.iter().map(|(at, _)| (*at, before(at))).collect();
+                prop_assert_eq!(back, expected);
+                prop_assert_eq!(store.page_at(small, wasm_pages * 256 + 2_000), 0);
+            }
         }
     }
 }

@@ -5,7 +5,7 @@
 
 use xxhash_rust::xxh3::xxh3_128;
 
-use super::{FAN, HEAP_LEVELS, Memory, Node, PAGE, PAGE_COST, Page, Root, STABLE_LEVELS, Store, node_hash};
+use super::{FAN, Memory, Node, PAGE, PAGE_COST, Page, Root, Store, node_hash};
 use crate::kernel::save::{Part, Reader, load_with, save_with, twice};
 
 /// Bytes of a word of a page.
@@ -41,10 +41,10 @@ impl Store {
         let mut checked = vec![0; self.nodes.count()];
         load_with(&self.memories, part, |part| {
             let memory: Memory = part.take()?;
-            let holds = memory.heap.levels == HEAP_LEVELS
-                && memory.stable.levels == STABLE_LEVELS
-                && memory.heap_pages <= HEAP_PAGES_MAX
+            let holds = memory.heap_pages <= HEAP_PAGES_MAX
                 && memory.stable_pages <= STABLE_PAGES_MAX
+                && memory.heap.levels == Root::zero(memory.heap_pages).levels
+                && memory.stable.levels == Root::zero(memory.stable_pages).levels
                 && globals(memory.module) == Some(memory.globals.len())
                 && [memory.heap, memory.stable].iter().all(|root| self.is_whole(*root, &mut checked));
             if holds { Ok(memory) } else { Err("a state refers to what there is not".to_string()) }
@@ -123,7 +123,7 @@ mod tests {
     fn filled(pages: &[(u64, u8)]) -> (Store, MemoryId) {
         let store = Store::new(Ceiling::default());
         let changes: Vec<(u64, u32)> = pages.iter().map(|&(at, fill)| (at, store.intern_page(&[fill; PAGE]))).collect();
-        let heap = store.replace(Root::HEAP, &changes);
+        let heap = store.replace(Root::zero(9), &changes);
         let memory = store.intern(Memory { heap, heap_pages: 9, globals: vec![7, u128::MAX], ..Memory::empty() });
         (store, memory)
     }
