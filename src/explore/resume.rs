@@ -6,8 +6,9 @@
 use super::checkpoint::{Replay, Target};
 use super::graph::{Edge, Graph};
 use super::look::Successor;
+use super::search::Search;
 use super::tally::Tally;
-use super::{CheckpointError, ExploreError, Progress, Search};
+use super::{CheckpointError, ExploreError, Progress};
 use crate::engine::embedded::Embedded;
 
 impl Search<'_> {

@@ -1,0 +1,93 @@
+//! A path through the graph as a schedule: the way into a violation.
+//!
+//! In: positions among the choices of each world on the way. Out: a [`Finding`], whose steps have the names that the calls
+//! have outside the search, where interchangeable ones are told apart.
+
+use super::ExploreError;
+use super::checkpoint::CheckpointError;
+use super::found::{Finding, Grade};
+use super::graph::Rank;
+use super::look::{self, Successor};
+use crate::engine::embedded::Embedded;
+use crate::kernel::Permutation;
+use crate::schedule::{Root, Schedule, StepKind};
+
+/// The finding of an invariant, which is violated where this path ends.
+pub(super) fn finding(
+    engine: &mut Embedded,
+    invariant: usize,
+    rank: Rank,
+    worlds: u64,
+    path: &[u32],
+) -> Result<Finding, ExploreError> {
+    let Rank { faults, calls, switches, .. } = rank;
+    let walked = walk(engine, path)?;
+    let steps = &walked.schedule.steps;
+    let grade = match () {
+        () if steps.iter().any(|step| step.kind == StepKind::Trap) => Grade::D,
+        () if walked.callback_traps => Grade::C,
+        () if faults > 0 => Grade::B,
+        () => Grade::A,
+    };
+    let violated = walked.last.violated.into_iter().find(|(at, _)| *at == invariant);
+    Ok(Finding {
+        invariant,
+        calls: u32::from(calls),
+        switches: engine.scenario.bounds.switches.map(|_| u32::from(switches)),
+        deliveries: steps.iter().filter(|step| step.is_delivery()).count() as u32,
+        faults: u32::from(faults),
+        grade,
+        worlds,
+        error: violated.ok_or_else(|| not_there("a violation"))?.1,
+        schedule: walked.schedule,
+        order: walked.order,
+    })
+}
+
+/// The graph holds what is not there: somebody has made the checkpoint that it was read from.
+fn not_there(what: &str) -> ExploreError {
+    let text = format!("the checkpoint says that there is {what}, and there is none; delete its directory");
+    CheckpointError::Input(text).into()
+}
+
+/// A path, as a schedule with the names that the calls have outside the search.
+struct Walked {
+    schedule: Schedule,
+    order: Vec<(Rank, u32)>,
+    /// Whether a callback traps on the way.
+    callback_traps: bool,
+    /// What is seen at its end.
+    last: look::Look,
+}
+
+fn walk(engine: &mut Embedded, path: &[u32]) -> Result<Walked, ExploreError> {
+    let mut world = engine.start().clone();
+    let trees = world.trees.len();
+    let first = engine.kernel.canonicalize(&mut world);
+    let mut moved = first.unwrap_or_else(|| Permutation::identity(trees));
+    let mut choices = Vec::new();
+    let mut steps = Vec::new();
+    let mut order = Vec::new();
+    let mut callback_traps = false;
+    for &ordinal in path {
+        engine.kernel.choices(&world, &mut choices)?;
+        let choice = *choices.get(ordinal as usize).ok_or_else(|| not_there("a step"))?;
+        let mut step = engine.kernel.name(&world, &choice);
+        if let Root::Call(call) = &mut step.root {
+            *call = moved.original(*call);
+        }
+        steps.push(step);
+        let (next, happened) = engine.kernel.apply(&world, &choice)?;
+        let traps = happened.delivery().is_some_and(|delivery| delivery.effects.trap.is_some());
+        callback_traps |= traps && choice.kind == StepKind::Response;
+        world = next;
+        if let Some(next) = engine.kernel.canonicalize(&mut world) {
+            moved = moved.then(&next);
+        }
+        order.push((Successor::new(engine, &world, order.len() as u32 + 1, 1).rank, ordinal));
+    }
+    engine.kernel.choices(&world, &mut choices)?;
+    let last = look::look(engine, &world, &choices)?;
+    let schedule = Schedule { steps: engine.kernel.in_order_of_start(steps) };
+    Ok(Walked { schedule, order, callback_traps, last })
+}
