@@ -181,6 +181,8 @@ pub struct Kernel {
     groups: Vec<Vec<usize>>,
     tables: Arc<Tables>,
     memo: Arc<Memo>,
+    /// Messages and queries that this fork executed.
+    executed: u64,
 }
 
 impl Kernel {
@@ -196,6 +198,7 @@ impl Kernel {
             groups: Vec::new(),
             tables: Arc::new(Tables::new()),
             memo: Arc::default(),
+            executed: 0,
         };
         for (name, id, guest) in canisters {
             kernel.names.push(name.into());
@@ -218,6 +221,7 @@ impl Kernel {
             groups: self.groups.clone(),
             tables: self.tables.clone(),
             memo: self.memo.clone(),
+            executed: 0,
         }
     }
 
@@ -352,6 +356,11 @@ impl Kernel {
             return "management";
         }
         self.names.get(usize::from(canister)).map_or("?", |name| name)
+    }
+
+    /// How many messages and queries this fork has executed itself.
+    pub fn executed(&self) -> u64 {
+        self.executed
     }
 
     /// What has been counted so far.

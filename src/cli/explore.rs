@@ -93,6 +93,8 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
     let mut line = Line::new(options.quiet);
     line.say("loading canisters");
     let mut engine = install(narrowed(&options.scenario, &options.bounds)?, &options.memory)?;
+    // Before the search adds states to those that the canisters begin with.
+    let identity = identity(&engine);
     let explored = search(options, strategy, &mut engine, &mut line)?;
     line.end();
     let scenario = engine.scenario.clone();
@@ -104,7 +106,8 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
     }
     let files: Vec<Option<String>> = files.iter().map(|file| file.as_ref().map(|f| f.display().to_string())).collect();
     if let Some(json) = &options.json {
-        let part = options.shard.map(|shard| part(&mut engine, shard, &options.bounds, &explored)).transpose()?;
+        let part =
+            options.shard.map(|shard| part(&mut engine, shard, &options.bounds, identity, &explored)).transpose()?;
         write_json(json, &Report { shard: part, ..Report::new(&scenario, &explored, &files) })?;
     }
     if let Some(file) = &options.outcomes {
@@ -122,6 +125,7 @@ fn part(
     engine: &mut Embedded,
     shard: Shard,
     bounds: &[(BoundName, u32)],
+    identity: String,
     explored: &Explored,
 ) -> Result<Part, Failure> {
     let scenario = engine.scenario.clone();
@@ -133,7 +137,7 @@ fn part(
         scenario: scenario.file.clone(),
         scenario_sha256: scenario.sha256.clone(),
         bounds: bounds.to_vec(),
-        identity: identity(engine),
+        identity,
     };
     Ok(Part::new(shard, origin, explored, counterexamples))
 }

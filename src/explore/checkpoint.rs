@@ -63,12 +63,9 @@ pub struct Checkpoint {
 }
 
 /// Hash of all that a search depends on, the same on every machine: tool, scenario file, bounds, modules, and the states
-/// after the setup.
+/// after the setup. For an engine that has explored nothing yet.
 pub fn identity(engine: &Embedded) -> String {
-    // What the tables hold by now depends on what was explored.
-    let mut identity = Identity::of(engine, "");
-    identity.sizes = Sizes::default();
-    format!("{:032x}", content_hash(&format!("{identity:?}")))
+    format!("{:032x}", content_hash(&format!("{:?}", Identity::of(engine, ""))))
 }
 
 impl Checkpoint {

@@ -17,9 +17,12 @@ impl Search<'_> {
         let Search { engine, graph, prefix, tally, .. } = self;
         let executions = engine.kernel.counters().executions - self.executions_before;
         let elapsed = self.earlier + self.began.elapsed();
+        // What was refused without an error, such as a module that was to be installed, made the canister go another way.
+        let ceiling = &engine.allowance().ceiling;
+        let out_of_memory = self.out_of_memory.or_else(|| ceiling.is_exceeded().then(|| ceiling.refuse("a module")));
         let within = cut_by(tally.cuts, &engine.scenario.bounds);
         let completeness = match (self.out_of_budget, tally.cut_by_depth, tally.cut_by_timers) {
-            _ if self.out_of_memory.is_some() => Completeness::Memory,
+            _ if out_of_memory.is_some() => Completeness::Memory,
             (true, _, _) => Completeness::Budget,
             (false, true, _) => Completeness::Depth,
             (false, false, true) => Completeness::Timers,
@@ -85,7 +88,7 @@ impl Search<'_> {
             coverage: tally.coverage.table(engine),
             outcomes: tally.outcomes,
             elapsed,
-            out_of_memory: self.out_of_memory,
+            out_of_memory,
             shard,
             sampled: None,
         })

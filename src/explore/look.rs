@@ -110,9 +110,9 @@ pub fn visit(engine: &mut Embedded, world: &World, steps: u32, visitor: &mut Vis
     let mut successors = Vec::with_capacity(choices.len());
     let mut deliveries = 0;
     for choice in choices.iter() {
-        let before = engine.kernel.counters().executions;
+        let before = engine.kernel.executed();
         let (mut next, happened) = engine.kernel.apply(world, choice)?;
-        if engine.kernel.counters().executions != before {
+        if engine.kernel.executed() != before {
             // The world will be looked at anyway, and now the canister's instance is in that state.
             engine.observe(&next)?;
         }

@@ -4,6 +4,7 @@
 //! by the same code in the same order.
 
 use super::checkpoint::{Replay, Target};
+use super::estimate::Levels;
 use super::graph::{Edge, Graph};
 use super::look::Successor;
 use super::search::Search;
@@ -22,8 +23,9 @@ impl Search<'_> {
             return Err(CheckpointError::Outside(ceiling.refuse(what)).into());
         }
         progress(&Progress { resuming: true, ..self.progress() });
-        let Search { engine, graph, tally, expanded, .. } = self;
-        let mut add = |engine: &Embedded, visit: Replay| replay(engine, graph, tally, visit).map(|()| *expanded += 1);
+        let Search { engine, graph, tally, levels, expanded, .. } = self;
+        let mut add =
+            |engine: &Embedded, visit: Replay| replay(engine, graph, tally, levels, visit).map(|()| *expanded += 1);
         let is_more = checkpoint.resume(engine, &mut add)?;
         self.earlier = checkpoint.earlier();
         self.checkpoint = Some(checkpoint);
@@ -41,7 +43,13 @@ impl Search<'_> {
 }
 
 /// Adds a visit that an earlier run made, to the worlds and sums that it was added to then.
-fn replay(engine: &Embedded, graph: &mut Graph, tally: &mut Tally, visit: Replay) -> Result<(), String> {
+fn replay(
+    engine: &Embedded,
+    graph: &mut Graph,
+    tally: &mut Tally,
+    levels: &mut Levels,
+    visit: Replay,
+) -> Result<(), String> {
     let mut next = Vec::new();
     graph.next(1, &mut next);
     let at = *next.first().ok_or("it holds more visits than there are worlds")?;
@@ -62,13 +70,15 @@ fn replay(engine: &Embedded, graph: &mut Graph, tally: &mut Tally, visit: Replay
                 if to as usize != known {
                     return Err("it holds a world twice".to_string());
                 }
+                levels.find(rank);
                 to
             }
         };
         edges.push(Edge { to, multiplicity });
     }
     graph.expanded(at, &edges, visit.look.complete);
-    tally.deliveries += visit.deliveries;
+    levels.expand(graph.rank(at));
+    tally.deliveries = tally.deliveries.saturating_add(visit.deliveries);
     tally.coverage.add(visit.news);
     tally.add(at, graph.rank(at), visit.look);
     Ok(())

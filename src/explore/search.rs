@@ -63,9 +63,11 @@ impl<'a> Search<'a> {
         let mut first = self.engine.start().clone();
         self.engine.kernel.canonicalize(&mut first);
         let first = Place::start(Successor::new(self.engine, &first, 0, 1));
-        self.levels.find(first.rank);
         match budget.shard {
-            None => self.graph.add_root(first),
+            None => {
+                self.levels.find(first.rank);
+                self.graph.add_root(first);
+            }
             Some(shard) => self.add_share(first, shard, progress)?,
         }
         while self.resume(progress)? {}
@@ -85,7 +87,10 @@ impl<'a> Search<'a> {
         let is_known = self.resume(progress)?;
         self.prefix = prefix::prefix(self.engine, first, shard)?;
         self.tally.absorb(&self.prefix.tally);
-        std::mem::take(&mut self.prefix.places).into_iter().for_each(|place| self.graph.add_root(place));
+        for place in std::mem::take(&mut self.prefix.places) {
+            self.levels.find(place.rank);
+            self.graph.add_root(place);
+        }
         if is_known { Ok(()) } else { self.save(true) }
     }
 

@@ -65,6 +65,7 @@ impl Hash for TreeContent<'_> {
     fn hash<H: Hasher>(&self, hasher: &mut H) {
         let TreeContent { tables, tree } = self;
         (tree.answer.map(|answer| tables.responses.value(answer)), tree.submitted).hash(hasher);
+        (tree.contexts.len(), tree.requests.len()).hash(hasher);
         for context in &tree.contexts {
             let caller = tables.principals.value(context.caller);
             (&context.path, context.canister, caller).hash(hasher);
@@ -73,12 +74,14 @@ impl Hash for TreeContent<'_> {
         }
         for request in &tree.requests {
             (&request.path, request.caller, request.callee, request.cycles, request.waits_for_stop).hash(hasher);
+            (request.faults, request.queued.is_some(), request.callback.is_some()).hash(hasher);
             if let Some(Message::Call { method, arg }) = request.queued.map(|message| tables.messages.value(message)) {
                 (tables.names.value(*method), tables.blobs.value(*arg)).hash(hasher);
             }
             let Some(callback) = &request.callback else { continue };
             (callback.context, callback.on_reply, callback.on_reject, callback.on_cleanup).hash(hasher);
             (callback.sent, callback.deadline_ns, callback.expired).hash(hasher);
+            callback.response.is_some().hash(hasher);
             if let Some(answer) = &callback.response {
                 (tables.responses.value(answer.response), answer.refund).hash(hasher);
             }

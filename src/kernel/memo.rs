@@ -213,6 +213,7 @@ impl Kernel {
         let guest = &mut self.guests[usize::from(canister)];
         let mut execution =
             guest.execute(memory, input, env).map_err(|what| Unsupported { canister: env.own_id, what })?;
+        self.executed += 1;
         let reads = std::mem::take(&mut execution.reads);
         let effects = Arc::new(self.intern_effects(canister, execution));
         Ok(self.memo.keep(Entry { key, is_query, reads, effects }, env))

@@ -35,7 +35,7 @@ fn text(explored: &Explored) -> String {
 }
 
 /// What a share found, as its report says it. Counterexamples are those of the search, with no text for people.
-fn part(engine: &Embedded, explored: &Explored) -> Part {
+fn part(engine: &Embedded, identity: &str, explored: &Explored) -> Part {
     let scenario = &engine.scenario;
     let counterexample = |finding: &canloom::explore::Finding| Counterexample {
         scenario: "scenario.toml".into(),
@@ -48,7 +48,7 @@ fn part(engine: &Embedded, explored: &Explored) -> Part {
         scenario: scenario.file.clone(),
         scenario_sha256: scenario.sha256.clone(),
         bounds: Vec::new(),
-        identity: canloom::explore::identity(engine),
+        identity: identity.to_string(),
     };
     let texts = explored.findings.iter().map(|finding| (counterexample(finding).text(), String::new())).collect();
     let part = Part::new(explored.shard.expect("a share"), origin, explored, texts);
@@ -66,7 +66,7 @@ fn parts(engine: &Embedded, of: u32) -> Vec<(String, Part)> {
     let share = |index| {
         let mut engine = engine.fork();
         let explored = search(&mut engine, 1, Some(Shard { index, of }));
-        (format!("{index}.json"), part(&engine, &explored))
+        (format!("{index}.json"), part(&engine, "one search", &explored))
     };
     (1..=of).map(share).collect()
 }
@@ -115,8 +115,9 @@ fn a_search_that_is_too_small_to_be_divided_is_done_by_each_shard_and_counted_on
     let scenario = Arc::new(Scenario::load(&stage.file("scenario.toml")).unwrap());
     let share = |index| {
         let mut engine = Embedded::open(scenario.clone()).unwrap();
+        let identity = canloom::explore::identity(&engine);
         let explored = search(&mut engine, 1, Some(Shard { index, of: 3 }));
-        (index.to_string(), part(&engine, &explored))
+        (index.to_string(), part(&engine, &identity, &explored))
     };
     let parts: Vec<(String, Part)> = (1..=3).map(share).collect();
     let interleavings: Vec<Option<&str>> = parts.iter().map(|(_, part)| part.interleavings.as_deref()).collect();
@@ -133,8 +134,9 @@ fn reports_that_are_not_all_shards_of_one_search_are_refused() {
     let scenario = Arc::new(Scenario::load(&stage.file("scenario.toml")).unwrap());
     let share = |index| {
         let mut engine = Embedded::open(scenario.clone()).unwrap();
+        let identity = canloom::explore::identity(&engine);
         let explored = search(&mut engine, 1, Some(Shard { index, of: 3 }));
-        (format!("{index}.json"), part(&engine, &explored))
+        (format!("{index}.json"), part(&engine, &identity, &explored))
     };
     let all: Vec<(String, Part)> = (1..=3).map(share).collect();
     let refused = |parts: &[(String, Part)]| merge(&scenario, parts).unwrap_err().to_string();

@@ -102,7 +102,7 @@ impl Warm {
 
     /// Grows the heap of a fresh instance to the size that a state needs.
     pub fn grow_to(&mut self, pages: u64) -> Result<(), wasmtime::Error> {
-        let more = pages - self.heap_pages();
+        let more = pages.saturating_sub(self.heap_pages());
         match self.parts.heap {
             Some(heap) if more > 0 => heap.grow(&mut self.store, more).map(|_| ()),
             _ => Ok(()),

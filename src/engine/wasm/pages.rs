@@ -234,6 +234,8 @@ impl Store {
                 parts.push(u128::from(at));
                 parts.push(xxh3_128(self.page(page)));
             });
+            // Where the pages of this memory end.
+            parts.push(parts.len() as u128);
         }
         content_hash(&parts)
     }

@@ -50,8 +50,9 @@ impl WasmGuest {
         // The pages of their first states are there now, so adding them makes none.
         let sizes = shared.pages.sizes();
         for (fresh, bytes, module) in modules {
+            let next = shared.versions.count();
             let number = self.add_version(module, Some(bytes))?;
-            if self.numbered(number).fresh != fresh || shared.pages.sizes() != sizes {
+            if usize::from(number) != next || self.numbered(number).fresh != fresh || shared.pages.sizes() != sizes {
                 return Err("a module does not begin in the state that it had".to_string());
             }
         }

@@ -24,7 +24,7 @@ pub struct Identity {
     /// The states that the canisters and all modules of the scenario begin with.
     states: u128,
     start: u128,
-    pub(super) sizes: Sizes,
+    sizes: Sizes,
 }
 
 impl Identity {

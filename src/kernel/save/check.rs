@@ -177,6 +177,12 @@ impl<'a> Known<'a> {
             }
         }
         ensure(waiting == world.queue.len(), "a request waits in no queue")?;
+        let calls = self.kernel.calls().len();
+        let is_submitted = |&tree: &u32| tree != NOT_STARTED && tables.tree(tree).submitted;
+        ensure(!world.trees[calls..].iter().any(is_submitted), "a task waits for inspection")?;
+        if let Some(last) = world.turns.and_then(|turns| turns.last) {
+            below("tree", last, world.trees.len())?;
+        }
         ensure(world.queue.is_sorted_by_key(|queued| queued.pair), "the queues are not in order")?;
         for (at, queued) in world.queue.iter().enumerate() {
             below("tree", queued.tree, world.trees.len())?;

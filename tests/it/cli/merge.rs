@@ -101,3 +101,19 @@ fn shards_with_checkpoints_and_bounds_are_merged_like_others() {
     let other = canloom(stage.folder(), &["explore", "scenario.toml", "--shard", "1/3", "--checkpoint", "a"]);
     assert_one_error(&other, 2, &["belongs to another search: it was made with the options `--shard 1/2`"]);
 }
+
+#[test]
+fn shards_with_worlds_of_their_own_are_merged_whatever_their_workers() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folder = tempfile::tempdir().expect("a folder");
+    let report = |index: u32| folder.path().join(format!("{index}.json")).display().to_string();
+    for index in [1, 2] {
+        let (shard, workers) = (format!("{index}/2"), index.to_string());
+        let options = ["--quiet", "--shard", &shard, "--workers", &workers, "--json", &report(index)];
+        let ran = canloom(root, &[&["explore", "corpus/vault-sound/scenario.toml"], &options[..]].concat());
+        assert_eq!(ran.exit, 0, "{}", ran.error);
+    }
+    let merged = canloom(root, &["merge", &report(1), &report(2)]);
+    assert_eq!(merged.exit, 0, "{}", merged.error);
+    assert!(merged.out.contains("\n1,926 interleavings, "), "{}", merged.out);
+}
