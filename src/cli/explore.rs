@@ -151,6 +151,10 @@ fn steps(engine: &mut Embedded, finding: &Finding) -> Result<String, Failure> {
 
 /// The strategy that the options ask for, if they fit together.
 fn strategy(options: &Options) -> Result<Choose, Failure> {
+    let dash = Some(Path::new("-"));
+    if options.json.as_deref() == dash && options.outcomes.as_deref() == dash {
+        return Err(Failure::input("--json and --outcomes cannot both go to standard output"));
+    }
     let samples = options.strategy.is_some_and(|strategy| strategy != Choose::Exhaustive);
     if options.shard.is_some() && samples {
         let text = "--shard divides an exhaustive search; to sample on many machines give each another --seed";
@@ -175,8 +179,7 @@ fn search(options: &Options, strategy: Choose, engine: &mut Embedded, line: &mut
     let workers = options.workers.map_or_else(cores, usize::from);
     let budget = Budget { time: options.budget, workers, shard: options.shard, gives_way: false };
     if let Some(folder) = &options.checkpoint {
-        let shard = options.shard.map_or_else(String::new, |shard| format!("--shard {}/{}", shard.index, shard.of));
-        let mut checkpoint = Checkpoint::open(folder, engine, &shard).map_err(unusable)?;
+        let mut checkpoint = Checkpoint::open(folder, engine, &searched(options)).map_err(unusable)?;
         let explored = explore_from(engine, &mut checkpoint, &budget, &mut |progress| line.show(progress));
         return explored.map_err(|error| match error {
             ExploreError::Unsupported(error) => Failure::input(error),
@@ -204,6 +207,15 @@ fn search(options: &Options, strategy: Choose, engine: &mut Embedded, line: &mut
     };
     let sampling = Sampling { strategy, seed, schedules, time: options.budget, workers, until_found: false };
     sample(engine, &sampling, &mut |progress| line.show_sampling(progress)).map_err(Failure::input)
+}
+
+/// The options that decide what a search finds, for its checkpoint.
+fn searched(options: &Options) -> String {
+    let shard = options.shard.map(|shard| format!("--shard {}/{}", shard.index, shard.of));
+    let mut bounds = options.bounds.clone();
+    bounds.sort();
+    let bounds = bounds.into_iter().map(|(name, most)| format!("--bound {}={most}", name.word()));
+    shard.into_iter().chain(bounds).collect::<Vec<String>>().join(" ")
 }
 
 fn unusable(error: CheckpointError) -> Failure {
@@ -290,6 +302,9 @@ fn bound(text: &str) -> Result<(BoundName, u32), String> {
 
 /// A time with its unit: 500ms, 60s, 5m, 2h.
 fn duration(text: &str) -> Result<Duration, String> {
+    if text.starts_with('-') {
+        return Err("a time cannot be negative".to_string());
+    }
     let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);
     let factor = match unit {

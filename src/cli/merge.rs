@@ -37,6 +37,10 @@ pub struct Options {
 
 /// Runs it.
 pub fn run(options: &Options) -> Result<Exit, Failure> {
+    let dash = Some(Path::new("-"));
+    if options.json.as_deref() == dash && options.outcomes.as_deref() == dash {
+        return Err(Failure::input("--json and --outcomes cannot both go to standard output"));
+    }
     let mut parts = Vec::new();
     for file in &options.reports {
         parts.push((file.display().to_string(), read(file)?));
@@ -67,7 +71,6 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
         write_to(file, &text::outcomes(explored))?;
     }
     let verdict = Verdict::of(&scenario, explored);
-    let dash = Some(Path::new("-"));
     if options.json.as_deref() != dash && options.outcomes.as_deref() != dash {
         let mut out = text::verdict(&scenario, explored);
         if !options.quiet {

@@ -35,6 +35,8 @@ pub(super) struct Search<'a> {
     /// Time that earlier runs spent.
     pub(super) earlier: Duration,
     pub(super) executions_before: u64,
+    /// Share of the memory that was used when the search began.
+    base: f64,
 }
 
 impl<'a> Search<'a> {
@@ -53,6 +55,7 @@ impl<'a> Search<'a> {
             began: Instant::now(),
             earlier: Duration::ZERO,
             executions_before,
+            base: engine.allowance().ceiling.used(),
             engine,
             checkpoint,
         }
@@ -132,11 +135,14 @@ impl<'a> Search<'a> {
     fn gives_way(&mut self, budget: &Budget) -> bool {
         // Worlds that are left, as a multiple of those that took what was used so far.
         let left = self.remaining.map(|worlds| worlds as f64 / self.expanded.max(1) as f64);
-        let is_over = |used: f64, unknown| used >= 0.5 && left.map_or(unknown, |left| used * (1.0 + left) > 1.0);
+        // What the canisters took before the search began does not grow with it.
+        let is_over = |base: f64, used: f64, unknown| {
+            used >= 0.5 && left.map_or(unknown, |left| base + (used - base) * (1.0 + left) > 1.0)
+        };
         let used = budget.time.map_or(0.0, |time| self.began.elapsed().as_secs_f64() / time.as_secs_f64().max(1e-9));
-        self.out_of_budget = is_over(used, true);
+        self.out_of_budget = is_over(0.0, used, true);
         let ceiling = &self.engine.allowance().ceiling;
-        if !self.out_of_budget && is_over(ceiling.used(), false) {
+        if !self.out_of_budget && is_over(self.base, ceiling.used(), false) {
             let what = format!("the search would need more than the limit of {} (--max-memory)", ceiling.text());
             self.out_of_memory = Some(what);
         }

@@ -11,7 +11,7 @@ use num_bigint::BigUint;
 use super::part::{Part, PartFinding};
 use crate::counterexample::Counterexample;
 use crate::explore::{Completeness, Coverage, Explored, FaultLevel, Finding};
-use crate::scenario::Scenario;
+use crate::scenario::{BoundName, Scenario, When};
 
 /// Why reports do not make one. Texts name the reports by their files.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -59,6 +59,12 @@ pub enum MergeError {
     },
 }
 
+fn sorted(bounds: &[(BoundName, u32)]) -> Vec<(BoundName, u32)> {
+    let mut bounds = bounds.to_vec();
+    bounds.sort();
+    bounds
+}
+
 fn list(missing: &[u32]) -> String {
     let word = if missing.len() == 1 { "report of shard" } else { "reports of shards" };
     let shown: Vec<String> = missing.iter().take(10).map(ToString::to_string).collect();
@@ -89,7 +95,8 @@ pub fn merge(scenario: &Scenario, parts: &[(String, Part)]) -> Result<Merged, Me
             () if part.tool != one.tool => return differs("the version of canloom"),
             () if part.shard.of != of => return differs("the number of shards"),
             () if part.scenario_sha256 != one.scenario_sha256 => return differs("the scenario file"),
-            () if part.identity != one.identity => return differs("a module, or a bound"),
+            () if sorted(&part.bounds) != sorted(&one.bounds) => return differs("a `--bound`"),
+            () if part.identity != one.identity => return differs("a module"),
             () if index == 0 || index > of => {
                 let what = format!("there is no shard {index} of {of}");
                 return Err(MergeError::Wrong { report: report.clone(), what });
@@ -118,7 +125,7 @@ pub fn merge(scenario: &Scenario, parts: &[(String, Part)]) -> Result<Merged, Me
                     simplest.insert(finding.invariant, (report, finding.clone()));
                 }
                 Some((from, other)) => {
-                    let worlds = other.worlds + finding.worlds;
+                    let worlds = other.worlds.saturating_add(finding.worlds);
                     if order(finding) < order(other) {
                         (*from, *other) = (report, finding.clone());
                     }
@@ -135,6 +142,10 @@ pub fn merge(scenario: &Scenario, parts: &[(String, Part)]) -> Result<Merged, Me
             let what = format!("line {line} of a counterexample: {what}");
             MergeError::Wrong { report: report.to_string(), what }
         })?;
+        if counterexample.invariant != scenario.invariants[finding.invariant].name {
+            let what = "a counterexample to another invariant than the violated one".to_string();
+            return Err(MergeError::Wrong { report: report.to_string(), what });
+        }
         let rank = finding.order.last().map_or_else(Default::default, |&(rank, _)| rank);
         explored.findings.push(Finding {
             invariant: finding.invariant,
@@ -148,7 +159,7 @@ pub fn merge(scenario: &Scenario, parts: &[(String, Part)]) -> Result<Merged, Me
             error: finding.error,
             order: finding.order,
         });
-        counterexamples.push((counterexample, finding.text));
+        counterexamples.push((counterexample, printable(&finding.text)));
     }
     Ok(Merged { explored, counterexamples })
 }
@@ -166,6 +177,13 @@ fn check(scenario: &Scenario, report: &str, part: &Part) -> Result<(), MergeErro
     let count = scenario.invariants.len();
     if part.findings.iter().any(|finding| finding.invariant >= count) {
         return wrong("a violation of an invariant that the scenario does not have");
+    }
+    let is_seen_only = |finding: &PartFinding| scenario.invariants[finding.invariant].when == When::Sometimes;
+    if part.findings.iter().any(is_seen_only) {
+        return wrong("a violation of a `sometimes`, which is seen or not");
+    }
+    if part.findings.iter().any(|finding| finding.order.is_empty()) {
+        return wrong("a violation without a way to it");
     }
     if part.sometimes.iter().any(|(at, _)| *at >= count) {
         return wrong("a `sometimes` that the scenario does not have");
@@ -212,7 +230,8 @@ fn add(explored: &mut Explored, report: &str, part: &Part) -> Result<(), MergeEr
     add(&mut explored.executions, part.executions);
     add(&mut explored.deliveries, part.deliveries);
     add(&mut explored.complete, part.complete);
-    explored.elapsed += Duration::try_from_secs_f64(part.elapsed_s).unwrap_or_default();
+    let elapsed = Duration::try_from_secs_f64(part.elapsed_s).unwrap_or_default();
+    explored.elapsed = explored.elapsed.saturating_add(elapsed);
     for (at, seen) in &mut explored.sometimes {
         *seen |= part.sometimes.contains(&(*at, true));
     }
@@ -238,15 +257,20 @@ fn add(explored: &mut Explored, report: &str, part: &Part) -> Result<(), MergeEr
     }
     explored.timers.sort();
     explored.coverage.merge(&part.coverage);
-    explored.out_of_memory = explored.out_of_memory.take().or_else(|| part.out_of_memory.clone());
+    explored.out_of_memory = explored.out_of_memory.take().or_else(|| part.out_of_memory.as_deref().map(printable));
     Ok(())
+}
+
+/// A text from a report, without what a terminal would obey.
+fn printable(text: &str) -> String {
+    text.chars().filter(|c| *c == '\n' || !c.is_control()).collect()
 }
 
 /// `None` where one part was not counted.
 fn sum(all: Option<BigUint>, report: &str, more: Option<&str>) -> Result<Option<BigUint>, MergeError> {
     let (Some(all), Some(more)) = (all, more) else { return Ok(None) };
     match more.parse::<BigUint>() {
-        Ok(more) => Ok(Some(all + more)),
-        Err(_) => Err(MergeError::Wrong { report: report.to_string(), what: format!("`{more}` is not a number") }),
+        Ok(number) if more.bytes().all(|byte| byte.is_ascii_digit()) => Ok(Some(all + number)),
+        _ => Err(MergeError::Wrong { report: report.to_string(), what: format!("`{more}` is not a number") }),
     }
 }

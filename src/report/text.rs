@@ -59,7 +59,7 @@ pub fn summary(scenario: &Scenario, explored: &Explored) -> String {
         seconds(explored.elapsed),
     );
     if let Some(sampled) = &explored.sampled {
-        let _ = writeln!(out, "{}", sampling(explored, sampled));
+        let _ = writeln!(out, "{}", sampling(scenario, explored, sampled));
     }
     if let Some(what) = &explored.out_of_memory {
         let _ = writeln!(out, "note: {what}; lower the bounds of the scenario, or give more memory");
@@ -101,7 +101,7 @@ pub fn summary(scenario: &Scenario, explored: &Explored) -> String {
 }
 
 /// What was sampled, and what was searched before.
-fn sampling(explored: &Explored, sampled: &Sampled) -> String {
+fn sampling(scenario: &Scenario, explored: &Explored, sampled: &Sampled) -> String {
     let drawn = format!(
         "{}, seed {}, {} schedules, {} distinct worlds",
         sampled.strategy.word(),
@@ -112,13 +112,10 @@ fn sampling(explored: &Explored, sampled: &Sampled) -> String {
     if explored.completeness == Completeness::Sampled {
         return drawn;
     }
-    let searched = match explored.unfinished {
-        Some((faults, calls @ 1.., _)) => {
-            format!("exhaustive up to {}, {}", plural(calls - 1, "call"), plural(faults, "fault"))
-        }
-        Some((faults @ 1.., ..)) => format!("exhaustive up to {}", plural(faults - 1, "fault")),
-        _ => "exhaustive at the beginning".to_string(),
-    };
+    let searched = finished(scenario, explored).map_or_else(
+        || "exhaustive at the beginning".to_string(),
+        |finished| finished.replacen("finished: ", "exhaustive for ", 1),
+    );
     format!("portfolio: {searched}; then {drawn}")
 }
 

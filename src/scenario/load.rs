@@ -55,7 +55,7 @@ const KEYS_LATER: &[&str] = &["check", "ghost", "symmetric"];
 pub(crate) const EXPLORE_KEYS: &[&str] =
     &["strategy", "calls", "in_flight", "faults", "depth", "timers", "heartbeats", "create", "seed", "switches"];
 const EXPLORE_KEYS_LATER: &[&str] = &["runs", "mode", "preemptions", "symmetric"];
-const STRATEGIES_LATER: &[&str] = &["random", "pos", "pct"];
+const STRATEGIES_ELSEWHERE: &[&str] = &["random", "pos", "pct"];
 
 /// The scenario in the bytes of a file.
 pub(super) fn from_bytes(file: &Path, bytes: &[u8]) -> Result<Scenario, ScenarioError> {
@@ -151,8 +151,10 @@ fn bounds(root: &Table<'_>, calls: &[CallEntry], has_faults: bool, times: u32) -
     if let Some(strategy) = explore.text("strategy")? {
         match strategy.value {
             "exhaustive" => {}
-            later if STRATEGIES_LATER.contains(&later) => {
-                let text = format!("the strategy `{later}` is not offered yet; write `strategy = \"exhaustive\"`");
+            later if STRATEGIES_ELSEWHERE.contains(&later) => {
+                let text = format!(
+                    "the strategy `{later}` is chosen on the command line: `canloom explore --strategy {later}`"
+                );
                 return Err(strategy.error(text));
             }
             other => {

@@ -10,7 +10,7 @@ use canloom::explore::{Budget, Explored, Shard, explore};
 use canloom::report::Verdict;
 use canloom::report::merge::{MergeError, merge};
 use canloom::report::part::{Origin, Part};
-use canloom::scenario::Scenario;
+use canloom::scenario::{BoundName, Scenario};
 
 use super::stage::{Stage, call, observe};
 use super::wat_canister::{Wait, forwarder, ledger};
@@ -154,7 +154,9 @@ fn reports_that_are_not_all_shards_of_one_search_are_refused() {
     assert_eq!(changed(&|part| part.tool = "0.0.1".to_string()), differ("the version of canloom"));
     assert_eq!(changed(&|part| part.shard.of = 4), differ("the number of shards"));
     assert_eq!(changed(&|part| part.scenario_sha256 = String::new()), differ("the scenario file"));
-    assert_eq!(changed(&|part| part.identity = String::new()), differ("a module, or a bound"));
+    assert_eq!(changed(&|part| part.identity = String::new()), differ("a module"));
+    assert_eq!(changed(&|part| part.bounds.push((BoundName::Faults, 0))), differ("a `--bound`"));
+    assert_eq!(changed(&|part| part.interleavings = Some("+5".into())), "2.json: `+5` is not a number");
     assert_eq!(changed(&|part| part.shard.index = 9), "2.json: there is no shard 9 of 3");
     assert_eq!(changed(&|part| part.interleavings = Some("many".into())), "2.json: `many` is not a number");
     assert_eq!(

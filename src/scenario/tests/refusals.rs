@@ -124,7 +124,7 @@ fn numbers_have_limits() {
 fn strategies_other_than_exhaustive_wait() {
     assert_eq!(
         problem("\"exhaustive\"", "\"random\""),
-        "7:12: the strategy `random` is not offered yet; write `strategy = \"exhaustive\"`"
+        "7:12: the strategy `random` is chosen on the command line: `canloom explore --strategy random`"
     );
     assert_eq!(
         problem("\"exhaustive\"", "\"exhaust\""),
