@@ -99,7 +99,11 @@ fn shards_with_checkpoints_and_bounds_are_merged_like_others() {
     assert_eq!((merged.exit, rest(&merged.out)), (alone.exit, rest(&alone.out)), "{}", merged.error);
     assert!(merged.out.contains("within bound (0 context switches)"), "{}", merged.out);
     let other = canloom(stage.folder(), &["explore", "scenario.toml", "--shard", "1/3", "--checkpoint", "a"]);
-    assert_one_error(&other, 2, &["belongs to another search: it was made with the options `--shard 1/2`"]);
+    assert_one_error(
+        &other,
+        2,
+        &["belongs to another search: it was made with the options `--shard 1/2 --bound switches=0`"],
+    );
 }
 
 #[test]
