@@ -26,7 +26,7 @@ mod resume;
 mod search;
 pub(crate) mod tally;
 mod walk;
-mod workers;
+pub(crate) mod workers;
 
 use std::time::Duration;
 

@@ -335,9 +335,10 @@ impl Kernel {
         }
     }
 
-    /// Whether any canister may run this task.
-    pub fn may_run_task(&self, task: Task) -> bool {
-        self.tasks.iter().any(|spec| spec.task == task)
+    /// Tasks that some canister may run.
+    pub fn tasks_that_may_run(&self) -> Vec<Task> {
+        let may_run = |task: &Task| self.tasks.iter().any(|spec| spec.task == *task);
+        [Task::Timer, Task::Heartbeat, Task::LowMemory].into_iter().filter(may_run).collect()
     }
 
     /// The task of a tree that is not a call's.

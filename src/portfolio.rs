@@ -78,13 +78,7 @@ fn merge(mut searched: Explored, sampled: Explored) -> Explored {
     for (spent, outcomes) in sampled.outcomes {
         searched.outcomes.entry(spent).or_default().extend(outcomes);
     }
-    for (canister, left_ns) in sampled.timers {
-        match searched.timers.iter_mut().find(|(other, _)| *other == canister) {
-            Some((_, least)) => *least = left_ns.min(*least),
-            None => searched.timers.push((canister, left_ns)),
-        }
-    }
-    searched.timers.sort();
+    searched.add_timers(&sampled.timers);
     searched.coverage.merge(&sampled.coverage);
     searched.executions += sampled.executions;
     searched.deliveries += sampled.deliveries;

@@ -24,16 +24,15 @@ use hashbrown::HashMap;
 use crate::engine::allowance::Ceiling;
 use crate::engine::embedded::Embedded;
 use crate::explore::tally::Tally;
+use crate::explore::workers::STACK;
 use crate::explore::{Completeness, Explored, FaultLevel, Finding, Sampled};
 use crate::kernel::Unsupported;
-use crate::schedule::{Schedule, Task};
+use crate::schedule::Schedule;
 use crate::scheduler::{Experience, Record, Strategy};
 
 use atlas::Seen;
 use walker::{Best, Walker};
 
-/// Stack of a thread: as the search's.
-const STACK: usize = 32 << 20;
 /// Schedules of the first batch and of the largest: early ones teach most, later ones need few synchronizations.
 const FIRST_BATCH: u64 = 8;
 const BATCH_MAX: u64 = 1 << 15;
@@ -240,7 +239,6 @@ fn finish(engine: &mut Embedded, sampling: &Sampling, walkers: Vec<Walker>) -> R
     }
     findings.sort_by_key(Finding::rank);
     let first = |at: usize| walkers.iter().filter_map(|walker| walker.first[at]).min();
-    let tasks = [Task::Timer, Task::Heartbeat, Task::LowMemory];
     Ok(Explored {
         completeness: Completeness::Sampled,
         interleavings: None,
@@ -255,7 +253,7 @@ fn finish(engine: &mut Embedded, sampling: &Sampling, walkers: Vec<Walker>) -> R
         unfinished: None,
         within: Vec::new(),
         shard: None,
-        tasks: tasks.into_iter().filter(|task| engine.kernel.may_run_task(*task)).collect(),
+        tasks: engine.kernel.tasks_that_may_run(),
         timers: tally.timers.iter().map(|(&canister, &left_ns)| (canister, left_ns)).collect(),
         coverage: tally.coverage.table(engine),
         outcomes: tally.outcomes,

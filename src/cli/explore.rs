@@ -17,7 +17,7 @@ use canloom::sample::{Sampling, sample};
 use canloom::scenario::{BoundName, Scenario};
 use canloom::scheduler::Strategy;
 
-use super::output::{save, write_json, write_to};
+use super::output::{Outputs, save};
 use super::progress::Line;
 use super::{Exit, Failure, Memory, install, print};
 
@@ -45,12 +45,8 @@ pub struct Options {
     /// Search only the paths of shard I of N, on this machine; the JSON reports of all shards become one by `canloom merge`.
     #[arg(long, value_name = "I/N", value_parser = shard)]
     shard: Option<Shard>,
-    /// Write the report as JSON to this file; `-` is standard output.
-    #[arg(long, value_name = "FILE")]
-    json: Option<PathBuf>,
-    /// Write the set of outcomes, by number of calls and faults, to this file; `-` is standard output.
-    #[arg(long, value_name = "FILE")]
-    outcomes: Option<PathBuf>,
+    #[command(flatten)]
+    outputs: Outputs,
     /// Narrow a bound of the scenario, for example switches=2: one of calls, in_flight, faults, switches (context switches),
     /// depth, time (time steps in all), timers, heartbeats. Can be given once for each.
     #[arg(long = "bound", value_name = "NAME=N", value_parser = bound)]
@@ -94,7 +90,7 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
     line.say("loading canisters");
     let mut engine = install(narrowed(&options.scenario, &options.bounds)?, &options.memory)?;
     // Before the search adds states to those that the canisters begin with.
-    let identity = identity(&engine);
+    let origin = options.shard.map(|_| origin(&engine, &options.bounds));
     let explored = search(options, strategy, &mut engine, &mut line)?;
     line.end();
     let scenario = engine.scenario.clone();
@@ -105,41 +101,36 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
         files.push(if wanted { save(&scenario, &counterexample(&engine, finding)) } else { None });
     }
     let files: Vec<Option<String>> = files.iter().map(|file| file.as_ref().map(|f| f.display().to_string())).collect();
-    if let Some(json) = &options.json {
-        let part =
-            options.shard.map(|shard| part(&mut engine, shard, &options.bounds, identity, &explored)).transpose()?;
-        write_json(json, &Report { shard: part, ..Report::new(&scenario, &explored, &files) })?;
-    }
-    if let Some(file) = &options.outcomes {
-        write_to(file, &text::outcomes(&explored))?;
-    }
-    let dash = Some(Path::new("-"));
-    if options.json.as_deref() != dash && options.outcomes.as_deref() != dash {
+    let part = match (options.shard, origin) {
+        (Some(shard), Some(origin)) => Some(part(&mut engine, shard, origin, &explored)?),
+        _ => None,
+    };
+    let document = Report { shard: part, ..Report::new(&scenario, &explored, &files) };
+    options.outputs.write(&document, &explored)?;
+    if !options.outputs.take_standard_output() {
         print(&report(options, &mut engine, &explored, &files)?)?;
     }
     Ok(Exit::of(Verdict::of(&scenario, &explored)))
 }
 
 /// What `canloom merge` needs of this shard.
-fn part(
-    engine: &mut Embedded,
-    shard: Shard,
-    bounds: &[(BoundName, u32)],
-    identity: String,
-    explored: &Explored,
-) -> Result<Part, Failure> {
-    let scenario = engine.scenario.clone();
+fn part(engine: &mut Embedded, shard: Shard, origin: Origin, explored: &Explored) -> Result<Part, Failure> {
     let mut counterexamples = Vec::new();
     for finding in &explored.findings {
         counterexamples.push((counterexample(engine, finding).text(), steps(engine, finding)?));
     }
-    let origin = Origin {
+    Ok(Part::new(shard, origin, explored, counterexamples))
+}
+
+/// What a shard is one of.
+fn origin(engine: &Embedded, bounds: &[(BoundName, u32)]) -> Origin {
+    let scenario = &engine.scenario;
+    Origin {
         scenario: scenario.file.clone(),
         scenario_sha256: scenario.sha256.clone(),
         bounds: bounds.to_vec(),
-        identity,
-    };
-    Ok(Part::new(shard, origin, explored, counterexamples))
+        identity: identity(engine),
+    }
 }
 
 /// A finding step by step.
@@ -151,10 +142,7 @@ fn steps(engine: &mut Embedded, finding: &Finding) -> Result<String, Failure> {
 
 /// The strategy that the options ask for, if they fit together.
 fn strategy(options: &Options) -> Result<Choose, Failure> {
-    let dash = Some(Path::new("-"));
-    if options.json.as_deref() == dash && options.outcomes.as_deref() == dash {
-        return Err(Failure::input("--json and --outcomes cannot both go to standard output"));
-    }
+    options.outputs.check()?;
     let samples = options.strategy.is_some_and(|strategy| strategy != Choose::Exhaustive);
     if options.shard.is_some() && samples {
         let text = "--shard divides an exhaustive search; to sample on many machines give each another --seed";

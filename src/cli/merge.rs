@@ -9,7 +9,7 @@ use canloom::report::part::Part;
 use canloom::report::{Verdict, is_violation, text};
 use canloom::scenario::Scenario;
 
-use super::output::{save, write_json, write_to};
+use super::output::{Outputs, save};
 use super::{Exit, Failure, print};
 
 /// Largest report that is read, in bytes.
@@ -24,12 +24,8 @@ pub struct Options {
     /// The scenario file; by default the one that the first report names, from the current directory.
     #[arg(long, value_name = "SCENARIO")]
     scenario: Option<PathBuf>,
-    /// Write the report as JSON to this file; `-` is standard output.
-    #[arg(long, value_name = "FILE")]
-    json: Option<PathBuf>,
-    /// Write the set of outcomes, by number of calls and faults, to this file; `-` is standard output.
-    #[arg(long, value_name = "FILE")]
-    outcomes: Option<PathBuf>,
+    #[command(flatten)]
+    outputs: Outputs,
     /// Print only the verdict.
     #[arg(long)]
     quiet: bool,
@@ -37,10 +33,7 @@ pub struct Options {
 
 /// Runs it.
 pub fn run(options: &Options) -> Result<Exit, Failure> {
-    let dash = Some(Path::new("-"));
-    if options.json.as_deref() == dash && options.outcomes.as_deref() == dash {
-        return Err(Failure::input("--json and --outcomes cannot both go to standard output"));
-    }
+    options.outputs.check()?;
     let mut parts = Vec::new();
     for file in &options.reports {
         parts.push((file.display().to_string(), read(file)?));
@@ -64,14 +57,9 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
         let file = if wanted { save(&scenario, counterexample) } else { None };
         files.push(file.map(|file| file.display().to_string()));
     }
-    if let Some(json) = &options.json {
-        write_json(json, &Report::new(&scenario, explored, &files))?;
-    }
-    if let Some(file) = &options.outcomes {
-        write_to(file, &text::outcomes(explored))?;
-    }
+    options.outputs.write(&Report::new(&scenario, explored, &files), explored)?;
     let verdict = Verdict::of(&scenario, explored);
-    if options.json.as_deref() != dash && options.outcomes.as_deref() != dash {
+    if !options.outputs.take_standard_output() {
         let mut out = text::verdict(&scenario, explored);
         if !options.quiet {
             out = text::summary(&scenario, explored) + &text::coverage(&explored.coverage);

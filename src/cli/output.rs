@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use canloom::counterexample::Counterexample;
+use canloom::explore::Explored;
 use canloom::report::json::Report;
+use canloom::report::text;
 use canloom::scenario::Scenario;
 
 use super::{Failure, print};
@@ -26,15 +28,46 @@ pub fn save(scenario: &Scenario, counterexample: &Counterexample) -> Option<Path
     }
 }
 
-/// Writes a report as JSON; `-` is standard output.
-pub fn write_json(file: &Path, report: &Report) -> Result<(), Failure> {
-    let mut text = serde_json::to_string_pretty(report).map_err(Failure::outside)?;
-    text.push('\n');
-    write_to(file, &text)
+/// Reports for programs.
+#[derive(Debug, clap::Args)]
+pub struct Outputs {
+    /// Write the report as JSON to this file; `-` is standard output.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Write the set of outcomes, by number of calls and faults, to this file; `-` is standard output.
+    #[arg(long, value_name = "FILE")]
+    outcomes: Option<PathBuf>,
+}
+
+impl Outputs {
+    /// Refuses two reports on standard output.
+    pub fn check(&self) -> Result<(), Failure> {
+        let both = [&self.json, &self.outcomes].iter().all(|file| is_standard_output(file));
+        if both { Err(Failure::input("--json and --outcomes cannot both go to standard output")) } else { Ok(()) }
+    }
+
+    /// Whether one of them goes to standard output, in place of the text for people.
+    pub fn take_standard_output(&self) -> bool {
+        [&self.json, &self.outcomes].iter().any(|file| is_standard_output(file))
+    }
+
+    /// Writes them.
+    pub fn write(&self, report: &Report, explored: &Explored) -> Result<(), Failure> {
+        if let Some(file) = &self.json {
+            let mut text = serde_json::to_string_pretty(report).map_err(Failure::outside)?;
+            text.push('\n');
+            write_to(file, &text)?;
+        }
+        self.outcomes.as_ref().map_or(Ok(()), |file| write_to(file, &text::outcomes(explored)))
+    }
+}
+
+fn is_standard_output(file: &Option<PathBuf>) -> bool {
+    file.as_deref() == Some(Path::new("-"))
 }
 
 /// Writes a text to a file, all of it or nothing; `-` is standard output.
-pub fn write_to(file: &Path, text: &str) -> Result<(), Failure> {
+fn write_to(file: &Path, text: &str) -> Result<(), Failure> {
     if file == Path::new("-") {
         return print(text);
     }

@@ -9,7 +9,6 @@ use super::walk::finding;
 use super::{ExploreError, Finding, Shard};
 use crate::kernel::Cuts;
 use crate::scenario::{BoundName, Bounds};
-use crate::schedule::Task;
 
 impl Search<'_> {
     /// Counts interleavings and names the findings.
@@ -56,18 +55,8 @@ impl Search<'_> {
         }
         findings.sort_by_key(Finding::rank);
         let mut by_faults = graph.by_faults();
-        for level in prefix.by_faults {
-            match by_faults.iter_mut().find(|other| other.faults == level.faults) {
-                Some(other) => {
-                    other.worlds += level.worlds;
-                    other.expanded += level.expanded;
-                }
-                None => by_faults.push(level),
-            }
-        }
-        by_faults.sort_by_key(|level| level.faults);
+        prefix.by_faults.into_iter().for_each(|level| level.add_to(&mut by_faults));
         let sometimes = tally.sometimes.iter().enumerate();
-        let tasks = [Task::Timer, Task::Heartbeat, Task::LowMemory];
         Ok(Explored {
             completeness,
             within,
@@ -83,7 +72,7 @@ impl Search<'_> {
             findings,
             sometimes: sometimes.filter_map(|(at, seen)| Some((at, (*seen)?))).collect(),
             by_faults,
-            tasks: tasks.into_iter().filter(|task| engine.kernel.may_run_task(*task)).collect(),
+            tasks: engine.kernel.tasks_that_may_run(),
             timers: tally.timers.into_iter().collect(),
             coverage: tally.coverage.table(engine),
             outcomes: tally.outcomes,

@@ -17,9 +17,6 @@ use crate::kernel::world::NOT_STARTED;
 use crate::kernel::{CallTree, Choice, Kernel, MANAGEMENT, Target, World};
 use crate::schedule::{Path, StepKind, Task};
 
-/// Passes of an await point that are told apart.
-const PASSES: usize = 4;
-
 /// What a chain of messages begins with, whichever instance of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Family {
@@ -270,12 +267,11 @@ impl Seen {
             (false, _) => sent_to(&point.context),
         };
         // Each callback on the way from the context to the request is one await that is over.
-        let pass = point.request.len() - point.context.len();
-        let pass = match pass {
-            0 | 1 => String::new(),
-            2 => ", 2nd await".to_string(),
-            3 => ", 3rd await".to_string(),
-            _ => format!(", {PASSES}th await or later"),
+        let pass = match point.request.len() - point.context.len() {
+            0 | 1 => "",
+            2 => ", 2nd await",
+            3 => ", 3rd await",
+            _ => ", 4th await or later",
         };
         format!("{waiting}{pass} -> {}", sent_to(&point.request))
     }

@@ -12,7 +12,7 @@ use super::Shard;
 use super::coverage::Coverage;
 use super::graph::Rank;
 use crate::scenario::{BoundName, Expect, When};
-use crate::schedule::{Schedule, Task};
+use crate::schedule::{Schedule, Step, StepKind, Task};
 use crate::scheduler::Strategy;
 
 /// What a finding needs (design section 4), from the most to the least alarming.
@@ -28,6 +28,18 @@ pub enum Grade {
     D,
 }
 
+impl Grade {
+    /// The grade of a violation that these steps, with so many faults, lead to; `callback_traps`: one really does on the way.
+    pub fn of(steps: &[Step], callback_traps: bool, faults: u32) -> Grade {
+        match () {
+            () if steps.iter().any(|step| step.kind == StepKind::Trap) => Grade::D,
+            () if callback_traps => Grade::C,
+            () if faults > 0 => Grade::B,
+            () => Grade::A,
+        }
+    }
+}
+
 /// How far the search came with the worlds of one number of faults.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FaultLevel {
@@ -37,6 +49,19 @@ pub struct FaultLevel {
     pub worlds: u64,
     /// Worlds that were expanded.
     pub expanded: u64,
+}
+
+impl FaultLevel {
+    /// Adds it to those of the same number of faults in a list that is sorted by it.
+    pub fn add_to(self, levels: &mut Vec<FaultLevel>) {
+        match levels.binary_search_by_key(&self.faults, |level| level.faults) {
+            Ok(at) => {
+                levels[at].worlds = levels[at].worlds.saturating_add(self.worlds);
+                levels[at].expanded = levels[at].expanded.saturating_add(self.expanded);
+            }
+            Err(at) => levels.insert(at, self),
+        }
+    }
 }
 
 /// The simplest violation of one invariant.
@@ -152,6 +177,16 @@ impl Finding {
 }
 
 impl Explored {
+    /// Adds what another part of the search saw of timers.
+    pub fn add_timers(&mut self, timers: &[(u16, u64)]) {
+        for &(canister, left_ns) in timers {
+            match self.timers.binary_search_by_key(&canister, |(canister, _)| *canister) {
+                Ok(at) => self.timers[at].1 = left_ns.min(self.timers[at].1),
+                Err(at) => self.timers.insert(at, (canister, left_ns)),
+            }
+        }
+    }
+
     /// Invariants that should be violated, or seen, and were not.
     pub fn missing<'a>(&'a self, expected: impl Iterator<Item = (usize, Expect, When)> + 'a) -> Vec<usize> {
         let found = |at: usize| self.findings.iter().any(|finding| finding.invariant == at);

@@ -6,12 +6,14 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
 use num_bigint::BigUint;
 use serde::{Deserialize, Serialize};
 
 use super::FaultLevel;
 use super::prefix::Place;
 use crate::kernel::World;
+use crate::kernel::intern::{Slot, place};
 use crate::kernel::world::Shape;
 
 /// How simple a world is, simplest first: the order in which worlds are taken.
@@ -47,13 +49,6 @@ struct Node {
     complete: bool,
 }
 
-/// An entry of the visited set: enough of the hash to find its place again, and the world.
-#[derive(Clone, Copy)]
-struct Slot {
-    hash: u32,
-    at: u32,
-}
-
 /// The graph of worlds.
 #[derive(Default)]
 pub struct Graph {
@@ -80,18 +75,21 @@ impl Graph {
     pub fn add(&mut self, key: &[u8], hash: u64, rank: Rank) -> u32 {
         let short = hash as u32;
         let same = |slot: &Slot| {
-            let start = self.nodes[slot.at as usize].start as usize;
+            let start = self.nodes[slot.id as usize].start as usize;
             slot.hash == short && self.bytes[start..].starts_with(key)
         };
-        if let Some(&Slot { at, .. }) = self.table.find(place(short), same) {
-            self.shorten(at, rank.steps);
-            return at;
-        }
         let at = u32::try_from(self.nodes.len()).expect("bug in canloom: more than 2^32 worlds");
+        match self.table.entry(place(short), same, Slot::place) {
+            Entry::Occupied(known) => {
+                let at = known.get().id;
+                self.shorten(at, rank.steps);
+                return at;
+            }
+            Entry::Vacant(place) => place.insert(Slot { hash: short, id: at }),
+        };
         let start = self.bytes.len() as u64;
         self.nodes.push(Node { start, edges: 0, edge_count: 0, rank, expanded: false, complete: false });
         self.bytes.extend_from_slice(key);
-        self.table.insert_unique(place(short), Slot { hash: short, at }, |slot| place(slot.hash));
         self.frontier.entry(rank).or_default().push_back(at);
         at
     }
@@ -246,11 +244,6 @@ impl Graph {
         }
         path
     }
-}
-
-/// Spreads the bits of a short hash over all those that the table looks at.
-fn place(hash: u32) -> u64 {
-    u64::from(hash).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
 #[cfg(test)]

@@ -85,7 +85,8 @@ pub fn prefix(engine: &mut Embedded, first: Place, shard: Shard) -> Result<Prefi
                 prefix.tally.deliveries += visited.deliveries;
                 prefix.tally.add(prefix.firsts.len() as u32, place.rank, visited.look);
                 prefix.firsts.push(place.first.clone());
-                add_level(&mut prefix.by_faults, u32::from(place.rank.faults));
+                let level = FaultLevel { faults: u32::from(place.rank.faults), worlds: 1, expanded: 1 };
+                level.add_to(&mut prefix.by_faults);
             }
             // Layers stay sorted by their first paths, because each world's steps are taken in that order.
             let mut successors: Vec<(usize, Successor)> = visited.successors.into_iter().enumerate().collect();
@@ -115,13 +116,4 @@ impl Place {
         let Successor { key, hash, rank, .. } = first;
         Place { key, hash, rank, paths: BigUint::one(), first: Vec::new() }
     }
-}
-
-fn add_level(levels: &mut Vec<FaultLevel>, faults: u32) {
-    let at = levels.iter().position(|level| level.faults == faults).unwrap_or_else(|| {
-        levels.push(FaultLevel { faults, worlds: 0, expanded: 0 });
-        levels.len() - 1
-    });
-    levels[at].worlds += 1;
-    levels[at].expanded += 1;
 }

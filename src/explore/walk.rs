@@ -23,12 +23,6 @@ pub(super) fn finding(
     let Rank { faults, calls, switches, .. } = rank;
     let walked = walk(engine, path)?;
     let steps = &walked.schedule.steps;
-    let grade = match () {
-        () if steps.iter().any(|step| step.kind == StepKind::Trap) => Grade::D,
-        () if walked.callback_traps => Grade::C,
-        () if faults > 0 => Grade::B,
-        () => Grade::A,
-    };
     let violated = walked.last.violated.into_iter().find(|(at, _)| *at == invariant);
     Ok(Finding {
         invariant,
@@ -36,7 +30,7 @@ pub(super) fn finding(
         switches: engine.scenario.bounds.switches.map(|_| u32::from(switches)),
         deliveries: steps.iter().filter(|step| step.is_delivery()).count() as u32,
         faults: u32::from(faults),
-        grade,
+        grade: Grade::of(steps, walked.callback_traps, u32::from(faults)),
         worlds,
         error: violated.ok_or_else(|| not_there("a violation"))?.1,
         schedule: walked.schedule,

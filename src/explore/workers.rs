@@ -14,7 +14,7 @@ use crate::kernel::Unsupported;
 use crate::kernel::world::Shape;
 
 /// Stack of a thread: what the command line's own has, and more than an execution needs.
-const STACK: usize = 32 << 20;
+pub const STACK: usize = 32 << 20;
 /// With fewer worlds for each thread than this, starting the threads takes longer than it saves.
 const WORLDS_FOR_A_THREAD: usize = 16;
 /// Worlds visited between two looks at the memory: a look takes some microseconds, as a visit does, and executions ask on
@@ -54,8 +54,8 @@ impl Deadline {
 /// Visits these worlds with this engine and its forks. `tick` is called now and then, with the numbers of worlds
 /// visited and of executions so far.
 ///
-/// No world is taken after the deadline, when memory is full, after an error, or when the chunk has taken long enough. They are taken in order, so the first error
-/// is the same whatever the number of threads.
+/// No world is taken after the deadline, when memory is full, after an error, or when the chunk has taken long enough. They
+/// are taken in order, so the first error is the same whatever the number of threads.
 pub fn visit_all(
     engine: &mut Embedded,
     forks: &mut [Embedded],

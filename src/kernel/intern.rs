@@ -20,15 +20,18 @@ pub struct Interner<T> {
     shards: [Mutex<HashTable<Slot>>; SHARDS],
 }
 
-/// An entry of a table: enough of the hash to find its place again, and the id.
+/// An entry of a table of values that are kept elsewhere: enough of the hash to find its place again, and the id.
 #[derive(Clone, Copy)]
-struct Slot {
-    hash: u32,
-    id: u32,
+pub struct Slot {
+    /// Some bits of the value's hash.
+    pub hash: u32,
+    /// The value.
+    pub id: u32,
 }
 
 impl Slot {
-    fn place(&self) -> u64 {
+    /// Its hash, as its table takes it.
+    pub fn place(&self) -> u64 {
         place(self.hash)
     }
 }
@@ -112,7 +115,7 @@ impl<T> Interner<T> {
 }
 
 /// Spreads the bits of a short hash over all those that a table looks at.
-fn place(hash: u32) -> u64 {
+pub fn place(hash: u32) -> u64 {
     u64::from(hash).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 

@@ -10,7 +10,7 @@ use num_bigint::BigUint;
 
 use super::part::{Part, PartFinding};
 use crate::counterexample::Counterexample;
-use crate::explore::{Completeness, Coverage, Explored, FaultLevel, Finding};
+use crate::explore::{Completeness, Coverage, Explored, Finding};
 use crate::scenario::{BoundName, Scenario, When};
 
 /// Why reports do not make one. Texts name the reports by their files.
@@ -236,23 +236,8 @@ fn add(explored: &mut Explored, report: &str, part: &Part) -> Result<(), MergeEr
         let outcomes = explored.outcomes.entry((section.calls, section.faults)).or_default();
         outcomes.extend(section.outcomes.iter().cloned());
     }
-    for level in &part.by_faults {
-        match explored.by_faults.iter_mut().find(|other| other.faults == level.faults) {
-            Some(FaultLevel { worlds, expanded, .. }) => {
-                add(worlds, level.worlds);
-                add(expanded, level.expanded);
-            }
-            None => explored.by_faults.push(*level),
-        }
-    }
-    explored.by_faults.sort_by_key(|level| level.faults);
-    for &(canister, left_ns) in &part.timers {
-        match explored.timers.iter_mut().find(|(other, _)| *other == canister) {
-            Some((_, least)) => *least = left_ns.min(*least),
-            None => explored.timers.push((canister, left_ns)),
-        }
-    }
-    explored.timers.sort();
+    part.by_faults.iter().for_each(|level| level.add_to(&mut explored.by_faults));
+    explored.add_timers(&part.timers);
     explored.coverage.merge(&part.coverage);
     explored.out_of_memory = explored.out_of_memory.take().or_else(|| part.out_of_memory.as_deref().map(printable));
     Ok(())

@@ -73,12 +73,7 @@ pub fn trim(engine: &mut Embedded, invariant: usize, steps: &[Step], worlds: u64
         }
     }
     let Followed { steps, faults, calls, switches, callback_traps, error } = best;
-    let grade = match () {
-        () if steps.iter().any(|step| step.kind == StepKind::Trap) => Grade::D,
-        () if callback_traps => Grade::C,
-        () if faults > 0 => Grade::B,
-        () => Grade::A,
-    };
+    let grade = Grade::of(&steps, callback_traps, faults);
     let steps = engine.kernel.in_order_of_start(steps);
     let deliveries = steps.iter().filter(|step| step.is_delivery()).count() as u32;
     let (schedule, order) = (Schedule { steps }, Vec::new());

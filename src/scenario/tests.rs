@@ -84,24 +84,24 @@ fn text_of(bytes: &[u8]) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ").replace("( ", "(").replace(", )", ")")
 }
 
+/// Bounds that these scenarios leave to their defaults; the others are given where they matter.
+const OTHER_BOUNDS: Bounds = Bounds {
+    calls: 0,
+    in_flight: 0,
+    faults: 0,
+    depth: 0,
+    timers: 8,
+    heartbeats: 1,
+    create: 0,
+    times: 0,
+    switches: None,
+};
+
 #[test]
 fn a_scenario_is_read_whole() {
     let scenario = load(GOOD).unwrap();
     assert_eq!((scenario.name.as_str(), scenario.about.as_str()), ("counter", "two increments"));
-    assert_eq!(
-        scenario.bounds,
-        Bounds {
-            calls: 3,
-            in_flight: 2,
-            faults: 1,
-            depth: 60,
-            timers: 8,
-            heartbeats: 1,
-            create: 0,
-            times: 0,
-            switches: None
-        }
-    );
+    assert_eq!(scenario.bounds, Bounds { calls: 3, in_flight: 2, faults: 1, depth: 60, ..OTHER_BOUNDS });
     let names: Vec<&str> = scenario.canisters.iter().map(|canister| canister.name.as_str()).collect();
     assert_eq!(names, ["b", "a"]);
     assert_eq!(scenario.canisters[0].id.to_text(), "lxzze-o7777-77777-aaaaa-cai");
@@ -139,49 +139,13 @@ fn instances_are_numbered_in_file_order_and_actors_take_turns() {
 #[test]
 fn bounds_have_defaults() {
     let bare = GOOD.replace("strategy = \"exhaustive\"\ncalls = 3\nin_flight = 2\nfaults = 1\ndepth = 60\n", "");
-    assert_eq!(
-        load(&bare).unwrap().bounds,
-        Bounds {
-            calls: 4,
-            in_flight: 4,
-            faults: 1,
-            depth: 200,
-            timers: 8,
-            heartbeats: 1,
-            create: 0,
-            times: 0,
-            switches: None
-        }
-    );
+    assert_eq!(load(&bare).unwrap().bounds, Bounds { calls: 4, in_flight: 4, faults: 1, depth: 200, ..OTHER_BOUNDS });
     let calm = bare.replace("[explore]", "").split("[[fault]]").next().unwrap().to_string();
-    assert_eq!(
-        load(&calm).unwrap().bounds,
-        Bounds {
-            calls: 4,
-            in_flight: 4,
-            faults: 0,
-            depth: 200,
-            timers: 8,
-            heartbeats: 1,
-            create: 0,
-            times: 0,
-            switches: None
-        }
-    );
+    assert_eq!(load(&calm).unwrap().bounds, Bounds { calls: 4, in_flight: 4, faults: 0, depth: 200, ..OTHER_BOUNDS });
     let generous = GOOD.replace("calls = 3", "calls = 9").replace("in_flight = 2", "in_flight = 8");
     assert_eq!(
         load(&generous).unwrap().bounds,
-        Bounds {
-            calls: 4,
-            in_flight: 4,
-            faults: 1,
-            depth: 60,
-            timers: 8,
-            heartbeats: 1,
-            create: 0,
-            times: 0,
-            switches: None
-        }
+        Bounds { calls: 4, in_flight: 4, faults: 1, depth: 60, ..OTHER_BOUNDS }
     );
 }
 

@@ -128,7 +128,7 @@ impl Comparison<'_> {
                 BoundName::Heartbeats => Some(Task::Heartbeat),
                 _ => None,
             };
-            if task.is_none_or(|task| self.engine.kernel.may_run_task(task)) {
+            if task.is_none_or(|task| self.engine.kernel.tasks_that_may_run().contains(&task)) {
                 drawn.extend(narrower(&self.scenario.bounds, name, self.number / (at + 1)).map(|most| (name, most)));
             }
         }
