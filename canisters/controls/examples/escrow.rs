@@ -4,7 +4,8 @@
 //! and no `cancel` comes in between while a payment is under way. Locks are given back when they are dropped. Goods
 //! leave the book before they are sent, and return to it if it is proven that they were not.
 
-use candid::{CandidType, Deserialize, Nat, Principal, Reserved};
+use candid::{Nat, Principal, Reserved};
+use controls::TransferFromArg;
 use controls::icrc1::{Account, TransferArg};
 use ic_cdk::api::{canister_self, msg_caller};
 use ic_cdk::call::{Call, CallErrorExt};
@@ -36,12 +37,6 @@ enum State {
     Sold(Principal),
     /// Nobody knows whether it is paid; somebody has to look at the ledger's blocks.
     Disputed,
-}
-
-#[derive(CandidType, Deserialize)]
-enum Delivery {
-    Delivered,
-    Later,
 }
 
 thread_local! {
@@ -94,9 +89,9 @@ async fn create(amount: u64, price: u64) -> Result<u64, String> {
     }
 }
 
-/// Pays the price to the seller and gets the goods.
+/// Pays the price to the seller. True: the goods are delivered; false: unclear, or the next `accept` delivers them.
 #[update]
-async fn accept(id: u64) -> Result<Delivery, String> {
+async fn accept(id: u64) -> Result<bool, String> {
     let buyer = msg_caller();
     let seller = deal(id)?.seller;
     let _buyer_lock = UserLock::take(buyer)?;
@@ -117,10 +112,7 @@ async fn accept(id: u64) -> Result<Delivery, String> {
         State::Sold(to) if to == buyer => {}
         State::Sold(_) | State::Disputed => return Err("not for sale".to_string()),
     }
-    match release(id, buyer).await {
-        Outcome::Paid => Ok(Delivery::Delivered),
-        Outcome::NotPaid | Outcome::Unknown => Ok(Delivery::Later),
-    }
+    Ok(matches!(release(id, buyer).await, Outcome::Paid))
 }
 
 /// Gives the goods back to the seller.
@@ -167,22 +159,8 @@ enum Outcome {
     Unknown,
 }
 
-/// The argument of `icrc2_transfer_from`.
-#[derive(CandidType)]
-struct TransferFromArg {
-    spender_subaccount: Option<[u8; 32]>,
-    from: Account,
-    to: Account,
-    amount: Nat,
-    fee: Option<Nat>,
-    memo: Option<Vec<u8>>,
-    created_at_time: Option<u64>,
-}
-
 async fn transfer_from(ledger: Principal, from: Principal, to: Principal, amount: u64) -> Outcome {
-    let (from, to, amount) = (Account::of(from), Account::of(to), Nat::from(amount));
-    let arg =
-        TransferFromArg { spender_subaccount: None, from, to, amount, fee: None, memo: None, created_at_time: None };
+    let arg = TransferFromArg::new(Account::of(from), Account::of(to), Nat::from(amount));
     pay(Call::bounded_wait(ledger, "icrc2_transfer_from").with_arg(&arg)).await
 }
 

@@ -1,4 +1,4 @@
-//! Royalties that a heartbeat pays out, at most once an hour.
+//! Royalties that a heartbeat pays out, at most once a minute.
 //!
 //! A heartbeat that awaits does not keep the next one from starting. So the job marks what it is about to do before
 //! it awaits: when it may run again, and that what it pays is owed no longer. The next heartbeat finds nothing to do.
@@ -9,7 +9,7 @@ use ic_cdk::call::{Call, CallErrorExt};
 use ic_cdk::{heartbeat, init, query, update};
 use std::cell::RefCell;
 
-const HOUR_NS: u64 = 3_600_000_000_000;
+const MINUTE_NS: u64 = 60_000_000_000;
 
 struct Royalties {
     ledger: Principal,
@@ -57,7 +57,7 @@ async fn pay_out() {
         return;
     }
     royalties(|royalties| royalties.runs += 1);
-    royalties(|royalties| royalties.next_run_ns = now_ns + HOUR_NS);
+    royalties(|royalties| royalties.next_run_ns = now_ns + MINUTE_NS);
     royalties(|royalties| royalties.owed -= amount);
     match transfer(amount).await {
         Outcome::Paid => {}
