@@ -1,9 +1,11 @@
 //! What canloom says of a module in a scenario.
 //!
 //! In: a scenario of the corpus and a module. A copy of the scenario that names this module in place of its own is
-//! explored. Out: whether something was violated, and what.
+//! explored. Out: whether something was violated, and what. What canloom said is kept, for as long as canloom, scenario and
+//! module stay the same.
 
 use std::fs;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -59,6 +61,11 @@ impl Explorer<'_> {
         fs::create_dir_all(&folder).map_err(explain)?;
         fs::write(&file, replaced.replace("\"../../", &format!("\"{here}/"))).map_err(explain)?;
 
+        let key = self.key(&replaced, module)?;
+        let kept = folder.join("report.json");
+        if let Some(report) = fs::read_to_string(&kept).ok().as_deref().and_then(|text| text.strip_prefix(&key)) {
+            return verdict(report);
+        }
         let mut canloom = Command::new(&self.canloom);
         canloom.args(["explore", "--workers", "1", "--strategy", "exhaustive", "--budget", "120s", "--json", "-"]);
         let output = canloom.arg(&file).output();
@@ -66,16 +73,28 @@ impl Explorer<'_> {
         let said = String::from_utf8_lossy(&output.stderr).trim().to_string();
         match output.status.code() {
             Some(0 | 3) => {
-                let report: Value = serde_json::from_slice(&output.stdout).map_err(|error| error.to_string())?;
-                Ok(verdict(&report))
+                let report = String::from_utf8_lossy(&output.stdout);
+                fs::write(&kept, format!("{key}{report}")).map_err(explain)?;
+                verdict(&report)
             }
             Some(2) => Ok(Verdict::Unusable(said)),
             other => Err(format!("{name} in {scenario}: canloom ends with {other:?}: {said}")),
         }
     }
+
+    /// What a report depends on, as a line.
+    fn key(&self, scenario: &str, module: &Path) -> Result<String, String> {
+        let explain = |error| format!("cannot read {}: {error}", module.display());
+        let mut hasher = DefaultHasher::new();
+        (scenario, fs::read(module).map_err(explain)?).hash(&mut hasher);
+        let canloom = fs::metadata(&self.canloom).and_then(|canloom| Ok((canloom.len(), canloom.modified()?)));
+        canloom.map_err(|error| format!("cannot read {}: {error}", self.canloom.display()))?.hash(&mut hasher);
+        Ok(format!("{:016x}\n", hasher.finish()))
+    }
 }
 
-fn verdict(report: &Value) -> Verdict {
+fn verdict(report: &str) -> Result<Verdict, String> {
+    let report: Value = serde_json::from_str(report).map_err(|error| error.to_string())?;
     let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
     let number = |value: &Value| value.as_u64().unwrap_or_default();
     let size = |violation: &Value| ["calls", "faults", "deliveries"].map(|key| number(&violation[key]));
@@ -90,5 +109,5 @@ fn verdict(report: &Value) -> Verdict {
     let unseen = unseen.map(|(name, _)| format!("never seen: {name}"));
     let size = violations.first().map(|(size, _)| *size);
     let by: Vec<String> = violations.into_iter().map(|(_, name)| name).chain(unseen).collect();
-    if by.is_empty() { Verdict::Held } else { Verdict::Found(Found { by, size }) }
+    Ok(if by.is_empty() { Verdict::Held } else { Verdict::Found(Found { by, size }) })
 }

@@ -106,15 +106,16 @@ impl<'a> Workspace<'a> {
     ///
     /// # Errors
     ///
-    /// The build fails; it has said why.
+    /// The build fails.
     pub fn build(&self) -> Result<PathBuf, String> {
         let modules = self.folder.with_file_name("modules");
         let mut build = Command::new(self.folder.join("build.sh"));
         // Names of functions decide the order of functions; in this form they do not contain a hash of the whole crate.
         build.arg(&modules).env("CANISTER_RUSTFLAGS", "-Csymbol-mangling-version=v0");
-        match build.status() {
-            Ok(status) if status.success() => Ok(modules.join("mutants")),
-            Ok(_) => Err("the mutants cannot be built".to_string()),
+        // It warns of what mutants no longer use.
+        match build.output() {
+            Ok(output) if output.status.success() => Ok(modules.join("mutants")),
+            Ok(output) => Err(format!("cannot build the mutants: {}", String::from_utf8_lossy(&output.stderr))),
             Err(error) => Err(format!("cannot run build.sh: {error}")),
         }
     }
