@@ -48,6 +48,7 @@ nightly: fixtures ## Compare 1,000 random scenarios with brute force, whatever t
 	COMPLETE=1 cargo test --release --locked --test it -- against_brute_force::complete --nocapture
 
 mutants: build ## Make mistakes in correct canisters and count those that are found: docs/mutants.md; MUTANTS=--check compares
+	cargo test --quiet --release --locked --manifest-path tests/mutants/Cargo.toml --target-dir target/mutants/tool
 	cargo run --quiet --release --locked --manifest-path tests/mutants/Cargo.toml --target-dir target/mutants/tool -- $(MUTANTS)
 
 clean: ## Delete everything that was built

@@ -10,6 +10,8 @@ mod explored;
 mod operators;
 mod subject;
 mod table;
+#[cfg(test)]
+mod tests;
 mod workspace;
 
 use std::collections::BTreeSet;

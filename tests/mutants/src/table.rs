@@ -97,7 +97,7 @@ are those of the simplest counterexample. Each mutant that is missed has a reaso
 do the same as the correct canister in every order, the others need what their scenarios do not offer.
 ";
 
-fn of<'a>(rows: &'a [Row], is_in: impl Fn(&Row) -> bool) -> Vec<&'a Row> {
+fn of(rows: &[Row], is_in: impl Fn(&Row) -> bool) -> Vec<&Row> {
     rows.iter().filter(|row| is_in(row)).collect()
 }
 
