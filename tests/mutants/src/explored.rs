@@ -67,15 +67,21 @@ impl Explorer<'_> {
             return verdict(report);
         }
         let mut canloom = Command::new(&self.canloom);
-        canloom.args(["explore", "--workers", "1", "--strategy", "exhaustive", "--budget", "120s", "--json", "-"]);
+        canloom.args(["explore", "--workers", "1", "--strategy", "exhaustive", "--budget", "300s", "--json", "-"]);
         let output = canloom.arg(&file).output();
         let output = output.map_err(|error| format!("cannot run {}: {error}", self.canloom.display()))?;
         let said = String::from_utf8_lossy(&output.stderr).trim().to_string();
         match output.status.code() {
-            Some(0 | 3) => {
+            // Inconclusive, although all was visited: every call failed, and a `sometimes` was not seen for that.
+            Some(code @ (0 | 3 | 5)) => {
                 let report = String::from_utf8_lossy(&output.stdout);
-                fs::write(&kept, format!("{key}{report}")).map_err(explain)?;
-                verdict(&report)
+                match verdict(&report)? {
+                    Verdict::Held if code == 5 => Err(format!("{name} in {scenario}: inconclusive: {said}")),
+                    verdict => {
+                        fs::write(&kept, format!("{key}{report}")).map_err(explain)?;
+                        Ok(verdict)
+                    }
+                }
             }
             Some(2) => Ok(Verdict::Unusable(said)),
             other => Err(format!("{name} in {scenario}: canloom ends with {other:?}: {said}")),
@@ -100,12 +106,18 @@ fn verdict(report: &str) -> Result<Verdict, String> {
     let size = |violation: &Value| ["calls", "faults", "deliveries"].map(|key| number(&violation[key]));
     let mut violations: Vec<([u64; 3], String)> = list(&report["violations"])
         .iter()
-        .map(|violation| (size(violation), violation["invariant"].as_str().unwrap_or_default().to_string()))
+        .map(|violation| {
+            // What finds the same is one violation with several names.
+            let names = std::iter::once(violation["invariant"].clone()).chain(list(&violation["also"]));
+            let names: Vec<String> = names.filter_map(|name| name.as_str().map(String::from)).collect();
+            (size(violation), names.join(", "))
+        })
         .collect();
     // By faults first, as the search goes.
     violations.sort_by_key(|([calls, faults, deliveries], _)| (*faults, *calls, *deliveries));
     let sometimes = report["sometimes"].as_object().cloned().unwrap_or_default();
-    let unseen = sometimes.into_iter().filter(|(_, seen)| seen == &Value::Bool(false));
+    let is_complete = report["exhaustive"] == Value::Bool(true);
+    let unseen = sometimes.into_iter().filter(|(_, seen)| is_complete && seen == &Value::Bool(false));
     let unseen = unseen.map(|(name, _)| format!("never seen: {name}"));
     let size = violations.first().map(|(size, _)| *size);
     let by: Vec<String> = violations.into_iter().map(|(_, name)| name).chain(unseen).collect();

@@ -1,5 +1,5 @@
-//! Makes mutants of correct canisters and lets canloom look for them: `mutants [--check] [--canloom FILE]`, in the root
-//! of the project.
+//! Makes mutants of correct canisters and lets canloom look for them: `mutants [--check] [--canloom FILE] [--workers N]`, in
+//! the root of the project.
 //!
 //! In: sources of canisters, scenarios of the corpus, reasons of misses. Out: `docs/mutants.md`, or with `--check`
 //! whether it is what it would be. It fails if a mutant is missed without a reason, or a reason is for no miss.
@@ -40,12 +40,18 @@ fn main() -> ExitCode {
 fn run() -> Result<(), String> {
     let mut canloom = PathBuf::from("target/release/canloom");
     let mut is_check = false;
+    let mut workers = available_parallelism().map_or(1, usize::from);
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
         match word.as_str() {
             "--check" => is_check = true,
             "--canloom" => canloom = words.next().ok_or("--canloom needs a file")?.into(),
-            _ => return Err(format!("unknown argument {word}: mutants [--check] [--canloom FILE]")),
+            "--workers" => {
+                let number =
+                    words.next().and_then(|number| number.parse().ok()).filter(|number| (1..=64).contains(number));
+                workers = number.ok_or("--workers needs a number from 1 to 64")?;
+            }
+            _ => return Err(format!("unknown argument {word}: mutants [--check] [--canloom FILE] [--workers N]")),
         }
     }
     let root = std::env::current_dir().map_err(|error| error.to_string())?;
@@ -54,7 +60,7 @@ fn run() -> Result<(), String> {
 
     let (mut rows, sources) = rows(&root)?;
     let modules = compile(&root, &folder, &mut rows, sources)?;
-    explore(&explorer, &mut rows, &modules)?;
+    explore(&explorer, &mut rows, &modules, workers)?;
 
     let misses = root.join("tests/mutants/misses.toml");
     let reasons = fs::read_to_string(&misses).map_err(|error| format!("cannot read {}: {error}", misses.display()))?;
@@ -132,7 +138,7 @@ fn compile(root: &Path, folder: &Path, rows: &mut [Row], sources: Vec<String>) -
 }
 
 /// Explores the subjects, which must hold, and every mutant that has a module of its own.
-fn explore(explorer: &Explorer<'_>, rows: &mut [Row], modules: &[PathBuf]) -> Result<(), String> {
+fn explore(explorer: &Explorer<'_>, rows: &mut [Row], modules: &[PathBuf], workers: usize) -> Result<(), String> {
     for (subject, module) in SUBJECTS.iter().zip(modules) {
         for scenario in subject.scenarios {
             match explorer.explore(scenario, subject.wasm, module, subject.name)? {
@@ -157,7 +163,6 @@ fn explore(explorer: &Explorer<'_>, rows: &mut [Row], modules: &[PathBuf]) -> Re
             }
         }
     };
-    let workers = available_parallelism().map_or(1, usize::from);
     scope(|scope| {
         let threads: Vec<_> = (0..workers).map(|_| scope.spawn(worker)).collect();
         threads.into_iter().try_for_each(|thread| thread.join().expect("a worker does not panic"))
