@@ -55,7 +55,7 @@ pub use rules::Refusal;
 pub use step::{Delivery, Happened};
 pub use symmetry::Permutation;
 pub use system::{Hook, Pending, Snapshot, Status, SystemState};
-pub use tree::CallTree;
+pub use tree::{CallTree, Marks};
 pub use world::World;
 
 use crate::schedule::{Root, Task};
@@ -310,6 +310,11 @@ impl Kernel {
         self.groups.clear();
     }
 
+    /// What may happen.
+    pub fn planned(&self) -> &Plan {
+        &self.plan
+    }
+
     /// Calls of the plan.
     pub fn calls(&self) -> &[CallSpec] {
         &self.plan.calls
@@ -392,6 +397,11 @@ impl Kernel {
             }
             _ => None,
         }
+    }
+
+    /// The interned message with which a call starts.
+    pub fn call_message(&self, call: usize) -> u32 {
+        self.call_messages[call]
     }
 
     /// Whether a tree has something left that can or must happen.

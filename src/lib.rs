@@ -5,6 +5,7 @@ pub mod engine;
 pub mod explore;
 pub mod invariant;
 pub mod kernel;
+pub mod oracle;
 pub mod portfolio;
 pub mod report;
 pub mod sample;

@@ -6,7 +6,7 @@
 //!
 //! 1. `document` reads the TOML as tables that know their place.
 //! 2. `cast` names canisters and actors and gives them principals.
-//! 3. `calls`, `fault` and `invariant` read the rest, with `candid_text` for arguments and `expr` for expressions.
+//! 3. `calls`, `fault`, `invariant` and `check` read the rest, with `candid_text` for arguments and `expr` for expressions.
 //!
 //! Limits, each refused with a text: file 1 MiB; 64 canisters, actors, faults; 256 setup calls, observations, invariants;
 //! 64 call instances; 8 faults on a path; depth 10,000.
@@ -15,10 +15,12 @@ mod builtin;
 mod calls;
 mod candid_text;
 mod cast;
+mod check;
 mod document;
 mod environment;
 mod error;
 mod expr;
+mod failure;
 mod fault;
 mod interface;
 mod invariant;
@@ -40,11 +42,12 @@ use candid::Principal;
 
 pub use calls::{CallEntry, Observation, SetupCall};
 pub use cast::{Actor, Canister, Code};
+pub use check::Oracle;
 pub use environment::{Outcall, TimeStep};
 pub use error::ScenarioError;
 pub use expr::{CallState, CallView, Expr, ExprError, Reply, View};
 pub use fault::{Fault, FaultKind, FaultPlace};
-pub use invariant::{Expect, Invariant, When};
+pub use invariant::{Expect, Invariant, Rule, When};
 pub use names::Names;
 pub use narrow::{BoundError, BoundName};
 pub use path::ValuePath;

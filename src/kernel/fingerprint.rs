@@ -65,6 +65,9 @@ impl Hash for TreeContent<'_> {
     fn hash<H: Hasher>(&self, hasher: &mut H) {
         let TreeContent { tables, tree } = self;
         (tree.answer.map(|answer| tables.responses.value(answer)), tree.submitted).hash(hasher);
+        if !tree.marks.is_empty() {
+            tree.marks.hash(hasher);
+        }
         (tree.contexts.len(), tree.requests.len()).hash(hasher);
         for context in &tree.contexts {
             let caller = tables.principals.value(context.caller);
