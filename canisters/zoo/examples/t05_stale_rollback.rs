@@ -69,7 +69,7 @@ fn balance() -> u64 {
 
 #[query]
 fn pending() -> u64 {
-    payment::pending()
+    payment::pending_with_fees(FEE)
 }
 
 zoo::interface!("../did/t05_stale_rollback.did");

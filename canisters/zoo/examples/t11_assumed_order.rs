@@ -4,7 +4,7 @@
 
 use candid::{Nat, Principal};
 use futures::future::join;
-use ic_cdk::call::Call;
+use ic_cdk::call::{Call, CallErrorExt};
 use ic_cdk::{init, query, update};
 use std::cell::RefCell;
 use std::future::IntoFuture;
@@ -18,6 +18,8 @@ struct Buyer {
     /// Takes the price from the buyer's account when something is ordered, and then answers.
     shop: Principal,
     balance: u64,
+    /// What is ordered, and perhaps paid.
+    pending: u64,
 }
 
 thread_local! {
@@ -30,7 +32,7 @@ fn buyer<R>(access: impl FnOnce(&mut Buyer) -> R) -> R {
 
 #[init]
 fn init(ledger: Principal, shop: Principal, balance: u64) {
-    BUYER.set(Some(Buyer { ledger, shop, balance }));
+    BUYER.set(Some(Buyer { ledger, shop, balance, pending: 0 }));
 }
 
 /// The two calls of an order.
@@ -59,21 +61,41 @@ async fn buy(price: u64) -> Result<(), Error> {
     Ok(())
 }
 
-/// Buys something: orders when the ledger has confirmed the approval.
+/// Buys something: orders when the ledger has confirmed the approval. From then on the price is pending until the shop
+/// has answered, or has certainly not seen the order.
 #[update]
 async fn buy_fixed(price: u64) -> Result<(), Error> {
     let _lock = Lock::take()?;
     let [approve, order] = calls(price)?;
     let block: Block = approve.await.map_err(|_| Error::Unknown)?.candid().map_err(|_| Error::Unknown)?;
     block.map_err(|_| Error::Refused)?;
-    order.await.map_err(|_| Error::Unknown)?;
-    buyer(|buyer| buyer.balance -= price);
-    Ok(())
+    buyer(|buyer| {
+        buyer.balance -= price;
+        buyer.pending += price;
+    });
+    let answer = order.await;
+    buyer(|buyer| match answer {
+        Ok(_) => {
+            buyer.pending -= price;
+            Ok(())
+        }
+        Err(error) if error.is_clean_reject() => {
+            buyer.pending -= price;
+            buyer.balance += price;
+            Err(Error::Refused)
+        }
+        Err(_) => Err(Error::Unknown),
+    })
 }
 
 #[query]
 fn balance() -> u64 {
     buyer(|buyer| buyer.balance)
+}
+
+#[query]
+fn pending() -> u64 {
+    buyer(|buyer| buyer.pending)
 }
 
 zoo::interface!("../did/t11_assumed_order.did");

@@ -52,7 +52,8 @@ async fn pay() -> Result<u64, Error> {
     Ok(0)
 }
 
-/// Pays all wages that are due and returns how many are left: each has its own outcome.
+/// Pays all wages that are due and returns how many are left: each has its own outcome, which is dealt with in the
+/// message that brings it.
 #[update]
 async fn pay_fixed() -> Result<u64, Error> {
     let (ledger, due) = payroll(|payroll| {
@@ -60,16 +61,20 @@ async fn pay_fixed() -> Result<u64, Error> {
         payroll.balance = payroll.balance.checked_sub(total).ok_or(Error::Insufficient)?;
         Ok((payroll.ledger, std::mem::take(&mut payroll.due)))
     })?;
-    let payments: Vec<Payment> = due.iter().map(|(worker, wage)| Payment::open(ledger, *worker, *wage)).collect();
-    let outcomes = join_all(payments.into_iter().map(Payment::make)).await;
-    let refused = due.into_iter().zip(outcomes).filter(|(_, outcome)| *outcome == Outcome::Refused);
-    let refused: BTreeMap<Principal, u64> = refused.map(|(due, _)| due).collect();
-    let left = refused.len() as u64;
+    let left = join_all(due.into_iter().map(|(worker, wage)| pay_one(ledger, worker, wage))).await;
+    Ok(left.into_iter().sum())
+}
+
+/// Pays one wage that is debited and returns how many are left, 0 or 1.
+async fn pay_one(ledger: Principal, worker: Principal, wage: u64) -> u64 {
+    if Payment::open(ledger, worker, wage).make().await != Outcome::Refused {
+        return 0;
+    }
     payroll(|payroll| {
-        payroll.balance += refused.values().sum::<u64>();
-        payroll.due.extend(refused);
+        payroll.balance += wage;
+        payroll.due.insert(worker, wage);
     });
-    Ok(left)
+    1
 }
 
 #[update]

@@ -9,12 +9,15 @@ use std::cell::RefCell;
 use zoo::Error;
 use zoo::icrc1::Account;
 use zoo::icrc2::{Allowance, AllowanceArgs, Block, TransferFromArgs};
+use zoo::payment::Outcome;
 
 struct Shop {
     ledger: Principal,
     price: u64,
     /// Items.
     stock: u64,
+    /// Items whose price is not decided about.
+    reserved: u64,
     /// What was taken for items.
     earned: u64,
 }
@@ -29,15 +32,7 @@ fn shop<R>(access: impl FnOnce(&mut Shop) -> R) -> R {
 
 #[init]
 fn init(ledger: Principal, price: u64, stock: u64) {
-    SHOP.set(Some(Shop { ledger, price, stock, earned: 0 }));
-}
-
-/// Takes an item out of the stock.
-fn hand_out() -> Result<(), Error> {
-    shop(|shop| {
-        shop.stock = shop.stock.checked_sub(1).ok_or(Error::NotFound)?;
-        Ok(())
-    })
+    SHOP.set(Some(Shop { ledger, price, stock, reserved: 0, earned: 0 }));
 }
 
 /// What a customer has approved.
@@ -48,17 +43,17 @@ async fn allowance(ledger: Principal, customer: Principal) -> Result<Nat, Error>
 }
 
 /// Takes the price from a customer. The ledger checks the allowance and lowers it in one message.
-async fn charge(ledger: Principal, customer: Principal, price: u64) -> Result<(), Error> {
+async fn charge(ledger: Principal, customer: Principal, price: u64) -> Outcome {
     let (from, to) = (Account::of(customer), Account::of(canister_self()));
     let args = TransferFromArgs { from, to, amount: Nat::from(price) };
     match Call::unbounded_wait(ledger, "icrc2_transfer_from").with_arg(args).await {
         Ok(reply) => match reply.candid::<Block>() {
-            Ok(Ok(_block)) => Ok(shop(|shop| shop.earned += price)),
-            Ok(Err(_)) => Err(Error::Refused),
-            Err(_) => Err(Error::Unknown),
+            Ok(Ok(_block)) => Outcome::Paid,
+            Ok(Err(_)) => Outcome::Refused,
+            Err(_) => Outcome::Unknown,
         },
-        Err(error) if error.is_clean_reject() => Err(Error::Refused),
-        Err(_) => Err(Error::Unknown),
+        Err(error) if error.is_clean_reject() => Outcome::Refused,
+        Err(_) => Outcome::Unknown,
     }
 }
 
@@ -69,21 +64,44 @@ async fn buy() -> Result<(), Error> {
     if allowance(ledger, customer).await? < price {
         return Err(Error::Refused);
     }
-    hand_out()?;
-    charge(ledger, customer, price).await
+    shop(|shop| {
+        shop.stock = shop.stock.checked_sub(1).ok_or(Error::NotFound)?;
+        Ok(())
+    })?;
+    let outcome = charge(ledger, customer, price).await;
+    if outcome == Outcome::Paid {
+        shop(|shop| shop.earned += price);
+    }
+    outcome.result()
 }
 
-/// Sells an item to the caller: it is reserved, and goes back into the stock if the ledger did not pay. One whose payment
-/// is unknown stays reserved.
+/// Sells an item to the caller: it is reserved until the ledger has decided, and for good if nobody knows how.
 #[update]
 async fn buy_fixed() -> Result<(), Error> {
     let ((ledger, price), customer) = (shop(|shop| (shop.ledger, shop.price)), msg_caller());
-    hand_out()?;
-    let charged = charge(ledger, customer, price).await;
-    if charged == Err(Error::Refused) {
-        shop(|shop| shop.stock += 1);
-    }
-    charged
+    shop(|shop| {
+        shop.stock = shop.stock.checked_sub(1).ok_or(Error::NotFound)?;
+        shop.reserved += 1;
+        Ok(())
+    })?;
+    let outcome = charge(ledger, customer, price).await;
+    shop(|shop| match outcome {
+        Outcome::Paid => {
+            shop.reserved -= 1;
+            shop.earned += price;
+        }
+        Outcome::Refused => {
+            shop.reserved -= 1;
+            shop.stock += 1;
+        }
+        Outcome::Unknown => {}
+    });
+    outcome.result()
+}
+
+#[query]
+fn reserved() -> u64 {
+    shop(|shop| shop.reserved)
 }
 
 #[query]

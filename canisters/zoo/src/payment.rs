@@ -129,8 +129,8 @@ impl Payment {
         Outcome::of(Call::bounded_wait(entry.ledger, "icrc1_transfer").with_arg(arg).await)
     }
 
-    /// Sends it once, for the first time; it leaves the journal unless it stays unknown. The caller takes a refused one
-    /// back before its next await.
+    /// Sends it once, for the first time; it leaves the journal unless it stays unknown. The caller credits a refused one
+    /// before its next await: a message later it may be too late.
     pub async fn make(self) -> Outcome {
         let outcome = self.send().await;
         if outcome != Outcome::Unknown {
@@ -168,7 +168,12 @@ pub async fn settle() {
 
 /// What the payments in the journal amount to.
 pub fn pending() -> u64 {
-    JOURNAL.with_borrow(|journal| journal.open.values().map(|entry| entry.amount).sum())
+    pending_with_fees(0)
+}
+
+/// What the payments in the journal amount to on a ledger with this fee.
+pub fn pending_with_fees(fee: u64) -> u64 {
+    JOURNAL.with_borrow(|journal| journal.open.values().map(|entry| entry.amount + fee).sum())
 }
 
 /// The journal, to be saved before an upgrade.
