@@ -13,6 +13,8 @@
 //! | stop-terminates | nothing moves, and a canister waits without a bound for a call that is never answered |
 //! | all-calls-answered | likewise, and it is an open call; or a canister never answered and the system did |
 
+mod closure;
+
 use std::sync::Arc;
 
 use crate::engine::embedded::Embedded;
@@ -43,6 +45,10 @@ pub fn violation(
 ) -> Result<Option<Violation>, Unsupported> {
     let oracle = match &invariant.rule {
         Rule::Expr(expr) => return Ok(invariant::violation(invariant, expr, view, complete)),
+        Rule::Closure(closure) if invariant::applies(invariant.when, view, complete) => {
+            return Ok(closure::ask(engine, world, view, closure)?.map(|reason| Violation { error: Some(reason) }));
+        }
+        Rule::Closure(_) => return Ok(None),
         Rule::Oracle(oracle) => oracle,
     };
     let observations = view.observations;
@@ -187,7 +193,7 @@ fn effect_of_error(
     }
     let Some(answer) = engine.kernel.answer(world.trees[at]) else { return Ok(None) };
     let has_unknown = |tree: &u32| *tree != NOT_STARTED && engine.kernel.tree(*tree).marks.has_unknown();
-    if world.trees.iter().any(has_unknown) || !engine.is_error(answer) {
+    if world.trees.iter().any(has_unknown) || !engine.reply(answer).is_error() {
         return Ok(None);
     }
     let sequence = engine.sequence()?;

@@ -47,7 +47,7 @@ pub use environment::{Outcall, TimeStep};
 pub use error::ScenarioError;
 pub use expr::{CallState, CallView, Expr, ExprError, Reply, View};
 pub use fault::{Fault, FaultKind, FaultPlace};
-pub use invariant::{Expect, Invariant, Rule, When};
+pub use invariant::{Ask, Closure, Expect, Holds, Invariant, Rule, When};
 pub use names::Names;
 pub use narrow::{BoundError, BoundName};
 pub use path::ValuePath;
@@ -142,6 +142,14 @@ impl Scenario {
             return Err(ScenarioError::TooLarge { file: path.to_path_buf() });
         }
         load::from_bytes(path, &text)
+    }
+
+    /// The scenario in a text, as if it were this file's; the file itself is not looked at, those that it names are.
+    ///
+    /// # Errors
+    /// As [`Scenario::load`].
+    pub fn from_text(file: &Path, text: &str) -> Result<Scenario, ScenarioError> {
+        load::from_bytes(file, text.as_bytes())
     }
 
     /// The call instances in file order: an entry with `max = 3` gives three, by its actors in turn.

@@ -267,7 +267,8 @@ impl Embedded {
         views
     }
 
-    fn reply(&mut self, response: u32) -> Arc<Reply> {
+    /// An interned response as expressions see it.
+    pub fn reply(&mut self, response: u32) -> Arc<Reply> {
         if let Some(reply) = self.replies.get(&response) {
             return reply.clone();
         }

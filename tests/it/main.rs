@@ -14,6 +14,7 @@ mod docs;
 mod fixtures;
 mod hostile;
 mod interleavings;
+mod oracles;
 mod plain_pair;
 mod play;
 mod puppet;
