@@ -27,3 +27,4 @@ mod semantics;
 mod stage;
 mod wat_canister;
 mod world_equality;
+mod zoo;
