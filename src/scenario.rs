@@ -14,12 +14,16 @@
 mod builtin;
 mod calls;
 mod candid_text;
+mod capture;
 mod cast;
 mod document;
 mod environment;
 mod error;
 mod expr;
 mod fault;
+mod filling;
+pub mod generate;
+mod generator;
 mod interface;
 mod invariant;
 mod load;
@@ -30,6 +34,7 @@ mod position;
 mod show;
 mod stub;
 mod suggest;
+mod template;
 mod value;
 
 use std::fs::File;
@@ -39,16 +44,19 @@ use std::path::{Path, PathBuf};
 use candid::Principal;
 
 pub use calls::{CallEntry, Observation, SetupCall};
+pub use capture::{Capture, first_value};
 pub use cast::{Actor, Canister, Code};
 pub use environment::{Outcall, TimeStep};
 pub use error::ScenarioError;
 pub use expr::{CallState, CallView, Expr, ExprError, Reply, View};
 pub use fault::{Fault, FaultKind, FaultPlace};
+pub use filling::Filling;
 pub use invariant::{Expect, Invariant, When};
 pub use names::Names;
 pub use narrow::{BoundError, BoundName};
 pub use path::ValuePath;
 pub use stub::{StubAnswer, StubCall, StubReplies};
+pub use template::{Captured, Template};
 pub use value::{Labels, Value};
 
 /// Largest scenario file in bytes.

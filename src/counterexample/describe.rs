@@ -125,8 +125,11 @@ fn root(engine: &Embedded, tree: u32, step: &Step) -> (String, String, String) {
     let actor = scenario.actors.iter().find(|actor| actor.id == spec.caller).map_or("?", |actor| &actor.name);
     let to = engine.canister_name(spec.canister).to_string();
     let inspected = if step.kind == StepKind::Submit { " to be inspected" } else { "" };
-    let what =
-        format!("{}{}  [{}]{inspected}{}", entry.method, parenthesized(&entry.args_text), entry.id, failing(step.kind));
+    let args = match &entry.template {
+        Some(template) => parenthesized(&template.shown(&step.values)),
+        None => parenthesized(&entry.args_text),
+    };
+    let what = format!("{}{args}  [{}]{inspected}{}", entry.method, entry.id, failing(step.kind));
     (actor.to_string(), to, what)
 }
 

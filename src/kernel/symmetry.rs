@@ -10,7 +10,7 @@ use std::cmp::Ordering;
 use crate::schedule::{Root, Step};
 
 use super::world::{NOT_STARTED, World};
-use super::{CallSpec, Kernel};
+use super::{CallSpec, Chosen, Kernel};
 
 /// Where each tree went: position `i` holds the new number of tree `i`. Only call instances ever move.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,6 +43,7 @@ pub fn groups(calls: &[CallSpec]) -> Vec<Vec<usize>> {
                 && other.canister == call.canister
                 && other.method == call.method
                 && other.arg == call.arg
+                && Chosen::is_same(&other.chosen, &call.chosen)
                 && other.after == call.after
         };
         // An instance that only some of another call's instances wait for could be told apart; `after` always names all
