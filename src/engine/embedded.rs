@@ -23,9 +23,9 @@ use crate::trace::Outcome;
 use super::allowance::Allowance;
 use super::builtin;
 use super::wasm::WasmGuest;
-use arguments::Given;
-
 use super::wasm::module::{Instrumentation, MODULE_MAX, Method, Module, ModuleError, engine};
+
+use arguments::Given;
 
 /// Time at which every exploration starts: 2021-05-10 08:00 UTC, the genesis of the IC, in nanoseconds.
 pub const START_NS: u64 = 1_620_633_600_000_000_000;
