@@ -2,6 +2,7 @@
 
 mod builtin;
 mod did;
+mod generated;
 mod refusals;
 
 use super::*;

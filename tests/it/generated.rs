@@ -22,14 +22,14 @@ fn shop() -> String {
              (global.set $next (i32.add (global.get $next) (i32.const 1))) (call $number (global.get $next)))
            (func (export "canister_update p")
              (global.set $sum (i32.add (i32.mul (global.get $sum) (i32.const 10)) (call $arg))) (call $number (call $arg)))
-           (func (export "canister_query sum") (call $number (global.get $sum)))"#,
+           (func (export "canister_query paid") (call $number (global.get $sum)))"#,
     )
 }
 
 const PICK: &str = "args = \"(${amt} : nat32)\"\ngen.amt = { pick = [1, 2, 4] }\n";
 
 fn picks(more: &str) -> Stage {
-    Stage::new(&[shop()], &format!("{}{}{more}", call("a", 0, "a", &format!("{PICK}max = 2")), observe(0, "sum")))
+    Stage::new(&[shop()], &format!("{}{}{more}", call("a", 0, "a", &format!("{PICK}max = 2")), observe(0, "paid")))
 }
 
 fn outcomes(explored: &Explored, calls: u32) -> Vec<String> {
@@ -60,7 +60,7 @@ fn each_value_of_each_instance_is_an_interleaving_of_its_own() {
     // Either instance first, either with one of three values: 2 * 3 * 3.
     let explored = agrees(&picks(""));
     assert_eq!(counts(&explored), (18, 18));
-    let sums = [2, 3, 4, 5, 6, 8].map(|sum| format!("sum = {sum} | a = null; a = null"));
+    let sums = [2, 3, 4, 5, 6, 8].map(|sum| format!("paid = {sum} | a = null; a = null"));
     let found: BTreeSet<String> = outcomes(&explored, 2).into_iter().collect();
     assert_eq!(found, BTreeSet::from(sums));
 }
@@ -85,9 +85,9 @@ fn generators_of_one_call_are_combined_and_faults_strike_all_of_them() {
 #[test]
 fn generated_arguments_by_type_count_too() {
     let by_type = "args = \"(${n} : nat32)\"\ngen.n = { type = \"nat32\", count = 5 }";
-    let explored = agrees(&Stage::new(&[shop()], &format!("{}{}", call("a", 0, "a", by_type), observe(0, "sum"))));
+    let explored = agrees(&Stage::new(&[shop()], &format!("{}{}", call("a", 0, "a", by_type), observe(0, "paid"))));
     assert_eq!(counts(&explored).0, 5);
-    let sums = [0, 1, 4294967294u32, 4294967295, 2147483647].map(|sum| format!("sum = {sum} | a = null"));
+    let sums = [0, 1, 4294967294u32, 4294967295, 2147483647].map(|sum| format!("paid = {sum} | a = null"));
     assert_eq!(outcomes(&explored, 1).into_iter().collect::<BTreeSet<_>>(), BTreeSet::from(sums));
 }
 
@@ -103,7 +103,7 @@ fn values_of_the_setup_are_tried_too() {
 fn accounts(open: u32, pay: u32, by: &str) -> Stage {
     let opened = call("open", 0, "o", &format!("capture.id = \".\"\nmax = {open}"));
     let pay = call("pay", 0, "p", &format!("args = \"(${{id}})\"\nmax = {pay}")).replace("[\"alice\"]", by);
-    Stage::new(&[shop()], &format!("{opened}{pay}{}", observe(0, "sum")))
+    Stage::new(&[shop()], &format!("{opened}{pay}{}", observe(0, "paid")))
 }
 
 #[test]
@@ -128,7 +128,7 @@ fn a_captured_value_is_awaited_and_each_one_is_a_variant() {
 fn who_captures_values_of_their_own_uses_no_others() {
     let opened = call("open", 0, "o", "capture.id = \".\"\nmax = 2").replace("[\"alice\"]", "[\"alice\", \"bob\"]");
     let pay = call("pay", 0, "p", "args = \"(${id})\"\nmax = 2").replace("[\"alice\"]", "[\"alice\", \"bob\"]");
-    let stage = Stage::new(&[shop()], &format!("{opened}{pay}{}", observe(0, "sum")));
+    let stage = Stage::new(&[shop()], &format!("{opened}{pay}{}", observe(0, "paid")));
     let mut play = Play::new(&stage);
     play.steps("1 0");
     assert_eq!(play.possible(), "2{id=2} 3{id=1}");
@@ -142,7 +142,7 @@ fn a_name_shared_by_several_calls_and_the_setup_is_a_set_of_values() {
     let opened = call("open", 0, "o", "capture.id = \".\"");
     let again = call("again", 0, "o", "capture.id = \".\"");
     let pay = call("pay", 0, "p", "args = \"(${id})\"");
-    let stage = Stage::new(&[shop()], &format!("{setup}{opened}{again}{pay}{}", observe(0, "sum")));
+    let stage = Stage::new(&[shop()], &format!("{setup}{opened}{again}{pay}{}", observe(0, "paid")));
     let mut play = Play::new(&stage);
     assert_eq!(play.possible(), "0 1 2{id=1}");
     play.steps("1 0");
@@ -158,18 +158,18 @@ fn values_of_the_setup_go_into_later_setup_calls_observations_and_calls() {
         one("method = \"o\"") + &one("method = \"o\"\ncapture.id = \".\"") + &one("method = \"p\"\nargs = \"(${id})\"");
     let echo = canister(r#"(func (export "canister_query e") (call $number (call $arg)))"#);
     let seen = "[observe.seen]\nfrom = \"c1\"\nquery = \"e\"\nargs = \"(${id})\"\n";
-    let rest = format!("{setup}{}{}{seen}", call("pay", 0, "p", "args = \"(${id})\""), observe(0, "sum"));
+    let rest = format!("{setup}{}{}{seen}", call("pay", 0, "p", "args = \"(${id})\""), observe(0, "paid"));
     let stage = Stage::new(&[shop(), echo], &rest);
     let mut play = Play::new(&stage);
-    assert_eq!((play.observe("seen"), play.observe("sum")), ("2".to_string(), "2".to_string()));
+    assert_eq!((play.observe("seen"), play.observe("paid")), ("2".to_string(), "2".to_string()));
     assert_eq!(play.possible(), "0{id=2}");
     play.steps("0{id=2}");
-    assert_eq!(play.observe("sum"), "22");
+    assert_eq!(play.observe("paid"), "22");
 }
 
 #[test]
 fn a_finding_has_the_values_in_its_steps_and_replays_from_its_file() {
-    let stage = picks("[[invariant]]\nname = \"small\"\nwhen = \"always\"\nexpr = \"sum < 6\"\n");
+    let stage = picks("[[invariant]]\nname = \"small\"\nwhen = \"always\"\nexpr = \"paid < 6\"\n");
     let explored = agrees(&stage);
     let [finding] = &explored.findings[..] else { panic!("one finding: {explored:?}") };
     assert_eq!(finding.schedule.to_string(), "0{amt=2}\n1{amt=4}\n");
@@ -258,18 +258,83 @@ fn inspection_sees_the_value_and_the_start_goes_on_with_it() {
            (global $sum (mut i32) (i32.const 0))
            (func (export "canister_inspect_message") (if (i32.lt_u (call $arg) (i32.const 3)) (then (call $accept_message))))
            (func (export "canister_update a") (global.set $sum (i32.add (global.get $sum) (call $arg))) (call $reply))
-           (func (export "canister_query sum") (call $number (global.get $sum)))"#,
+           (func (export "canister_query paid") (call $number (global.get $sum)))"#,
     );
     let inspected = inspected.replacen(r#"(import "ic0" "accept_message" (func $accept_message))"#, "", 1);
     let inspected =
         inspected.replacen("(module", r#"(module (import "ic0" "accept_message" (func $accept_message))"#, 1);
-    let rest = format!("{}{}", call("a", 0, "a", &format!("{PICK}max = 2")), observe(0, "sum"));
+    let rest = format!("{}{}", call("a", 0, "a", &format!("{PICK}max = 2")), observe(0, "paid"));
     let stage = Stage::new(&[inspected], &rest);
     let mut play = Play::new(&stage);
     assert_eq!(play.possible(), "0{amt=1}s 0{amt=2}s 0{amt=4}s");
     play.steps("0{amt=2}s");
     assert_eq!(play.possible(), "0 1{amt=1}s 1{amt=2}s 1{amt=4}s");
     play.steps("0");
-    assert_eq!(play.observe("sum"), "2");
+    assert_eq!(play.observe("paid"), "2");
     agrees(&stage);
+}
+
+/// The vault of the corpus with these calls.
+fn vault(calls: &str) -> Stage {
+    let root = env!("CARGO_MANIFEST_DIR");
+    Stage::with_scenario(&format!(
+        r#"format = 1
+name = "vault"
+[actor.alice]
+[canister.ledger]
+wasm = "{root}/target/canisters/ledger.wasm"
+did = "{root}/canisters/ledger/ledger.did"
+init = '(record {{ fee = 0; balances = vec {{ record {{ principal "${{vault}}"; 100 }} }} }})'
+[canister.vault]
+wasm = "{root}/target/canisters/vault.wasm"
+did = "{root}/canisters/vault/vault.did"
+init = '(principal "${{ledger}}", principal "${{alice}}", 100)'
+[observe.book]
+from = "vault"
+query = "get_balance"
+[observe.real]
+from = "ledger"
+query = "icrc1_balance_of"
+args = '(record {{ owner = principal "${{vault}}" }})'
+{calls}
+[[invariant]]
+name = "book equals ledger when quiet"
+when = "quiescent"
+expr = "book == real"
+"#
+    ))
+}
+
+#[test]
+fn search_and_brute_force_agree_on_a_vault_with_picked_amounts() {
+    let call = "[[call]]\nid = \"withdraw\"\nto = \"vault\"\nmethod = \"withdraw_stale\"\nby = \"alice\"\n";
+    let stage = vault(&format!("{call}args = \"(${{amt}})\"\ngen.amt = {{ pick = [30, 50, 101] }}\nmax = 2\n"));
+    let explored = agrees(&stage);
+    // 101 is refused at once: 14 orders of two that await, 4 of one that does with one that does not, 2 of two that do not.
+    assert_eq!(counts(&explored).0, 14 * 4 + 8 * 4 + 2);
+    assert_eq!(explored.findings[0].schedule.to_string().lines().next(), Some("0{amt=30}"));
+}
+
+#[test]
+fn search_and_brute_force_agree_on_a_vault_whose_calls_capture() {
+    let call = |id: &str, method: &str| {
+        format!("[[call]]\nid = \"{id}\"\nto = \"vault\"\nmethod = \"{method}\"\nby = \"alice\"\n")
+    };
+    let withdraw = call("withdraw", "withdraw_sound") + "args = \"(10)\"\nmax = 2\ncapture.block = \".Ok\"\n";
+    let deposit = call("deposit", "deposit") + "args = \"(${block})\"\n";
+    let stage = vault(&(withdraw + &deposit));
+    let explored = agrees(&stage);
+    // The deposit comes after the first answer, with the block that it gives, or after both, with either.
+    assert!(counts(&explored).0 > 14 * 2, "{:?}", counts(&explored));
+    assert_eq!(explored.findings[0].schedule.to_string(), "0\n0.1\n0.1r\n1\n1.1\n1.1r\n2{block=1}\n");
+}
+
+#[test]
+fn whole_arguments_are_generated_from_the_did() {
+    let call =
+        "[[call]]\nid = \"deposit\"\nto = \"vault\"\nmethod = \"deposit\"\nby = \"alice\"\ngen.args = { count = 3 }\n";
+    let mut play = Play::new(&vault(call));
+    assert_eq!(play.possible(), r#"0{args="(0)"} 0{args="(1)"} 0{args="(18446744073709551615)"}"#);
+    play.steps(r#"0{args="(1)"}"#);
+    assert_eq!(play.observe("book"), "101");
 }
