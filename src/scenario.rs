@@ -56,7 +56,7 @@ pub use names::Names;
 pub use narrow::{BoundError, BoundName};
 pub use path::ValuePath;
 pub use stub::{StubAnswer, StubCall, StubReplies};
-pub use template::{Captured, Template};
+pub use template::{Captured, Made, Template};
 pub use value::{Labels, Value};
 
 /// Largest scenario file in bytes.

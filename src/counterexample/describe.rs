@@ -131,7 +131,7 @@ fn root(engine: &Embedded, after: &World, tree: u32, step: &Step) -> (String, St
             let arg = kernel.argument(after, tree as usize).unwrap_or_default();
             parenthesized(&shown(scenario, &arg))
         }
-        Some(template) => parenthesized(&template.shown(&step.values)),
+        Some(template) => parenthesized(&template.shown(step.values.iter())),
         None => parenthesized(&entry.args_text),
     };
     let what = format!("{}{args}  [{}]{inspected}{}", entry.method, entry.id, failing(step.kind));

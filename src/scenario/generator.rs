@@ -77,9 +77,10 @@ impl Generator {
 
 fn parse_type(text: &str, did: Option<&Interface>) -> Result<(Type, candid::TypeEnv), String> {
     check_size(text).map_err(|(_, problem)| problem)?;
+    let describe = |error| format!("not a Candid type: {}", describe(&error).1);
     let env = did.map_or_else(Default::default, |did| did.definitions().clone());
-    let ast: IDLType = text.parse().map_err(|error| describe(&error).1)?;
-    let ty = candid_parser::typing::ast_to_type(&env, &ast).map_err(|error| describe(&error).1)?;
+    let ast: IDLType = text.parse().map_err(describe)?;
+    let ty = candid_parser::typing::ast_to_type(&env, &ast).map_err(describe)?;
     Ok((ty, env))
 }
 
@@ -118,7 +119,7 @@ pub(crate) fn read(
                     let source = Source::Type(text.value.to_string(), types.cloned(), count);
                     let generator = Generator { name: name.value.to_string(), source, fillings: Vec::new() };
                     let settled = generator.settled(names, 0, &[]);
-                    settled.map_err(|problem| text.error(format!("not a Candid type: {problem}")))?
+                    settled.map_err(|problem| text.error(problem))?
                 }
                 _ => {
                     let text = format!(

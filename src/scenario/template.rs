@@ -15,10 +15,12 @@ use super::generator::{Generator, VARIANTS_MAX};
 use super::interface::MethodTypes;
 use super::names::Names;
 use super::suggest::shorten;
-use crate::schedule::Values;
 
 /// Values by the names they were captured under.
 pub type Captured = BTreeMap<String, Vec<Filling>>;
+
+/// Names and labels of the values that make an argument, and its Candid bytes.
+pub type Made = (Vec<(String, String)>, Vec<u8>);
 
 /// An argument that is put together when the call starts.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,12 +94,12 @@ impl Template {
     ///
     /// # Errors
     /// If there are too many, or one is not Candid of the right type.
-    pub fn variants(&self, captured: &Captured) -> Result<Vec<(Values, Vec<u8>)>, String> {
+    pub fn variants(&self, captured: &Captured) -> Result<Vec<Made>, String> {
         self.variants_at(captured).map_err(|(_, problem)| problem)
     }
 
     /// Likewise, with the byte of the text where a problem is.
-    pub(crate) fn variants_at(&self, captured: &Captured) -> Result<Vec<(Values, Vec<u8>)>, Problem> {
+    pub(crate) fn variants_at(&self, captured: &Captured) -> Result<Vec<Made>, Problem> {
         let empty = Vec::new();
         let mut lists: Vec<(&str, &[Filling])> =
             self.generators.iter().map(|generator| (generator.name.as_str(), &generator.fillings[..])).collect();
@@ -107,7 +109,7 @@ impl Template {
             return Err((0, too_many(count)));
         }
         let interface = self.types.as_ref().map(MethodTypes::interface);
-        let mut variants: Vec<(Values, Vec<u8>)> = Vec::new();
+        let mut variants: Vec<Made> = Vec::new();
         for chosen in Odometer::new(lists.iter().map(|(_, list)| list.len()).collect()) {
             let fillings: Vec<(&str, &Filling)> =
                 lists.iter().zip(chosen).map(|((name, list), at)| (*name, &list[at])).collect();
@@ -115,8 +117,8 @@ impl Template {
                 (Some(did), Some(types)) => Some(did.method(types.name()).map_err(|problem| (0, problem))?.0),
                 _ => None,
             };
-            let values =
-                Values::new(fillings.iter().map(|(name, value)| (name.to_string(), value.label.clone())).collect());
+            let values: Vec<(String, String)> =
+                fillings.iter().map(|(name, value)| (name.to_string(), value.label.clone())).collect();
             let bytes = candid_text::encode_str(&self.text, &self.names, &fillings, signature);
             let bytes = bytes.map_err(|(offset, problem)| {
                 let with: Vec<String> =
@@ -131,9 +133,9 @@ impl Template {
     }
 
     /// The text with these values in place of their names, for people.
-    pub fn shown(&self, values: &Values) -> String {
+    pub fn shown<'a>(&self, values: impl Iterator<Item = (&'a str, &'a str)>) -> String {
         let mut text = self.text.clone();
-        for (name, value) in values.iter() {
+        for (name, value) in values {
             text = text.replace(&format!("${{{name}}}"), value);
         }
         text

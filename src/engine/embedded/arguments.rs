@@ -11,6 +11,7 @@ use candid::types::value::IDLValue;
 use super::EmbeddedError;
 use crate::kernel::{Arguments, Chosen, Response, Variant};
 use crate::scenario::{Capture, Captured, Filling, Instance, Names, Scenario, Template, first_value};
+use crate::schedule::Values;
 
 /// What the setup has given.
 #[derive(Debug, Default)]
@@ -161,6 +162,6 @@ impl Arguments for Source {
             captured.insert(name.clone(), Filling::sorted(values));
         }
         let variants = self.template.variants(&captured).map_err(|problem| format!("{}{problem}", self.place))?;
-        Ok(variants.into_iter().map(|(values, arg)| Variant { values, arg: arg.into() }).collect())
+        Ok(variants.into_iter().map(|(values, arg)| Variant { values: Values::new(values), arg: arg.into() }).collect())
     }
 }

@@ -21,7 +21,7 @@ fn variants(lines: &str) -> Vec<(String, String)> {
     let scenario = load(&inc(lines)).unwrap();
     let template = scenario.calls[1].template.as_ref().expect("there is something to choose");
     let variants = template.variants(&Captured::new()).unwrap().into_iter();
-    variants.map(|(values, bytes)| (values.to_string(), text_of(&bytes))).collect()
+    variants.map(|(values, bytes)| (crate::schedule::Values::new(values).to_string(), text_of(&bytes))).collect()
 }
 
 fn texts(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
@@ -31,8 +31,8 @@ fn texts(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
 #[test]
 fn picked_values_are_candid_text_and_names_are_principals() {
     assert_eq!(
-        variants("args = \"(${n} : nat64, ${b})\"\ngen.n = { pick = [30, 0x20] }\ngen.b = { pick = [true] }"),
-        texts(&[("{b=true,n=30}", "(30 : nat64, true)"), ("{b=true,n=32}", "(32 : nat64, true)")])
+        variants("args = \"(${n} : nat64, ${x})\"\ngen.n = { pick = [30, 0x20] }\ngen.x = { pick = [true] }"),
+        texts(&[("{n=30,x=true}", "(30 : nat64, true)"), ("{n=32,x=true}", "(32 : nat64, true)")])
     );
     assert_eq!(
         variants("args = '(${who}, principal \"${who}\", \"to ${who}\")'\ngen.who = { pick = [\"b\"] }"),
@@ -63,9 +63,9 @@ fn values_by_type_have_that_type_without_a_did() {
 
 #[test]
 fn all_combinations_of_several_generators_are_arguments() {
-    let two = "args = '(${a} : nat8, ${b} : nat8)'\ngen.a = { pick = [1, 2] }\ngen.b = { pick = [3, 4] }";
+    let two = "args = '(${p} : nat8, ${q} : nat8)'\ngen.p = { pick = [1, 2] }\ngen.q = { pick = [3, 4] }";
     let values: Vec<String> = variants(two).into_iter().map(|(values, _)| values).collect();
-    assert_eq!(values, ["{a=1,b=3}", "{a=1,b=4}", "{a=2,b=3}", "{a=2,b=4}"]);
+    assert_eq!(values, ["{p=1,q=3}", "{p=1,q=4}", "{p=2,q=3}", "{p=2,q=4}"]);
 }
 
 #[test]
@@ -86,15 +86,15 @@ fn bad_generators_are_refused_at_their_place() {
             format!("{args}gen.amt = {{ }}"),
             "52:5: `gen.amt` has either `pick`, as in `{ pick = [30, 50] }`, or `type`, as in `{ type = \"nat64\" }`",
         ),
-        (format!("{args}gen.amt = {{ pick = [1], count = 2 }}"), "52:26: `count` belongs to `type`; remove it"),
+        (format!("{args}gen.amt = {{ pick = [1], count = 2 }}"), "52:25: `count` belongs to `type`; remove it"),
         (
             format!("{args}gen.amt = {{ range = 2 }}"),
             "52:13: unknown key `range` in [gen.amt]; there is `pick`, `type`, `count`",
         ),
-        (format!("{args}gen.amt = {{ type = \"nat65\" }}"), "52:20: not a Candid type: unbound type identifier nat65"),
+        (format!("{args}gen.amt = {{ type = \"nat65\" }}"), "52:20: not a Candid type: Unbound type identifier nat65"),
         (
             format!("{args}gen.amt = {{ type = \"empty\" }}"),
-            "52:20: not a Candid type: no value of type `empty` can be generated; write a `pick`",
+            "52:20: no value of type `empty` can be generated; write a `pick`",
         ),
         (
             format!("{args}gen.amt = {{ type = \"nat64\", count = 65 }}"),
@@ -102,7 +102,7 @@ fn bad_generators_are_refused_at_their_place() {
         ),
         (
             format!("{args}gen.amt = {{ pick = [-1] }}"),
-            "51:8: with `amt = -1`: not Candid: invalid digit found in string",
+            "51:10: with `amt = -1`: not Candid: parseIntError: invalid digit found in string",
         ),
         (format!("{args}gen.amt = {{ pick = [\"x\"] }}"), "51:10: with `amt = x`: not Candid: unexpected token"),
         (
@@ -128,10 +128,7 @@ fn bad_generators_are_refused_at_their_place() {
         ),
     ] {
         let problem = problem_in_call(&lines);
-        assert!(problem.starts_with(text), "{lines}\n{problem}\n{text}");
-        if !text.ends_with("unexpected token") {
-            assert_eq!(problem, text);
-        }
+        assert_eq!(problem, text, "{lines}");
     }
 }
 
@@ -147,14 +144,14 @@ fn unknown_names_are_compared_with_generators_and_captured_values() {
 
 #[test]
 fn more_than_64_arguments_of_one_call_are_too_many() {
-    let nine = "gen.a = { pick = [1, 2, 3, 4, 5, 6, 7, 8, 9] }\ngen.b = { pick = [1, 2, 3, 4, 5, 6, 7, 8] }";
+    let nine = "gen.p = { pick = [1, 2, 3, 4, 5, 6, 7, 8, 9] }\ngen.q = { pick = [1, 2, 3, 4, 5, 6, 7, 8] }";
     assert_eq!(
-        problem_in_call(&format!("args = \"(${{a}}, ${{b}})\"\n{nine}")),
+        problem_in_call(&format!("args = \"(${{p}}, ${{q}})\"\n{nine}")),
         "52:1: 72 arguments of one call, at most 64 are possible; try fewer values"
     );
     let many: Vec<String> = (0..65).map(|n| n.to_string()).collect();
     assert_eq!(
-        problem_in_call(&format!("args = \"(${{a}})\"\ngen.a = {{ pick = [{}] }}", many.join(", "))),
+        problem_in_call(&format!("args = \"(${{p}})\"\ngen.p = {{ pick = [{}] }}", many.join(", "))),
         "52:11: `pick` has 65 items, at most 64 are possible"
     );
 }
@@ -198,7 +195,7 @@ fn setup_calls_and_observations_need_one_value_that_is_known() {
     let twice = setup("capture.dep = \".\"", "capture.dep = \".\"");
     assert_eq!(
         problem_of(&twice.replacen("path = \".Ok.total\"", "args = \"(${dep})\"", 1)),
-        "45:8: `dep` is captured more than once, and one value is needed here; rename one of them"
+        "46:8: `dep` is captured more than once, and one value is needed here; rename one of them"
     );
     let by_call = inc("capture.swap = \".\"");
     assert_eq!(
