@@ -2,6 +2,8 @@
 //!
 //! Each names a canister and a method and carries encoded arguments, checked against the canister's `did` if it has one.
 
+use std::collections::BTreeSet;
+
 use candid::Principal;
 
 use super::candid_text;
@@ -182,6 +184,7 @@ pub(crate) fn calls(tables: &[Table<'_>], cast: &Cast) -> Result<Vec<CallEntry>,
         calls.push(CallEntry { id, canister, method, by, args, template, captures, args_text, max, after, line });
     }
     check_cycles(tables, &calls)?;
+    check_captures(tables, &calls, cast)?;
     Ok(calls)
 }
 
@@ -212,6 +215,31 @@ fn check_cycles(tables: &[Table<'_>], calls: &[CallEntry]) -> Result<(), Scenari
                 return Err(table.error_at_key("after", text));
             }
             at = calls[next].after;
+        }
+    }
+    Ok(())
+}
+
+/// A call that needs a value must not be the only way to it, or it never starts.
+fn check_captures(tables: &[Table<'_>], calls: &[CallEntry], cast: &Cast) -> Result<(), ScenarioError> {
+    let mut given: BTreeSet<&str> = cast.captured.iter().map(String::as_str).collect();
+    let missing = |given: &BTreeSet<&str>, call: &CallEntry| {
+        let needed = call.template.iter().flat_map(Template::captured);
+        needed.into_iter().find(|name| !given.contains(name.as_str())).cloned()
+    };
+    loop {
+        let start = calls.iter().filter(|call| missing(&given, call).is_none());
+        let more: Vec<&str> = start.flat_map(|call| &call.captures).map(|capture| capture.name.as_str()).collect();
+        let known = given.len();
+        given.extend(more);
+        if given.len() == known {
+            break;
+        }
+    }
+    for (table, call) in tables.iter().zip(calls) {
+        if let Some(name) = missing(&given, call) {
+            let text = format!("the call never starts: `{name}` is captured only by calls that need it first");
+            return Err(table.error_at_key("args", text));
         }
     }
     Ok(())

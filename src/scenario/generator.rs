@@ -168,6 +168,9 @@ fn arguments(
         );
         return Err(name.error(text));
     };
+    if types.interface().method(types.name()).is_ok_and(|(signature, _)| signature.types.is_empty()) {
+        return Err(name.error(format!("method `{}` takes no arguments; remove `gen.args`", types.name())));
+    }
     let source = Source::Arguments(types.clone(), count);
     let generator = Generator { name: name.value.to_string(), source, fillings: Vec::new() };
     generator.settled(&Names::default(), 0, &[]).map_err(|problem| name.error(problem))

@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use canloom::counterexample::{Counterexample, ReplayError, replay};
-use canloom::explore::Explored;
+use canloom::explore::{Budget, Explored, explore};
 use canloom::sample::{Sampling, sample, schedule};
 use canloom::schedule::Schedule;
 use canloom::scheduler::Strategy;
 
 use super::brute::{Limits, enumerate};
+use super::divided::merged;
 use super::play::Play;
 use super::stage::{Stage, call, counts, explore_all, fault, observe};
 use super::wat_canister::{Wait, canister, forwarder, ledger};
@@ -100,7 +101,7 @@ fn values_of_the_setup_are_tried_too() {
 }
 
 /// Accounts that alice opens, and payments to them by whom `by` says.
-fn accounts(open: u32, pay: u32, by: &str) -> Stage {
+pub fn accounts(open: u32, pay: u32, by: &str) -> Stage {
     let opened = call("open", 0, "o", &format!("capture.id = \".\"\nmax = {open}"));
     let pay = call("pay", 0, "p", &format!("args = \"(${{id}})\"\nmax = {pay}")).replace("[\"alice\"]", by);
     Stage::new(&[shop()], &format!("{opened}{pay}{}", observe(0, "paid")))
@@ -219,7 +220,7 @@ fn a_captured_value_that_does_not_fit_ends_the_run_with_its_place() {
     let pay = call("pay", 0, "p", "args = \"(${id} : text)\"");
     let stage = Stage::new(&[shop()], &format!("{opened}{pay}"));
     let mut engine = stage.open();
-    let error = canloom::explore::explore(&mut engine, &Default::default(), &mut |_| {}).expect_err("it does not fit");
+    let error = explore(&mut engine, &Budget::default(), &mut |_| {}).expect_err("it does not fit");
     let file = stage.file("scenario.toml");
     let text = error.to_string();
     let wanted = format!(": {}:19:8: with `id = 1`: not Candid: ", file.display());
@@ -239,6 +240,52 @@ fn sampling_meets_every_value() {
         let one = schedule(&mut engine, strategy, 3, 5).expect("all is offered");
         replay(&mut engine, &one, None).expect("it replays");
     }
+}
+
+#[test]
+fn threads_and_shards_find_what_one_thread_finds() {
+    for stage in [picks(""), accounts(2, 2, "[\"bob\"]")] {
+        let alone = stage.explore();
+        let mut engine = stage.open();
+        let threads =
+            explore(&mut engine, &Budget { workers: 3, ..Budget::default() }, &mut |_| {}).expect("all is offered");
+        assert_eq!((counts(&threads), threads.worlds), (counts(&alone), alone.worlds));
+        let shards = merged(&stage.open(), 3);
+        assert_eq!((counts(&shards), &shards.outcomes), (counts(&alone), &alone.outcomes));
+    }
+}
+
+#[test]
+fn a_perform_that_fails_at_the_start_has_the_values_in_its_name() {
+    let more = "args = \"(${n} : nat32)\"\ngen.n = { pick = [0, 1] }";
+    let rest = format!("{}{}", call("w", 0, "w", more), fault("t", "\"perform_failed\""));
+    let stage = Stage::new(&[forwarder(&[1], Wait::Unbounded), ledger()], &rest);
+    let mut play = Play::new(&stage);
+    assert_eq!(play.possible(), "0{n=0} 0{n=1} 0{n=0}p1 0{n=1}p1");
+    play.steps("0{n=1}p1");
+    assert!(play.answer(0).starts_with("reject 5: "), "{}", play.answer(0));
+    agrees(&stage);
+}
+
+#[test]
+fn calls_show_their_arguments_to_expressions_when_they_have_begun() {
+    let mut play = Play::new(&picks(""));
+    play.steps("1{amt=2}");
+    let calls = play.engine.calls(&play.world);
+    assert_eq!(*calls[0].args, []);
+    assert_eq!(calls[1].args.to_vec(), candid::encode_one(2u32).expect("Candid"));
+}
+
+#[test]
+fn all_arguments_of_a_call_can_be_asked_for() {
+    let engine = picks("").open();
+    let variants = engine.kernel.variants(engine.start(), 1).expect("all are Candid");
+    let shown: Vec<(String, Vec<u8>)> = variants.iter().map(|(v, _)| (v.values.to_string(), v.arg.to_vec())).collect();
+    let of = |amount: u32| (format!("{{amt={amount}}}"), candid::encode_one(amount).expect("Candid"));
+    assert_eq!(shown, [of(1), of(2), of(4)]);
+    let fixed = Stage::new(&[shop()], &call("o", 0, "o", "")).open();
+    let variants = fixed.kernel.variants(fixed.start(), 0).expect("there is one");
+    assert_eq!(variants.iter().map(|(v, _)| v.values.to_string()).collect::<Vec<_>>(), [""]);
 }
 
 #[test]

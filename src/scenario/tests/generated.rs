@@ -182,6 +182,16 @@ fn bad_captures_are_refused_at_their_place() {
 }
 
 #[test]
+fn a_call_that_needs_what_only_itself_captures_never_starts() {
+    assert_eq!(
+        problem_in_call("args = \"(${n})\"\ncapture.n = \".\""),
+        "51:1: the call never starts: `n` is captured only by calls that need it first"
+    );
+    let from_setup = GOOD.replacen("by = \"b\"\n", "by = \"b\"\ncapture.n = \".\"\n", 1);
+    assert!(load(&from_setup.replacen("max = 3\n", "max = 3\ncapture.n = \".\"\n", 1)).is_ok());
+}
+
+#[test]
 fn setup_calls_and_observations_need_one_value_that_is_known() {
     let setup = |first: &str, second: &str| {
         let one = "[[setup]]\nto = \"a\"\nmethod = \"deposit\"\nby = \"b\"\n";
