@@ -57,7 +57,7 @@ pub use rules::Refusal;
 pub use step::{Delivery, Happened};
 pub use symmetry::Permutation;
 pub use system::{Hook, Pending, Snapshot, Status, SystemState};
-pub use tree::CallTree;
+pub use tree::{CallTree, Marks};
 pub use world::World;
 
 use crate::schedule::{Root, Task};
@@ -320,6 +320,11 @@ impl Kernel {
     /// Tells interchangeable calls apart from now on: no canonical form. Searches find the same in more worlds.
     pub fn tell_calls_apart(&mut self) {
         self.groups.clear();
+    }
+
+    /// What may happen.
+    pub fn planned(&self) -> &Plan {
+        &self.plan
     }
 
     /// Calls of the plan.

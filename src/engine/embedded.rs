@@ -3,14 +3,16 @@
 //! In: a [`Scenario`]. Out: the first world, and for each world its observations and calls as invariants see them. Which
 //! steps are made is decided elsewhere; what may happen is read off the scenario in `lower`.
 
+pub mod alone;
 mod arguments;
 mod lower;
+pub mod sequence;
 
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use candid::Principal;
 
@@ -19,6 +21,9 @@ use crate::kernel::world::{CanisterState, NOT_STARTED};
 use crate::kernel::{CallSpec, Input, Kernel, Limits, Plan, Response, Unsupported, World};
 use crate::scenario::{Bounds, CallState, CallView, Code, FaultPlace, Reply, Scenario, Value, View};
 use crate::trace::Outcome;
+
+use alone::Alone;
+use sequence::Sequence;
 
 use super::allowance::Allowance;
 use super::builtin;
@@ -85,6 +90,9 @@ pub struct Embedded {
     values: BTreeMap<(usize, u32), Arc<Value>>,
     replies: BTreeMap<u32, Arc<Reply>>,
     allowance: Allowance,
+    /// What oracles compare worlds with: made when one first asks.
+    alone: Option<Alone>,
+    sequence: Arc<OnceLock<Arc<Sequence>>>,
 }
 
 impl Embedded {
@@ -183,6 +191,8 @@ impl Embedded {
             replies: BTreeMap::new(),
             scenario,
             allowance: allowance.clone(),
+            alone: None,
+            sequence: Arc::default(),
         })
     }
 
@@ -198,6 +208,8 @@ impl Embedded {
             values: BTreeMap::new(),
             replies: BTreeMap::new(),
             allowance: self.allowance.clone(),
+            alone: None,
+            sequence: self.sequence.clone(),
         }
     }
 
@@ -265,7 +277,8 @@ impl Embedded {
         views
     }
 
-    fn reply(&mut self, response: u32) -> Arc<Reply> {
+    /// An interned response as expressions see it.
+    pub fn reply(&mut self, response: u32) -> Arc<Reply> {
         if let Some(reply) = self.replies.get(&response) {
             return reply.clone();
         }

@@ -33,6 +33,8 @@ pub(super) fn finding(
         grade: Grade::of(steps, walked.callback_traps, u32::from(faults)),
         worlds,
         error: violated.ok_or_else(|| not_there("a violation"))?.1,
+        met: walked.met,
+        also: Vec::new(),
         schedule: walked.schedule,
         order: walked.order,
     })
@@ -50,6 +52,8 @@ struct Walked {
     order: Vec<(Rank, u32)>,
     /// Whether a callback traps on the way.
     callback_traps: bool,
+    /// Invariants violated on the way, each with the rank where it is first.
+    met: Vec<(usize, Rank)>,
     /// What is seen at its end.
     last: look::Look,
 }
@@ -63,8 +67,11 @@ fn walk(engine: &mut Embedded, path: &[u32]) -> Result<Walked, ExploreError> {
     let mut steps = Vec::new();
     let mut order = Vec::new();
     let mut callback_traps = false;
+    let mut met = Vec::new();
+    let mut rank = Successor::new(engine, &world, 0, 1).rank;
     for &ordinal in path {
         engine.kernel.choices(&world, &mut choices)?;
+        look::look(engine, &world, &choices)?.add_met(rank, &mut met);
         let choice = *choices.get(ordinal as usize).ok_or_else(|| not_there("a step"))?;
         let mut step = engine.kernel.name(&world, &choice);
         if let Root::Call(call) = &mut step.root {
@@ -78,10 +85,12 @@ fn walk(engine: &mut Embedded, path: &[u32]) -> Result<Walked, ExploreError> {
         if let Some(next) = engine.kernel.canonicalize(&mut world) {
             moved = moved.then(&next);
         }
-        order.push((Successor::new(engine, &world, order.len() as u32 + 1, 1).rank, ordinal));
+        rank = Successor::new(engine, &world, order.len() as u32 + 1, 1).rank;
+        order.push((rank, ordinal));
     }
     engine.kernel.choices(&world, &mut choices)?;
     let last = look::look(engine, &world, &choices)?;
+    last.add_met(rank, &mut met);
     let schedule = Schedule { steps: engine.kernel.in_order_of_start(steps) };
-    Ok(Walked { schedule, order, callback_traps, last })
+    Ok(Walked { schedule, order, callback_traps, met, last })
 }

@@ -79,13 +79,17 @@ impl Kernel {
     /// # Errors
     /// If an answer cannot be made into an argument.
     pub fn variants(&self, world: &World, call: usize) -> Result<Variants, Unsupported> {
+        let reads = self.plan.calls[call].chosen.iter().flat_map(|chosen| &chosen.reads);
+        let answered = |&read: &usize| Some((read, self.answer(world.trees[read])?));
+        self.variants_after(call, reads.filter_map(answered).collect())
+    }
+
+    fn variants_after(&self, call: usize, answers: Answers) -> Result<Variants, Unsupported> {
         let spec = &self.plan.calls[call];
         let Some(chosen) = &spec.chosen else {
             let variant = Variant { values: Values::default(), arg: spec.arg.as_slice().into() };
             return Ok(Arc::from([(variant, self.call_messages[call])]));
         };
-        let answered = |&read: &usize| Some((read, self.answer(world.trees[read])?));
-        let answers: Answers = chosen.reads.iter().filter_map(answered).collect();
         let key = (self.sources[call], answers);
         let mut known = self.variants.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(variants) = known.get(&key) {
@@ -104,17 +108,26 @@ impl Kernel {
         Ok(variants)
     }
 
-    /// The interned message of a call that has begun, or that has one argument only.
-    pub(super) fn call_message(&self, world: &World, call: usize) -> Option<u32> {
+    /// All arguments that a call may start with in any world; `None` if it takes values from answers.
+    ///
+    /// # Errors
+    /// As [`Kernel::variants`].
+    pub fn variants_anywhere(&self, call: usize) -> Result<Option<Variants>, Unsupported> {
+        let reads = self.plan.calls[call].chosen.as_ref().is_some_and(|chosen| !chosen.reads.is_empty());
+        if reads { Ok(None) } else { self.variants_after(call, Answers::new()).map(Some) }
+    }
+
+    /// The interned message of a call that has begun with this tree, or that has one argument only.
+    pub fn call_message(&self, call: usize, tree: u32) -> Option<u32> {
         match &self.plan.calls[call].chosen {
             None => Some(self.call_messages[call]),
-            Some(_) => self.tree(world.trees[call]).chosen,
+            Some(_) => self.tree(tree).chosen,
         }
     }
 
     /// Argument of a call, unless it is still to be chosen.
     pub fn argument(&self, world: &World, call: usize) -> Option<Arc<[u8]>> {
-        match self.tables.messages.value(self.call_message(world, call)?) {
+        match self.tables.messages.value(self.call_message(call, world.trees[call])?) {
             Message::Call { arg, .. } => Some(self.tables.blobs.value(*arg).clone()),
             _ => unreachable!("bug in canloom: a call's message is a call"),
         }

@@ -252,6 +252,10 @@ impl Kernel {
                 self.send(world, &mut run.tree, run.at, run.context, run.path.request(at as u32 + 1), sent);
             }
         }
+        let is_callback = || matches!(self.tables.messages.value(run.message), Message::Callback { .. });
+        if self.plan.marks && effects.trap.is_some() && !run.traps && is_callback() {
+            run.tree.marks.add_trap(canister);
+        }
         let settled = self.settle(&mut run.tree, run.context, &effects, cleanup.as_deref());
         world.trees[run.at as usize] = self.tables.intern_tree(run.tree);
         debug_assert_ne!(world.trees[run.at as usize], NOT_STARTED);

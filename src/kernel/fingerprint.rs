@@ -76,6 +76,9 @@ impl Hash for TreeContent<'_> {
         if let Some(chosen) = tree.chosen {
             self.message(chosen, hasher);
         }
+        if !tree.marks.is_empty() {
+            tree.marks.hash(hasher);
+        }
         (tree.contexts.len(), tree.requests.len()).hash(hasher);
         for context in &tree.contexts {
             let caller = tables.principals.value(context.caller);

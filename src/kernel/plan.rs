@@ -200,6 +200,8 @@ pub struct Plan {
     pub heaps: Vec<(u16, HeapSettings)>,
     /// Seed of the bytes that canisters draw.
     pub seed: u64,
+    /// Whether trees are marked with what happened in them ([`super::tree::Marks`]).
+    pub marks: bool,
     /// Bounds.
     pub limits: Limits,
     /// The bounds that `limits` narrow, or the same: what they cut off is told by [`super::Kernel::cuts`].
@@ -221,6 +223,7 @@ impl Plan {
         outcalls: Vec::new(),
         heaps: Vec::new(),
         seed: 0,
+        marks: false,
         limits: Limits::NONE,
         wide: Limits::NONE,
     };

@@ -109,7 +109,10 @@ pub(crate) fn observation_tables<'a>(
 /// Finds `[[call]]` and makes their ids known.
 pub(crate) fn call_tables<'a>(root: &Table<'a>, cast: &mut Cast) -> Result<Vec<Table<'a>>, ScenarioError> {
     let tables = root.array_of_tables("call", CALLS_MAX as usize)?;
-    if tables.is_empty() {
+    // Timers and heartbeats run by themselves.
+    let explore = root.table("explore")?;
+    let has_tasks = |explore: &Table<'_>| explore.has("heartbeats") || explore.has("timers");
+    if tables.is_empty() && !root.has("time") && !explore.as_ref().is_some_and(has_tasks) {
         return Err(root.error("nothing to explore: add a `[[call]]` with `id`, `to`, `method` and `by`"));
     }
     for table in &tables {

@@ -204,6 +204,11 @@ impl<'a> Table<'a> {
         self.entries.contains_key(key)
     }
 
+    /// What kind of value the key has, as messages say it, if it is there.
+    pub(crate) fn kind(&self, key: &str) -> Option<&'static str> {
+        self.entries.get(key).map(|value| kind(value.get_ref()))
+    }
+
     /// `true` or `false`, if the key is there.
     pub(crate) fn boolean(&self, key: &str) -> Result<Option<bool>> {
         match self.entries.get(key).map(|value| (value, value.get_ref())) {

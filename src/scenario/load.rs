@@ -8,11 +8,13 @@ use sha2::{Digest, Sha256};
 
 use super::calls;
 use super::cast::{self, Cast};
+use super::check;
 use super::document::{self, Table};
 use super::environment;
 use super::error::ScenarioError;
+use super::expr::Expr;
 use super::fault;
-use super::invariant;
+use super::invariant::{self, Invariant};
 use super::position::Source;
 use super::suggest::{hint, shorten};
 use super::{Bounds, CallEntry, Labels, Scenario};
@@ -47,11 +49,12 @@ const KEYS: &[&str] = &[
     "observe",
     "call",
     "fault",
+    "check",
     "invariant",
     "time",
     "outcall",
 ];
-const KEYS_LATER: &[&str] = &["check", "ghost", "symmetric"];
+const KEYS_LATER: &[&str] = &["ghost", "symmetric"];
 pub(crate) const EXPLORE_KEYS: &[&str] =
     &["strategy", "calls", "in_flight", "faults", "depth", "timers", "heartbeats", "create", "seed", "switches"];
 const EXPLORE_KEYS_LATER: &[&str] = &["runs", "mode", "preemptions", "symmetric"];
@@ -88,14 +91,15 @@ pub(super) fn from_bytes(file: &Path, bytes: &[u8]) -> Result<Scenario, Scenario
         Some(explore) => explore.integer("seed", 0..=u32::MAX)?.unwrap_or(0),
         None => 0,
     };
-    let invariants = invariant::read(&root, &cast.names)?;
+    let mut invariants = invariant::read(&root, &cast.names)?;
+    invariants.extend(check::read(&root, &cast.names, &calls, &cast.canisters, &invariants)?);
     let times_max = times.iter().map(|time| time.max).sum();
     let bounds = bounds(&root, &calls, !faults.is_empty(), times_max)?;
 
     let mut labels = Labels::common();
     let paths = observations.iter().filter_map(|observation| observation.path.as_ref());
     paths.flat_map(|path| path.names()).for_each(|name| labels.add(name));
-    invariants.iter().flat_map(|invariant| invariant.expr.fields()).for_each(|name| labels.add(name));
+    invariants.iter().filter_map(Invariant::expr).flat_map(Expr::fields).for_each(|name| labels.add(name));
     cast.interfaces.iter().flatten().flat_map(|did| did.labels()).for_each(|name| labels.add(name));
 
     Ok(Scenario {

@@ -15,6 +15,7 @@ mod fixtures;
 mod generated;
 mod hostile;
 mod interleavings;
+mod oracles;
 mod plain_pair;
 mod play;
 mod puppet;

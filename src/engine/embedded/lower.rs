@@ -8,7 +8,9 @@ use std::sync::Arc;
 use crate::kernel::{
     CallSpec, Change, Chosen, FaultSpec, HeapSettings, Limits, MANAGEMENT, OutcallSpec, Place, Plan, TimeSpec,
 };
-use crate::scenario::{Bounds, Fault, FaultKind, FaultPlace, Instance, Outcall, Scenario, TimeStep};
+use crate::scenario::{
+    Bounds, Fault, FaultKind, FaultPlace, Instance, Invariant, Oracle, Outcall, Rule, Scenario, TimeStep,
+};
 
 fn call_specs(scenario: &Scenario, chosen: Vec<Option<Chosen>>) -> Vec<CallSpec> {
     let instances = scenario.instances();
@@ -47,9 +49,15 @@ pub(super) fn plan(scenario: &Scenario, chosen: Vec<Option<Chosen>>, upgrades: &
         outcalls: outcall_specs(scenario),
         heaps: heap_settings(scenario),
         seed: u64::from(scenario.seed),
+        marks: scenario.invariants.iter().any(reads_marks),
         limits: limits(scenario.bounds),
         wide: Limits { switches: None, ..limits(scenario.own_bounds) },
     }
+}
+
+/// Whether an invariant asks what happened in a tree beside what is left of it.
+fn reads_marks(invariant: &Invariant) -> bool {
+    matches!(&invariant.rule, Rule::Oracle(Oracle::NoCallbackTrap { .. } | Oracle::ErrIsNoop { .. }))
 }
 
 /// Bounds of the search.

@@ -201,16 +201,9 @@ fn is_in(wanted: Wanted, state: &CallState) -> bool {
         CallState::Done(reply) => match wanted {
             Wanted::Open => false,
             Wanted::Done => true,
-            Wanted::Ok => !is_error(reply),
-            Wanted::Err => is_error(reply),
+            Wanted::Ok => !reply.is_error(),
+            Wanted::Err => reply.is_error(),
         },
-    }
-}
-
-fn is_error(reply: &Reply) -> bool {
-    match reply {
-        Reply::Replied(value, _) => value.is_err(),
-        Reply::Rejected { .. } => true,
     }
 }
 

@@ -36,7 +36,6 @@ fn unknown_keys_come_with_the_nearest_one_and_later_keys_are_named() {
         "56:3: unknown key `invariants` in a scenario, did you mean `invariant`?"
     );
     assert_eq!(problem("max = 3", "mx = 3"), "43:1: unknown key `mx` in [[call]], did you mean `max`?");
-    assert_eq!(problem("[explore]", "[check]\n[explore]"), "6:2: `check` in a scenario is not offered yet; remove it");
     assert_eq!(problem("max = 3", "symmetric = true"), "43:1: `symmetric` in [[call]] is not offered yet; remove it");
     assert_eq!(
         problem("wasm = \"b.wasm\"", "wasm = \"b.wasm\"\nmode = \"x\""),
