@@ -131,7 +131,7 @@ impl Embedded {
                 Response::Reply(_) => Answer::Reply(response),
                 Response::Reject { code, .. } => Answer::Reject(*code),
             };
-            Some((spec.entry as u32, self.actors[at] as u32, self.kernel.call_message(at), answer))
+            Some((spec.entry as u32, self.actors[at] as u32, self.kernel.call_message(at, tree)?, answer))
         });
         let mut calls: Vec<Answered> = calls.collect::<Option<_>>()?;
         calls.sort_unstable();
