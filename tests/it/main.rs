@@ -28,3 +28,4 @@ mod semantics;
 mod stage;
 mod wat_canister;
 mod world_equality;
+mod zoo;
