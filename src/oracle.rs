@@ -145,10 +145,10 @@ fn not_serializable(
     if sequence.is_cut {
         return Ok(None);
     }
-    // A call that answered with an error may be one that did nothing.
+    // A call that answered with an error, or with `false`, may be one that did nothing.
     let (mut sure, mut errors) = (Vec::new(), Vec::new());
     for call in calls {
-        if engine.is_error(call.3) { errors.push(call) } else { sure.push(call) }
+        if engine.may_refuse(call.3) { errors.push(call) } else { sure.push(call) }
     }
     let mut same_calls = false;
     for left_out in 0..1u32 << errors.len().min(ERRORS_MAX) {

@@ -14,6 +14,7 @@
 mod builtin;
 mod calls;
 mod candid_text;
+mod capture;
 mod cast;
 mod check;
 mod document;
@@ -22,6 +23,9 @@ mod error;
 mod expr;
 mod failure;
 mod fault;
+mod filling;
+pub mod generate;
+mod generator;
 mod interface;
 mod invariant;
 mod load;
@@ -32,6 +36,7 @@ mod position;
 mod show;
 mod stub;
 mod suggest;
+mod template;
 mod value;
 
 use std::fs::File;
@@ -41,17 +46,20 @@ use std::path::{Path, PathBuf};
 use candid::Principal;
 
 pub use calls::{CallEntry, Observation, SetupCall};
+pub use capture::{Capture, first_value};
 pub use cast::{Actor, Canister, Code};
 pub use check::Oracle;
 pub use environment::{Outcall, TimeStep};
 pub use error::ScenarioError;
 pub use expr::{CallState, CallView, Expr, ExprError, Reply, View};
 pub use fault::{Fault, FaultKind, FaultPlace};
+pub use filling::Filling;
 pub use invariant::{Ask, Closure, Expect, Holds, Invariant, Rule, When};
 pub use names::Names;
 pub use narrow::{BoundError, BoundName};
 pub use path::ValuePath;
 pub use stub::{StubAnswer, StubCall, StubReplies};
+pub use template::{Captured, Made, Template};
 pub use value::{Labels, Value};
 
 /// Largest scenario file in bytes.

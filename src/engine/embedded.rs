@@ -4,6 +4,7 @@
 //! steps are made is decided elsewhere; what may happen is read off the scenario in `lower`.
 
 pub mod alone;
+mod arguments;
 mod lower;
 pub mod sequence;
 
@@ -28,6 +29,8 @@ use super::allowance::Allowance;
 use super::builtin;
 use super::wasm::WasmGuest;
 use super::wasm::module::{Instrumentation, MODULE_MAX, Method, Module, ModuleError, engine};
+
+use arguments::Given;
 
 /// Time at which every exploration starts: 2021-05-10 08:00 UTC, the genesis of the IC, in nanoseconds.
 pub const START_NS: u64 = 1_620_633_600_000_000_000;
@@ -167,11 +170,16 @@ impl Embedded {
             states.push(kernel.installed(execution.memory, timer_ns, &certified, &canister.controllers));
         }
         states.extend(empty.into_iter().map(|memory| kernel.absent(memory)));
-        let states = set_up(&mut kernel, &scenario, states)?;
-        let queries = scenario.observations.iter();
-        let queries = queries.map(|o| (o.canister as u16, kernel.query(&o.method, &o.args))).collect();
+        let (states, given) = set_up(&mut kernel, &scenario, states)?;
+        let scenario = Arc::new(arguments::settled(&scenario, &given).map_err(EmbeddedError::Scenario)?);
+        let mut queries = Vec::with_capacity(scenario.observations.len());
+        for observation in &scenario.observations {
+            let args = given.argument_of(&scenario, &observation.template, &observation.args)?;
+            queries.push((observation.canister as u16, kernel.query(&observation.method, &args)));
+        }
         let instances = scenario.instances();
-        kernel.plan(lower::plan(&scenario, &upgrades));
+        let chosen = arguments::chosen(&scenario, &given).map_err(EmbeddedError::Scenario)?;
+        kernel.plan(lower::plan(&scenario, chosen, &upgrades));
         let start = kernel.start(states, START_NS);
         Ok(Embedded {
             start,
@@ -262,7 +270,9 @@ impl Embedded {
                 (_, None) => CallState::Open,
                 (_, Some(answer)) => CallState::Done(self.reply(answer)),
             };
-            views.push(CallView { entry: self.kernel.calls()[at].entry, actor: self.actors[at], state });
+            let entry = self.kernel.calls()[at].entry;
+            let args = self.kernel.argument(world, at).unwrap_or_default();
+            views.push(CallView { entry, actor: self.actors[at], state, args });
         }
         views
     }
@@ -399,19 +409,22 @@ fn check_methods(scenario: &Scenario, modules: &BTreeMap<PathBuf, Arc<Module>>) 
     Ok(())
 }
 
-/// Makes the setup calls one after the other, each to its end, always with the first legal step.
+/// Makes the setup calls one after the other, each to its end, always with the first legal step; what they have given.
 fn set_up(
     kernel: &mut Kernel,
     scenario: &Scenario,
     mut states: Vec<CanisterState>,
-) -> Result<Vec<CanisterState>, EmbeddedError> {
+) -> Result<(Vec<CanisterState>, Given), EmbeddedError> {
     let depth = scenario.bounds.depth;
+    let names = scenario.names();
+    let mut given = Given::default();
     for (at, call) in scenario.setup.iter().enumerate() {
         let spec = CallSpec {
             entry: 0,
             canister: call.canister as u16,
             method: call.method.clone(),
-            arg: call.args.clone(),
+            arg: given.argument_of(scenario, &call.template, &call.args)?,
+            chosen: None,
             caller: call.by,
             after: Vec::new(),
         };
@@ -432,11 +445,13 @@ fn set_up(
             Err(EmbeddedError::Scenario(format!("{file}: setup call {} (`{method}`) {what}", at + 1)))
         };
         match kernel.answer(world.trees[0]).map(|answer| kernel.response(answer).clone()) {
-            Some(Response::Reply(_)) if !kernel.is_busy(world.trees[0]) => {}
+            Some(Response::Reply(reply)) if !kernel.is_busy(world.trees[0]) => {
+                given.take(&call.captures, &reply, &names)
+            }
             Some(Response::Reject { code, text }) => return failed(format!("was rejected with code {code}: {text}")),
             _ => return failed("does not come to its end".to_string()),
         }
         states = world.canisters;
     }
-    Ok(states)
+    Ok((states, given))
 }

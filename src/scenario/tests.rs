@@ -3,6 +3,7 @@
 mod builtin;
 mod check;
 mod did;
+mod generated;
 mod refusals;
 
 use super::*;

@@ -12,6 +12,7 @@ mod corpus;
 mod divided;
 mod docs;
 mod fixtures;
+mod generated;
 mod hostile;
 mod interleavings;
 mod oracles;

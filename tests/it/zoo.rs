@@ -3,6 +3,8 @@
 //! The twin of `scenario.toml` is `fixed.toml`: the same canister, faults, bounds and oracles, with `<method>_fixed` in place
 //! of the method.
 
+mod table;
+
 use std::path::{Path, PathBuf};
 
 use canloom::counterexample::{Counterexample, replay};

@@ -131,7 +131,7 @@ impl Embedded {
                 Response::Reply(_) => Answer::Reply(response),
                 Response::Reject { code, .. } => Answer::Reject(*code),
             };
-            Some((spec.entry as u32, self.actors[at] as u32, self.kernel.call_message(at), answer))
+            Some((spec.entry as u32, self.actors[at] as u32, self.kernel.call_message(at, tree)?, answer))
         });
         let mut calls: Vec<Answered> = calls.collect::<Option<_>>()?;
         calls.sort_unstable();
@@ -175,11 +175,11 @@ impl Embedded {
         self.alone.get_or_insert_with(|| Alone::new(&self.kernel, limits()))
     }
 
-    /// Whether an answer is an error.
-    pub fn is_error(&mut self, answer: Answer) -> bool {
+    /// Whether an answer may say that the call was not made.
+    pub fn may_refuse(&mut self, answer: Answer) -> bool {
         match answer {
             Answer::Reject(_) => true,
-            Answer::Reply(reply) => self.reply(reply).is_error(),
+            Answer::Reply(reply) => self.reply(reply).may_refuse(),
         }
     }
 }
@@ -194,13 +194,13 @@ impl Probed {
     pub fn failure(&self) -> Option<String> {
         match &self.0 {
             None => Some("it is never answered".to_string()),
-            Some(reply) => reply.error_kind(),
+            Some(reply) => reply.failure_kind(),
         }
     }
 
     /// The error in full, if it is one.
     pub fn text(&self) -> String {
-        let text = self.0.as_ref().map(|reply| reply.error_text().unwrap_or_default());
+        let text = self.0.as_ref().map(|reply| reply.failure_text().unwrap_or_default());
         text.unwrap_or_else(|| "it is never answered".to_string())
     }
 }

@@ -87,7 +87,7 @@ fn a_bad_check_is_refused_with_its_place() {
         ),
         ("stop_terminates = { ignore = [] }", "63:1: `stop_terminates` must be `true`, `false`, not a table"),
         ("all = \"yes\"", "63:7: `all` must be `true` or `false`, not a text"),
-        ("probe = { ignore = [\"x\"] }", "63:11: unknown key `ignore` in [probe]"),
+        ("probe = { ignore = [\"x\"] }", "63:11: unknown key `ignore` in [probe]; there is `allow`"),
         ("serializable = { ignore = [\"y\"] }", "63:28: unknown observation `y`, did you mean `x`?"),
         (
             "conserve = true",
