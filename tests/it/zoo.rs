@@ -43,7 +43,7 @@ fn folder(class: &str) -> PathBuf {
     corpus::folder().join(format!("zoo-{class}"))
 }
 
-/// The only finding of a search that holds nothing else.
+/// What a search found, which is one thing.
 fn only_finding<'a>(explored: &'a Explored, class: &str) -> &'a Finding {
     let [finding] = &explored.findings[..] else { panic!("{class}: {:?}", explored.findings) };
     finding
@@ -92,7 +92,6 @@ fn each_correct_twin_of_the_zoo_holds_in_every_world() {
         let explored = explore_all(&mut engine);
         assert!(explored.findings.is_empty(), "{class}: {:?}", explored.findings);
         assert!(explored.undecided.is_empty(), "{class}: {:?}", explored.undecided);
-        assert!(explored.refused.is_empty(), "{class}: {:?}", explored.refused);
     }
 }
 
