@@ -79,10 +79,7 @@ pub fn violation(
 /// If a guest cannot tell what the IC would do.
 pub fn undecided(engine: &mut Embedded) -> Result<Vec<usize>, Unsupported> {
     let scenario = engine.scenario.clone();
-    let compares = |(_, invariant): &(usize, &Invariant)| {
-        let oracle = invariant.oracle();
-        matches!(oracle, Some(Oracle::Serializable { .. } | Oracle::Probe { .. } | Oracle::ErrIsNoop { .. }))
-    };
+    let compares = |(_, invariant): &(usize, &Invariant)| invariant.oracle().is_some_and(Oracle::compares);
     let comparing: Vec<usize> = scenario.invariants.iter().enumerate().filter(compares).map(|(at, _)| at).collect();
     let is_cut = !comparing.is_empty() && engine.sequence()?.is_cut;
     Ok(if is_cut { comparing } else { Vec::new() })

@@ -19,7 +19,7 @@ use candid::Principal;
 use crate::kernel::guest::{Env, Execution, Guest};
 use crate::kernel::world::{CanisterState, NOT_STARTED};
 use crate::kernel::{CallSpec, Input, Kernel, Limits, Plan, Response, Unsupported, World};
-use crate::scenario::{Bounds, CallState, CallView, Code, FaultPlace, Reply, Scenario, Value, View};
+use crate::scenario::{Bounds, CallState, CallView, Code, FaultPlace, Invariant, Oracle, Reply, Scenario, Value, View};
 use crate::trace::Outcome;
 
 use alone::Alone;
@@ -181,6 +181,9 @@ impl Embedded {
         let chosen = arguments::chosen(&scenario, &given).map_err(EmbeddedError::Scenario)?;
         kernel.plan(lower::plan(&scenario, chosen, &upgrades));
         let start = kernel.start(states, START_NS);
+        // Before the first fork, so that all forks share what is executed there.
+        let compares = scenario.invariants.iter().filter_map(Invariant::oracle).any(Oracle::compares);
+        let alone = compares.then(|| Alone::new(&kernel, lower::limits(scenario.own_bounds)));
         Ok(Embedded {
             start,
             kernel,
@@ -191,7 +194,7 @@ impl Embedded {
             replies: BTreeMap::new(),
             scenario,
             allowance: allowance.clone(),
-            alone: None,
+            alone,
             sequence: Arc::default(),
         })
     }
@@ -208,7 +211,7 @@ impl Embedded {
             values: BTreeMap::new(),
             replies: BTreeMap::new(),
             allowance: self.allowance.clone(),
-            alone: None,
+            alone: self.alone.as_ref().map(Alone::fork),
             sequence: self.sequence.clone(),
         }
     }

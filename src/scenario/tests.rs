@@ -5,6 +5,7 @@ mod check;
 mod did;
 mod generated;
 mod refusals;
+mod schema;
 
 use super::*;
 

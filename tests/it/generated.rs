@@ -10,8 +10,9 @@ use canloom::scheduler::Strategy;
 
 use super::brute::{Limits, enumerate};
 use super::divided::merged;
+use super::oracles::locking;
 use super::play::Play;
-use super::stage::{Stage, call, counts, explore_all, fault, observe};
+use super::stage::{NO_ORACLES, Stage, call, counts, explore_all, fault, observe};
 use super::wat_canister::{Wait, canister, forwarder, ledger};
 
 /// A sum, to which `a` adds; a shop, where `o` opens an account, with the next number as its reply, and `p` pays to one.
@@ -384,4 +385,34 @@ fn whole_arguments_are_generated_from_the_did() {
     assert_eq!(play.possible(), r#"0{args="(0)"} 0{args="(1)"} 0{args="(18446744073709551615)"}"#);
     play.steps(r#"0{args="(1)"}"#);
     assert_eq!(play.observe("book"), "101");
+}
+
+/// Names of what the oracles of these lines find.
+fn alarms(stage: Stage, check: &str) -> Vec<String> {
+    let file = stage.file("scenario.toml");
+    let text = std::fs::read_to_string(&file).expect("it was written").replace(NO_ORACLES, "");
+    std::fs::write(&file, format!("{text}\n[check]\n{check}\n")).expect("the folder can be written");
+    let explored = stage.explore();
+    explored.findings.iter().map(|finding| explored_name(&stage, finding.invariant)).collect()
+}
+
+#[test]
+fn oracles_make_the_same_arguments_one_after_the_other() {
+    let none: [&str; 0] = [];
+    assert_eq!(alarms(picks(""), "all = true"), none);
+    assert_eq!(alarms(accounts(2, 2, "[\"bob\"]"), "all = true"), none);
+    let call = "[[call]]\nid = \"withdraw\"\nto = \"vault\"\nmethod = \"withdraw_stale\"\nby = \"alice\"\n";
+    let stale = vault(&format!("{call}args = \"(${{amt}})\"\ngen.amt = {{ pick = [30, 50] }}\nmax = 2\n"));
+    assert_eq!(alarms(stale, "serializable = true"), ["book equals ledger when quiet", "serializable"]);
+}
+
+#[test]
+fn a_probe_makes_a_call_with_each_of_its_arguments() {
+    let more = "args = \"(${n} : nat32)\"\ngen.n = { pick = [1, 2] }";
+    let rest = call("w", 0, "w", more) + &fault("t", "\"clean_reject\"");
+    let stage = Stage::new(&[locking(""), ledger()], &rest);
+    assert_eq!(stage.open().alone().probes.len(), 2);
+    assert_eq!(alarms(stage, "probe = true"), ["probe: c0.w"]);
+    // What calls capture is not known at rest.
+    assert_eq!(accounts(1, 1, "[\"bob\"]").open().alone().probes.len(), 1);
 }

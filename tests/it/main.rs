@@ -22,6 +22,7 @@ mod puppet;
 mod puppet_programs;
 mod random_canister;
 mod refusals;
+mod rust_api;
 mod sample_timers;
 mod sampling;
 mod semantics;

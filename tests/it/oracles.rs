@@ -94,7 +94,7 @@ fn serializable_is_violated_exactly_where_brute_force_finds_an_outcome_that_no_o
 }
 
 /// A canister whose `w` takes a lock, awaits `t` of c1 and gives the lock back, of a reject only if it is told to.
-fn locking(on_reject: &str) -> String {
+pub fn locking(on_reject: &str) -> String {
     canister(&format!(
         r#"(table 1 funcref) (elem (i32.const 0) $answered)
            (func $unlock (i32.store (i32.const 2048) (i32.const 0)))

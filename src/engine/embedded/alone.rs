@@ -87,6 +87,11 @@ impl Alone {
         Alone { kernel, own, probes }
     }
 
+    /// The same for another thread: what one has executed, the other need not.
+    pub fn fork(&self) -> Alone {
+        Alone { kernel: self.kernel.fork(), own: self.own, probes: self.probes.clone() }
+    }
+
     /// The first world of executions one after the other.
     pub fn start(&self, from: &World) -> World {
         let mut world = self.kernel.start(from.canisters.clone(), from.time_ns);
