@@ -253,8 +253,8 @@ impl Kernel {
             }
         }
         let is_callback = || matches!(self.tables.messages.value(run.message), Message::Callback { .. });
-        if self.plan.marks && effects.trap.is_some() && !run.traps && is_callback() {
-            run.tree.marks.add_trap(canister);
+        if self.plan.marks && effects.trap.is_some() && is_callback() {
+            if run.traps { run.tree.marks.add_injected() } else { run.tree.marks.add_trap(canister) }
         }
         let settled = self.settle(&mut run.tree, run.context, &effects, cleanup.as_deref());
         world.trees[run.at as usize] = self.tables.intern_tree(run.tree);

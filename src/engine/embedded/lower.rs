@@ -8,9 +8,7 @@ use std::sync::Arc;
 use crate::kernel::{
     CallSpec, Change, Chosen, FaultSpec, HeapSettings, Limits, MANAGEMENT, OutcallSpec, Place, Plan, TimeSpec,
 };
-use crate::scenario::{
-    Bounds, Fault, FaultKind, FaultPlace, Instance, Invariant, Oracle, Outcall, Rule, Scenario, TimeStep,
-};
+use crate::scenario::{Bounds, Fault, FaultKind, FaultPlace, Instance, Invariant, Oracle, Outcall, Scenario, TimeStep};
 
 fn call_specs(scenario: &Scenario, chosen: Vec<Option<Chosen>>) -> Vec<CallSpec> {
     let instances = scenario.instances();
@@ -57,7 +55,10 @@ pub(super) fn plan(scenario: &Scenario, chosen: Vec<Option<Chosen>>, upgrades: &
 
 /// Whether an invariant asks what happened in a tree beside what is left of it.
 fn reads_marks(invariant: &Invariant) -> bool {
-    matches!(&invariant.rule, Rule::Oracle(Oracle::NoCallbackTrap { .. } | Oracle::ErrIsNoop { .. }))
+    let reads = |oracle: &Oracle| {
+        matches!(oracle, Oracle::NoCallbackTrap { .. } | Oracle::ErrIsNoop { .. } | Oracle::Serializable { .. })
+    };
+    invariant.oracle().is_some_and(reads)
 }
 
 /// Bounds of the search.
