@@ -262,6 +262,11 @@ impl Kernel {
             }
         }
         self.plan = plan;
+        for call in 0..self.plan.calls.len() {
+            // Kept now, so that tables that are read back later find the same ids given out. What is wrong with them is said
+            // to whoever asks for choices.
+            let _ = self.variants_after(call, Vec::new());
+        }
     }
 
     /// Says the same within these bounds; worlds within others cannot be continued.
