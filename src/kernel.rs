@@ -149,6 +149,13 @@ pub enum Message {
         /// Interned response that the callback was for.
         response: u32,
     },
+    /// An update call that observes: what it does to the canister is dropped.
+    Getter {
+        /// Interned name.
+        method: u32,
+        /// Interned argument.
+        arg: u32,
+    },
 }
 
 /// Something the IC would do that canloom cannot tell: not a verdict about the canister.

@@ -38,6 +38,7 @@ use std::path::{Path, PathBuf};
 
 use candid::Principal;
 
+pub(crate) use calls::observed_as;
 pub use calls::{CallEntry, Observation, SetupCall};
 pub use cast::{Actor, Canister, Code};
 pub use environment::{Outcall, TimeStep};

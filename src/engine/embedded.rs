@@ -16,7 +16,7 @@ use candid::Principal;
 use crate::kernel::guest::{Env, Execution, Guest};
 use crate::kernel::world::{CanisterState, NOT_STARTED};
 use crate::kernel::{CallSpec, Input, Kernel, Limits, Plan, Response, Unsupported, World};
-use crate::scenario::{Bounds, CallState, CallView, Code, FaultPlace, Reply, Scenario, Value, View};
+use crate::scenario::{Bounds, CallState, CallView, Code, FaultPlace, Reply, Scenario, Value, View, observed_as};
 use crate::trace::Outcome;
 
 use super::allowance::Allowance;
@@ -161,7 +161,12 @@ impl Embedded {
         states.extend(empty.into_iter().map(|memory| kernel.absent(memory)));
         let states = set_up(&mut kernel, &scenario, states)?;
         let queries = scenario.observations.iter();
-        let queries = queries.map(|o| (o.canister as u16, kernel.query(&o.method, &o.args))).collect();
+        let queries = queries.map(|o| {
+            let message =
+                if o.is_update { kernel.getter(&o.method, &o.args) } else { kernel.query(&o.method, &o.args) };
+            (o.canister as u16, message)
+        });
+        let queries = queries.collect();
         let instances = scenario.instances();
         kernel.plan(lower::plan(&scenario, &upgrades));
         let start = kernel.start(states, START_NS);
@@ -331,7 +336,8 @@ fn install(guest: &mut WasmGuest, canister: &crate::scenario::Canister) -> Resul
 /// Calls and observations must name methods that exist.
 fn check_methods(scenario: &Scenario, modules: &BTreeMap<PathBuf, Arc<Module>>) -> Result<(), EmbeddedError> {
     let file = scenario.file.display();
-    let method = |canister: usize, name: &str, line: Option<usize>, query: bool| {
+    // `observed`: whether it is observed as an update, if it is observed.
+    let method = |canister: usize, name: &str, line: Option<usize>, observed: Option<bool>| {
         let canister = &scenario.canisters[canister];
         let place = line.map_or_else(|| file.to_string(), |line| format!("{file}:{line}"));
         let known: BTreeMap<&str, Method> = match &canister.code {
@@ -348,29 +354,34 @@ fn check_methods(scenario: &Scenario, modules: &BTreeMap<PathBuf, Arc<Module>>) 
                 let text = format!("{place}: canister `{}` has no method `{name}`{hint}", canister.name);
                 Err(EmbeddedError::Scenario(text))
             }
-            Some(Method::Update) if query => Err(EmbeddedError::Scenario(format!(
-                "{place}: `{name}` of canister `{}` is not a query method, and only queries can be observed",
-                canister.name
-            ))),
-            Some(_) => Ok(()),
+            // A stub's method is what it is called as.
+            Some(Method::Query) if matches!(canister.code, Code::Stub(_)) => Ok(()),
+            Some(kind) => match observed {
+                Some(is_update) if is_update != (*kind == Method::Update) => {
+                    let text = format!("{place}: canister `{}`: {}", canister.name, observed_as(name, is_update));
+                    Err(EmbeddedError::Scenario(text))
+                }
+                _ => Ok(()),
+            },
         }
     };
     for call in &scenario.calls {
-        method(call.canister, &call.method, Some(call.line), false)?;
+        method(call.canister, &call.method, Some(call.line), None)?;
     }
     for observation in &scenario.observations {
-        method(observation.canister, &observation.method, Some(observation.line), true)?;
+        let observed = Some(observation.is_update);
+        method(observation.canister, &observation.method, Some(observation.line), observed)?;
     }
     for call in &scenario.setup {
-        method(call.canister, &call.method, None, false)?;
+        method(call.canister, &call.method, None, None)?;
     }
     for call in scenario.canisters.iter().flat_map(|canister| builtin::calls(&canister.code)) {
-        method(call.canister, &call.method, Some(call.line), false)?;
+        method(call.canister, &call.method, Some(call.line), None)?;
     }
     for fault in &scenario.faults {
         match &fault.place {
             FaultPlace::Edge { callee: Some(callee), method: name, .. } => {
-                method(*callee, name, Some(fault.line), false)?
+                method(*callee, name, Some(fault.line), None)?
             }
             FaultPlace::Edge { callee: None, method: name, .. }
                 if !crate::kernel::MANAGEMENT_METHODS.contains(&name.as_str()) =>

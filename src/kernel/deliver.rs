@@ -10,7 +10,7 @@ use candid::Principal;
 
 use crate::schedule::{Path, Task};
 
-use super::guest::{Cycles, Env, Function, Response};
+use super::guest::{Cycles, Env, Function, Response, Trap};
 use super::memo::{Effects, Sent};
 use super::settle::deliver_answer;
 use super::system::Hook;
@@ -35,6 +35,11 @@ struct Run {
     perform_fails: u32,
     /// Whether a fault makes it trap whatever it does.
     traps: bool,
+}
+
+/// Why an update call is undone whose heap is larger than the settings allow.
+pub(super) fn over_heap_limit(limit: u64) -> Trap {
+    Trap { code: 539, text: format!("Canister exceeded its current Wasm memory limit of {limit} bytes") }
 }
 
 impl Kernel {
@@ -216,8 +221,7 @@ impl Kernel {
             let is_call = matches!(self.tables.messages.value(run.message), Message::Call { .. });
             match self.exceeded_heap(canister, &effects) {
                 Some(limit) if is_call => {
-                    let text = format!("Canister exceeded its current Wasm memory limit of {limit} bytes");
-                    Arc::new(Effects::trap(memory, 539, &text))
+                    Arc::new(Effects { trap: Some(over_heap_limit(limit)), ..Effects::none(memory) })
                 }
                 _ => effects,
             }

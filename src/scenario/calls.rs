@@ -33,15 +33,17 @@ pub struct SetupCall {
     pub args: Vec<u8>,
 }
 
-/// A query whose reply is read in every world.
+/// A query, or an update on a copy of the state, whose reply is read in every world.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Observation {
     /// Its name, an identifier of expressions.
     pub name: String,
     /// Index of the canister asked.
     pub canister: usize,
-    /// The query method.
+    /// The method.
     pub method: String,
+    /// Whether it is called as an update; what it does is dropped.
+    pub is_update: bool,
     /// Candid bytes of the arguments.
     pub args: Vec<u8>,
     /// Where in the reply the value is; the whole first value if absent.
@@ -81,7 +83,7 @@ pub(crate) fn observation_tables<'a>(
     let tables = root.named_tables("observe", ITEMS_MAX)?;
     for (name, table) in &tables {
         check_identifier(name.value).map_err(|problem| name.error(problem))?;
-        table.check_keys(&["from", "query", "args", "path"], &["update"])?;
+        table.check_keys(&["from", "query", "update", "args", "path"], &[])?;
         if cast.names.principal(name.value).is_ok() {
             let text = format!("`{0}` is also an actor or a canister; rename `[observe.{0}]`", name.value);
             return Err(name.error(text));
@@ -124,10 +126,14 @@ pub(crate) fn setup(root: &Table<'_>, cast: &Cast) -> Result<Vec<SetupCall>, Sce
 /// Reads the tables found by [`observation_tables`].
 pub(crate) fn observations(tables: &[(Text<'_>, Table<'_>)], cast: &Cast) -> Result<Vec<Observation>, ScenarioError> {
     let read = |(name, table): &(Text<'_>, Table<'_>)| {
-        let target = Target::read(table, "from", "query", cast)?;
-        if target.is_query == Some(false) {
-            let text = format!("`{}` is not a query; observing with an update is not offered yet", target.method);
-            return Err(table.error_at_key("query", text));
+        if let (true, Some(update)) = (table.has("query"), table.text("update")?) {
+            return Err(update.error("an observation has either `query` or `update`; remove one"));
+        }
+        let is_update = table.has("update");
+        let key = if is_update { "update" } else { "query" };
+        let target = Target::read(table, "from", key, cast)?;
+        if target.is_query == Some(is_update) {
+            return Err(table.error_at_key(key, observed_as(&target.method, is_update)));
         }
         let path = match table.text("path")? {
             Some(text) => {
@@ -136,9 +142,18 @@ pub(crate) fn observations(tables: &[(Text<'_>, Table<'_>)], cast: &Cast) -> Res
             None => None,
         };
         let Target { canister, method, args, .. } = target;
-        Ok(Observation { name: name.value.to_string(), canister, method, args, path, line: table.line() })
+        Ok(Observation { name: name.value.to_string(), canister, method, is_update, args, path, line: table.line() })
     };
     tables.iter().map(read).collect()
+}
+
+/// What is said of a method that is observed as what it is not.
+pub(crate) fn observed_as(method: &str, is_update: bool) -> String {
+    if is_update {
+        format!("`{method}` is a query method; write `query = \"{method}\"`")
+    } else {
+        format!("`{method}` is not a query method; write `update = \"{method}\"`, which runs it on a copy of the state")
+    }
 }
 
 /// Reads the tables found by [`call_tables`].

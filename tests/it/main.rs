@@ -12,6 +12,7 @@ mod corpus;
 mod divided;
 mod docs;
 mod fixtures;
+mod getters;
 mod hostile;
 mod interleavings;
 mod plain_pair;

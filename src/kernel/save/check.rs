@@ -91,6 +91,7 @@ impl<'a> Known<'a> {
             Message::Call { method, arg }
             | Message::Query { method, arg }
             | Message::Transform { method, arg }
+            | Message::Getter { method, arg }
             | Message::Inspect { method, arg } => {
                 below("name", method, self.kernel.tables.names.count())?;
                 self.blob(arg)

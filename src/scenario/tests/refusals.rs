@@ -48,10 +48,6 @@ fn unknown_keys_come_with_the_nearest_one_and_later_keys_are_named() {
     );
     assert_eq!(problem("depth = 60", "runs = 6"), "11:1: `runs` in [explore] is not offered yet; remove it");
     assert_eq!(
-        problem("from = \"a\"", "update = \"a\""),
-        "33:1: `update` in [observe.x] is not offered yet; remove it"
-    );
-    assert_eq!(
         problem("principal = \"anonymous\"", "zzz = 1"),
         "22:1: unknown key `zzz` in [actor.bob]; there is `principal`"
     );
@@ -213,6 +209,10 @@ fn observations_are_identifiers_with_a_path() {
     assert_eq!(
         problem("[observe.x]", "[observe.alice]"),
         "32:10: `alice` is also an actor or a canister; rename `[observe.alice]`"
+    );
+    assert_eq!(
+        problem("query = \"get_x\"", "query = \"get_x\"\nupdate = \"x\""),
+        "35:10: an observation has either `query` or `update`; remove one"
     );
     let path = "is not a name; write a path such as `.total_assets`, `.Ok` or `.0`";
     assert_eq!(problem("\".Ok.total\"", "\".Ok..total\""), format!("35:13: `` {path}"));

@@ -77,7 +77,7 @@ fn ask(relation: &Relation<'_>, world: &World, of: &Observation) -> Result<Vec<u
     let asked = host.ask(state, message);
     let (answer, requests) = asked.map_err(|stop| stop.to_string())?;
     if requests > 0 {
-        return Err(String::from("the getter makes a call"));
+        return Err(String::from("observing it needs a call, which is refused"));
     }
     match answer {
         Some(Answer::Reply(bytes)) => Ok(bytes),
