@@ -45,11 +45,11 @@ fn a_getter_that_calls_rejects_traps_or_says_nothing_fails_with_that_text() {
     let stage = Stage::new(&[counter()], &format!("{getters}{}", call("w", 0, "w", "")));
     let mut play = Play::new(&stage);
     let id = super::stage::id(0);
-    assert_eq!(play.observe("c"), "failed(\"observing it needs a call, which is refused\")");
-    assert_eq!(play.observe("s"), format!("failed(\"IC0506: Canister {id} did not reply to the call\")"));
+    assert_eq!(play.observe("c"), "failed: observing it needs a call, which is refused");
+    assert_eq!(play.observe("s"), format!("failed: IC0506: Canister {id} did not reply to the call"));
     let trap = "Canister called `ic0.trap` with message: 'ABC'";
-    assert_eq!(play.observe("x"), format!("failed(\"IC0503: Error from Canister {id}: {trap}\")"));
-    assert_eq!(play.observe("j"), "failed(\"AB\")");
+    assert_eq!(play.observe("x"), format!("failed: IC0503: Error from Canister {id}: {trap}"));
+    assert_eq!(play.observe("j"), "failed: AB");
 }
 
 #[test]
