@@ -401,6 +401,14 @@ impl Kernel {
         }
     }
 
+    /// Argument of a call of the plan.
+    pub fn argument(&self, call: usize) -> Arc<[u8]> {
+        match self.tables.messages.value(self.call_messages[call]) {
+            Message::Call { arg, .. } => self.tables.blobs.value(*arg).clone(),
+            _ => unreachable!("bug in canloom: a call's message is a call"),
+        }
+    }
+
     /// Whether a tree has something left that can or must happen.
     pub fn is_busy(&self, tree: u32) -> bool {
         tree != NOT_STARTED && self.tables.tree(tree).is_busy()

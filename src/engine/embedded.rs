@@ -255,7 +255,8 @@ impl Embedded {
                 (_, None) => CallState::Open,
                 (_, Some(answer)) => CallState::Done(self.reply(answer)),
             };
-            views.push(CallView { entry: self.kernel.calls()[at].entry, actor: self.actors[at], state });
+            let (entry, args) = (self.kernel.calls()[at].entry, self.kernel.argument(at));
+            views.push(CallView { entry, actor: self.actors[at], state, args });
         }
         views
     }

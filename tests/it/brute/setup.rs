@@ -19,6 +19,7 @@ pub fn first(relation: &Relation<'_>) -> World {
         entry: instance.entry,
         actor: instance.actor,
         state: CallState::NotStarted,
+        args: scenario.calls[instance.entry].args.as_slice().into(),
     };
     let mut world = World {
         canisters: (0..relation.hosts.len()).map(|at| install(relation, at)).collect(),
