@@ -11,7 +11,7 @@
 //! rules    why a step is legal or not  step      what a step does                deliver   messages that are executed
 //! settle   how a context is answered   fault     what a fault does to a request  change    stop, upgrade, snapshots
 //! manage   the management canister     observe   queries and inspection          composite queries that call queries
-//! symmetry interchangeable calls       turns     context switches                cuts      what narrow bounds cut off
+//! ghost    sums of what happened       symmetry interchangeable calls       turns     context switches                cuts      what narrow bounds cut off
 //! save     tables and executions as bytes
 //! ```
 
@@ -30,6 +30,7 @@ mod deliver;
 mod enabled;
 mod fault;
 mod fingerprint;
+mod ghost;
 mod manage;
 mod memo;
 mod observe;
@@ -40,6 +41,7 @@ mod symmetry;
 mod tables;
 mod turns;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use candid::Principal;
@@ -47,6 +49,7 @@ use serde::{Deserialize, Serialize};
 
 pub use cuts::Cuts;
 pub use enabled::{Choice, Target};
+pub use ghost::{Adder, GhostSpec, Moment};
 pub use guest::{Cycles, Function, Guest, Input, MemoryId, Response};
 pub use manage::METHODS as MANAGEMENT_METHODS;
 pub use memo::Effects;
@@ -190,6 +193,8 @@ pub struct Kernel {
     memo: Arc<Memo>,
     /// Messages and queries that this fork executed.
     executed: u64,
+    /// By ghost, sum, message and response: the next sum.
+    sums: HashMap<(usize, u32, u32, u32), u32>,
 }
 
 impl Kernel {
@@ -206,6 +211,7 @@ impl Kernel {
             tables: Arc::new(Tables::new()),
             memo: Arc::default(),
             executed: 0,
+            sums: HashMap::new(),
         };
         for (name, id, guest) in canisters {
             kernel.names.push(name.into());
@@ -229,6 +235,7 @@ impl Kernel {
             tables: self.tables.clone(),
             memo: self.memo.clone(),
             executed: 0,
+            sums: HashMap::new(),
         }
     }
 
@@ -239,6 +246,7 @@ impl Kernel {
     pub fn plan(&mut self, plan: Plan) {
         assert!(plan.faults.len() <= 32, "bug in canloom: more than 32 faults");
         self.memo = Arc::default();
+        self.sums.clear();
         self.call_messages = plan.calls.iter().map(|call| self.tables.intern_call(&call.method, &call.arg)).collect();
         self.groups = symmetry::groups(&plan.calls);
         self.tasks.clear();
@@ -274,6 +282,7 @@ impl Kernel {
             faults: vec![0; self.plan.faults.len()],
             times: vec![0; self.plan.times.len()],
             outcalls: vec![0; self.plan.outcalls.len()],
+            ghosts: self.ghosts_at_start(),
             time_ns,
             turns: self.plan.limits.switches.map(|_| Turns::default()),
         }

@@ -20,6 +20,7 @@ mod environment;
 mod error;
 mod expr;
 mod fault;
+mod ghost;
 mod interface;
 mod invariant;
 mod load;
@@ -45,6 +46,7 @@ pub use environment::{Outcall, TimeStep};
 pub use error::ScenarioError;
 pub use expr::{CallState, CallView, Expr, ExprError, Reply, View};
 pub use fault::{Fault, FaultKind, FaultPlace};
+pub use ghost::{Ghost, GhostAt};
 pub use invariant::{Expect, Invariant, When};
 pub use names::Names;
 pub use narrow::{BoundError, BoundName};
@@ -82,6 +84,8 @@ pub struct Scenario {
     pub calls: Vec<CallEntry>,
     /// Faults that may be injected.
     pub faults: Vec<Fault>,
+    /// Sums over the messages between canisters.
+    pub ghosts: Vec<Ghost>,
     /// Time that may pass.
     pub times: Vec<TimeStep>,
     /// What HTTP outcalls are answered with.
@@ -157,13 +161,20 @@ impl Scenario {
         (0..).map(names::automatic_canister_id).filter(|id| !taken(id)).take(self.bounds.create as usize).collect()
     }
 
+    /// Names of what is read in every world: the observations, then the ghosts.
+    pub fn observed_names(&self) -> Vec<String> {
+        let observations = self.observations.iter().map(|observation| &observation.name);
+        observations.chain(self.ghosts.iter().map(|ghost| &ghost.name)).cloned().collect()
+    }
+
     /// The names expressions of this scenario may use.
     pub fn names(&self) -> Names {
         Names {
             canisters: self.canisters.iter().map(|canister| (canister.name.clone(), canister.id)).collect(),
             actors: self.actors.iter().map(|actor| (actor.name.clone(), actor.id)).collect(),
-            observations: self.observations.iter().map(|observation| observation.name.clone()).collect(),
+            observations: self.observed_names(),
             calls: self.calls.iter().map(|call| call.id.clone()).collect(),
+            refusals: self.calls.iter().map(|call| call.expect_err.clone()).collect(),
         }
     }
 }

@@ -3,9 +3,10 @@
 //! In: a [`Scenario`]. Out: the first world, and for each world its observations and calls as invariants see them. Which
 //! steps are made is decided elsewhere; what may happen is read off the scenario in `lower`.
 
+mod ghost;
 mod lower;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -81,6 +82,7 @@ pub struct Embedded {
     actors: Vec<usize>,
     values: BTreeMap<(usize, u32), Arc<Value>>,
     replies: BTreeMap<u32, Arc<Reply>>,
+    arguments: HashMap<Arc<[u8]>, Arc<Value>>,
     allowance: Allowance,
 }
 
@@ -178,6 +180,7 @@ impl Embedded {
             actors: instances.iter().map(|instance| instance.actor).collect(),
             values: BTreeMap::new(),
             replies: BTreeMap::new(),
+            arguments: HashMap::new(),
             scenario,
             allowance: allowance.clone(),
         })
@@ -194,6 +197,7 @@ impl Embedded {
             actors: self.actors.clone(),
             values: BTreeMap::new(),
             replies: BTreeMap::new(),
+            arguments: HashMap::new(),
             allowance: self.allowance.clone(),
         }
     }
@@ -215,12 +219,12 @@ impl Embedded {
         &self.start
     }
 
-    /// Values of the observations in a world, in file order.
+    /// Values of the observations in a world, in file order, then those of the ghosts.
     ///
     /// # Errors
     /// If a query asks for something that the engine does not offer.
     pub fn observe(&mut self, world: &World) -> Result<Vec<Arc<Value>>, Unsupported> {
-        let mut values = Vec::with_capacity(self.queries.len());
+        let mut values = Vec::with_capacity(self.queries.len() + world.ghosts.len());
         for at in 0..self.queries.len() {
             let (canister, query) = self.queries[at];
             let response = self.kernel.observe(world, canister, query)?;
@@ -231,6 +235,11 @@ impl Embedded {
             let value = Arc::new(self.decode(at, response));
             self.values.insert((at, response), value.clone());
             values.push(value);
+        }
+        for (at, &sum) in world.ghosts.iter().enumerate() {
+            let key = (self.queries.len() + at, sum);
+            let value = || Arc::new(ghost::value(self.kernel.ghost(world, at)));
+            values.push(self.values.entry(key).or_insert_with(value).clone());
         }
         Ok(values)
     }
@@ -256,9 +265,20 @@ impl Embedded {
                 (_, Some(answer)) => CallState::Done(self.reply(answer)),
             };
             let (entry, args) = (self.kernel.calls()[at].entry, self.kernel.argument(at));
-            views.push(CallView { entry, actor: self.actors[at], state, args });
+            let given = self.given(&args);
+            views.push(CallView { entry, actor: self.actors[at], state, args, given });
         }
         views
+    }
+
+    /// What arguments say, for expressions.
+    fn given(&mut self, args: &Arc<[u8]>) -> Arc<Value> {
+        if let Some(value) = self.arguments.get(args) {
+            return value.clone();
+        }
+        let value = Arc::new(Value::decode_args(args, &self.scenario.labels).unwrap_or_else(Value::Failed));
+        self.arguments.insert(args.clone(), value.clone());
+        value
     }
 
     fn reply(&mut self, response: u32) -> Arc<Reply> {
@@ -378,6 +398,11 @@ fn check_methods(scenario: &Scenario, modules: &BTreeMap<PathBuf, Arc<Module>>) 
     }
     for call in scenario.canisters.iter().flat_map(|canister| builtin::calls(&canister.code)) {
         method(call.canister, &call.method, Some(call.line), None)?;
+    }
+    for ghost in &scenario.ghosts {
+        if let Some(callee) = ghost.callee {
+            method(callee, &ghost.method, Some(ghost.line), None)?;
+        }
     }
     for fault in &scenario.faults {
         match &fault.place {

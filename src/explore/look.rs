@@ -9,7 +9,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::coverage::{News, Observer};
 use super::graph::Rank;
 use crate::engine::embedded::Embedded;
-use crate::invariant;
+use crate::invariant::{self, Before};
 use crate::kernel::{Choice, Cuts, Unsupported, World};
 
 /// What is seen in a world.
@@ -33,6 +33,31 @@ pub struct Look {
     pub violated: Vec<(usize, Option<String>)>,
     /// `sometimes` that are seen, by position.
     pub seen: Vec<usize>,
+    /// Invariants of steps that steps from here violate: for each of them the simplest of these steps.
+    pub broken: Vec<BrokenStep>,
+}
+
+/// A step that violates an invariant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BrokenStep {
+    /// Position of the invariant.
+    pub invariant: usize,
+    /// How simple the world after the step is.
+    pub rank: Rank,
+    /// Which of the world's choices the step is.
+    pub ordinal: u32,
+}
+
+impl BrokenStep {
+    /// Adds it to those of its world, unless a simpler step violates the same invariant.
+    fn add_to(self, steps: &mut Vec<BrokenStep>) {
+        match steps.iter_mut().find(|other| other.invariant == self.invariant) {
+            // Steps come in the order of the choices, so of equal ones the first stays.
+            Some(other) if self.rank < other.rank => *other = self,
+            Some(_) => {}
+            None => steps.push(self),
+        }
+    }
 }
 
 /// Where a step of a world leads.
@@ -88,6 +113,7 @@ pub fn look(engine: &mut Embedded, world: &World, choices: &[Choice]) -> Result<
         timers: timers.collect(),
         violated: violated.collect(),
         seen: seen.map(|(at, _)| at).collect(),
+        broken: Vec::new(),
         outcome: has_outcome.then(|| engine.outcome(&observations, &calls).to_string()),
     })
 }
@@ -106,10 +132,11 @@ pub struct Visitor {
 pub fn visit(engine: &mut Embedded, world: &World, steps: u32, visitor: &mut Visitor) -> Result<Visit, Unsupported> {
     let Visitor { choices, observer } = visitor;
     engine.kernel.choices(world, choices)?;
-    let look = look(engine, world, choices)?;
+    let mut look = look(engine, world, choices)?;
+    let observed = Before::of(engine, world)?;
     let mut successors = Vec::with_capacity(choices.len());
     let mut deliveries = 0;
-    for choice in choices.iter() {
+    for (ordinal, choice) in choices.iter().enumerate() {
         let before = engine.kernel.executed();
         let (mut next, happened) = engine.kernel.apply(world, choice)?;
         if engine.kernel.executed() != before {
@@ -119,7 +146,14 @@ pub fn visit(engine: &mut Embedded, world: &World, steps: u32, visitor: &mut Vis
         deliveries += u64::from(happened.delivery().is_some());
         observer.step(&engine.kernel, world, choice, &next);
         engine.kernel.canonicalize(&mut next);
-        successors.push(Successor::new(engine, &next, steps + 1, choice.multiplicity));
+        let successor = Successor::new(engine, &next, steps + 1, choice.multiplicity);
+        if let Some(observed) = &observed {
+            for broken in observed.broken(engine, &next)? {
+                let step = BrokenStep { invariant: broken.invariant, rank: successor.rank, ordinal: ordinal as u32 };
+                step.add_to(&mut look.broken);
+            }
+        }
+        successors.push(successor);
     }
     Ok(Visit { look, news: observer.take(), successors, deliveries })
 }

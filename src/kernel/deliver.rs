@@ -10,6 +10,7 @@ use candid::Principal;
 
 use crate::schedule::{Path, Task};
 
+use super::ghost::Moment;
 use super::guest::{Cycles, Env, Function, Response, Trap};
 use super::memo::{Effects, Sent};
 use super::settle::deliver_answer;
@@ -145,6 +146,7 @@ impl Kernel {
         let mut context = Context::new(request.path.clone(), request.callee, caller);
         context.available = request.cycles;
         context.deadline_ns = request.callback.as_ref().map_or(0, |callback| callback.deadline_ns);
+        context.noted = self.noted(Moment::Effect, (request.caller, request.callee), message);
         self.begin(world, at, tree, context, message, perform_fails)
     }
 
@@ -182,6 +184,9 @@ impl Kernel {
             }
             world.trees[at as usize] = self.tables.intern_tree(tree);
             return Ok(Happened::System("the canister was uninstalled since: no callback runs".to_string()));
+        }
+        if let Some(noted) = callback.noted {
+            self.count(world, Moment::Reply, (request.caller, request.callee), noted, in_flight.response);
         }
         let run = Run {
             at,
@@ -253,6 +258,11 @@ impl Kernel {
             }
         }
         let settled = self.settle(&mut run.tree, run.context, &effects, cleanup.as_deref());
+        if let (Some(noted), Some((_, response))) = (context.noted, &settled.answered) {
+            let caller = self.canister(self.tables.principals.value(context.caller));
+            let caller = caller.expect("bug in canloom: a request comes from a canister");
+            self.count(world, Moment::Effect, (caller, canister), noted, *response);
+        }
         world.trees[run.at as usize] = self.tables.intern_tree(run.tree);
         debug_assert_ne!(world.trees[run.at as usize], NOT_STARTED);
         Ok(Happened::Delivery(Delivery {
@@ -325,6 +335,7 @@ impl Kernel {
             deadline_ns,
             response: None,
             expired: false,
+            noted: sent.callee.and_then(|callee| self.noted(Moment::Reply, (caller, callee), sent.message)),
         };
         let Some(callee) = sent.callee else {
             let text = format!("No route to canister {}", sent.callee_id).into();

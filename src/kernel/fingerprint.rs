@@ -43,6 +43,9 @@ impl Hash for Content<'_> {
             queued.hash(hasher);
         }
         (&world.faults, &world.times, &world.outcalls, world.time_ns).hash(hasher);
+        for &ghost in &world.ghosts {
+            tables.blobs.value(ghost).hash(hasher);
+        }
         if let Some(turns) = world.turns {
             turns.hash(hasher);
         }
@@ -61,6 +64,15 @@ struct TreeContent<'a> {
     tree: &'a CallTree,
 }
 
+impl TreeContent<'_> {
+    /// What a ghost counts later; without ghosts a tree has the hash that it would have if there were none.
+    fn hash_noted<H: Hasher>(&self, noted: Option<u32>, hasher: &mut H) {
+        if let Some(Message::Call { method, arg }) = noted.map(|message| self.tables.messages.value(message)) {
+            (self.tables.names.value(*method), self.tables.blobs.value(*arg)).hash(hasher);
+        }
+    }
+}
+
 impl Hash for TreeContent<'_> {
     fn hash<H: Hasher>(&self, hasher: &mut H) {
         let TreeContent { tables, tree } = self;
@@ -71,6 +83,7 @@ impl Hash for TreeContent<'_> {
             (&context.path, context.canister, caller).hash(hasher);
             (context.answered, context.held, context.deleted).hash(hasher);
             (context.available, context.deadline_ns, context.instructions).hash(hasher);
+            self.hash_noted(context.noted, hasher);
         }
         for request in &tree.requests {
             (&request.path, request.caller, request.callee, request.cycles, request.waits_for_stop).hash(hasher);
@@ -81,6 +94,7 @@ impl Hash for TreeContent<'_> {
             let Some(callback) = &request.callback else { continue };
             (callback.context, callback.on_reply, callback.on_reject, callback.on_cleanup).hash(hasher);
             (callback.sent, callback.deadline_ns, callback.expired).hash(hasher);
+            self.hash_noted(callback.noted, hasher);
             callback.response.is_some().hash(hasher);
             if let Some(answer) = &callback.response {
                 (tables.responses.value(answer.response), answer.refund).hash(hasher);

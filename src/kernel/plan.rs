@@ -9,6 +9,8 @@ use candid::Principal;
 
 use crate::schedule::Task;
 
+use super::ghost::GhostSpec;
+
 /// A call instance.
 #[derive(Clone, Debug)]
 pub struct CallSpec {
@@ -192,6 +194,8 @@ pub struct Plan {
     pub times: Vec<TimeSpec>,
     /// Answers of the world outside.
     pub outcalls: Vec<OutcallSpec>,
+    /// Sums over the messages between canisters.
+    pub ghosts: Vec<GhostSpec>,
     /// Settings of the canisters that have some of their own, by position.
     pub heaps: Vec<(u16, HeapSettings)>,
     /// Seed of the bytes that canisters draw.
@@ -215,6 +219,7 @@ impl Plan {
         faults: Vec::new(),
         times: Vec::new(),
         outcalls: Vec::new(),
+        ghosts: Vec::new(),
         heaps: Vec::new(),
         seed: 0,
         limits: Limits::NONE,

@@ -8,17 +8,20 @@ use super::candid_text;
 use super::cast::Cast;
 use super::document::{Table, Text};
 use super::error::ScenarioError;
+use super::expr::Reply;
 use super::load::CALLS_MAX;
 use super::names::{check_identifier, check_name};
 use super::path::ValuePath;
 
 /// Most setup calls, and most observations.
 const ITEMS_MAX: usize = 256;
+/// Most texts of `expect_err`.
+const REFUSALS_MAX: usize = 64;
 /// Longest method name.
 const METHOD_MAX: usize = 200;
 
-pub(crate) const CALL_KEYS: &[&str] = &["id", "to", "method", "by", "args", "max", "after"];
-const CALL_KEYS_LATER: &[&str] = &["gen", "capture", "expect_err", "symmetric"];
+pub(crate) const CALL_KEYS: &[&str] = &["id", "to", "method", "by", "args", "max", "after", "expect_err"];
+const CALL_KEYS_LATER: &[&str] = &["gen", "capture", "symmetric"];
 
 /// A call made before the exploration.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,8 +74,17 @@ pub struct CallEntry {
     pub max: u32,
     /// Index of the entry that must be answered before this one starts; these references have no cycle.
     pub after: Option<usize>,
+    /// Texts that make an error answer a refusal, which is expected; none is empty.
+    pub expect_err: Vec<String>,
     /// Line of the file, from 1.
     pub line: usize,
+}
+
+impl CallEntry {
+    /// Whether this answer to the call is an error that the scenario expects.
+    pub fn is_refusal(&self, reply: &Reply) -> bool {
+        reply.is_refusal(&self.expect_err)
+    }
 }
 
 /// Finds `[observe.*]` and makes their names known.
@@ -107,8 +119,17 @@ pub(crate) fn call_tables<'a>(root: &Table<'a>, cast: &mut Cast) -> Result<Vec<T
             return Err(id.error(format!("there is another call `{}`; give one of them another `id`", id.value)));
         }
         cast.names.calls.push(id.value.to_string());
+        cast.names.refusals.push(refusals(table)?);
     }
     Ok(tables)
+}
+
+fn refusals(table: &Table<'_>) -> Result<Vec<String>, ScenarioError> {
+    let Some(texts) = table.texts("expect_err", REFUSALS_MAX)? else { return Ok(Vec::new()) };
+    if let Some(empty) = texts.iter().find(|text| text.value.is_empty()) {
+        return Err(empty.error("every error contains the empty text; write a part of the errors that are expected"));
+    }
+    Ok(texts.iter().map(|text| text.value.to_string()).collect())
 }
 
 /// Reads `[[setup]]`.
@@ -174,7 +195,8 @@ pub(crate) fn calls(tables: &[Table<'_>], cast: &Cast) -> Result<Vec<CallEntry>,
             None => None,
         };
         let Target { canister, method, args, args_text, .. } = target;
-        calls.push(CallEntry { id: id.clone(), canister, method, by, args, args_text, max, after, line: table.line() });
+        let (id, line, expect_err) = (id.clone(), table.line(), cast.names.refusals[calls.len()].clone());
+        calls.push(CallEntry { id, canister, method, by, args, args_text, max, after, expect_err, line });
     }
     check_cycles(tables, &calls)?;
     Ok(calls)

@@ -12,6 +12,7 @@ use super::document::{self, Table};
 use super::environment;
 use super::error::ScenarioError;
 use super::fault;
+use super::ghost;
 use super::invariant;
 use super::position::Source;
 use super::suggest::{hint, shorten};
@@ -47,11 +48,12 @@ const KEYS: &[&str] = &[
     "observe",
     "call",
     "fault",
+    "ghost",
     "invariant",
     "time",
     "outcall",
 ];
-const KEYS_LATER: &[&str] = &["check", "ghost", "symmetric"];
+const KEYS_LATER: &[&str] = &["check"];
 pub(crate) const EXPLORE_KEYS: &[&str] =
     &["strategy", "calls", "in_flight", "faults", "depth", "timers", "heartbeats", "create", "seed", "switches"];
 const EXPLORE_KEYS_LATER: &[&str] = &["runs", "mode", "preemptions", "symmetric"];
@@ -77,11 +79,13 @@ pub(super) fn from_bytes(file: &Path, bytes: &[u8]) -> Result<Scenario, Scenario
 
     let mut cast: Cast = cast::read(&root)?;
     let observed = calls::observation_tables(&root, &mut cast)?;
+    let counted = ghost::tables(&root, &mut cast)?;
     let called = calls::call_tables(&root, &mut cast)?;
     let setup = calls::setup(&root, &cast)?;
     let observations = calls::observations(&observed, &cast)?;
     let calls = calls::calls(&called, &cast)?;
     let faults = fault::read(&root, &cast)?;
+    let ghosts = ghost::read(&counted, &cast)?;
     let times = environment::times(&root)?;
     let outcalls = environment::outcalls(&root)?;
     let seed = match root.table("explore")? {
@@ -96,6 +100,7 @@ pub(super) fn from_bytes(file: &Path, bytes: &[u8]) -> Result<Scenario, Scenario
     let paths = observations.iter().filter_map(|observation| observation.path.as_ref());
     paths.flat_map(|path| path.names()).for_each(|name| labels.add(name));
     invariants.iter().flat_map(|invariant| invariant.expr.fields()).for_each(|name| labels.add(name));
+    ghosts.iter().flat_map(|ghost| ghost.fields()).for_each(|name| labels.add(name));
     cast.interfaces.iter().flatten().flat_map(|did| did.labels()).for_each(|name| labels.add(name));
 
     Ok(Scenario {
@@ -111,6 +116,7 @@ pub(super) fn from_bytes(file: &Path, bytes: &[u8]) -> Result<Scenario, Scenario
         observations,
         calls,
         faults,
+        ghosts,
         times,
         outcalls,
         seed,

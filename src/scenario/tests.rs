@@ -2,6 +2,7 @@
 
 mod builtin;
 mod did;
+mod ghosts;
 mod refusals;
 
 use super::*;

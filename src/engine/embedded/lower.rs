@@ -5,10 +5,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::ghost::Sum;
 use crate::kernel::{
-    CallSpec, Change, FaultSpec, HeapSettings, Limits, MANAGEMENT, OutcallSpec, Place, Plan, TimeSpec,
+    CallSpec, Change, FaultSpec, GhostSpec, HeapSettings, Limits, MANAGEMENT, Moment, OutcallSpec, Place, Plan,
+    TimeSpec,
 };
-use crate::scenario::{Bounds, Fault, FaultKind, FaultPlace, Instance, Outcall, Scenario, TimeStep};
+use crate::scenario::{Bounds, Fault, FaultKind, FaultPlace, Ghost, GhostAt, Instance, Outcall, Scenario, TimeStep};
 
 fn call_specs(scenario: &Scenario) -> Vec<CallSpec> {
     let instances = scenario.instances();
@@ -43,10 +45,23 @@ pub(super) fn plan(scenario: &Scenario, upgrades: &BTreeMap<usize, u16>) -> Plan
         faults: faults.map(|(at, fault)| fault_spec(fault, upgrades.get(&at).copied().unwrap_or(0))).collect(),
         times: scenario.times.iter().map(time).collect(),
         outcalls: outcall_specs(scenario),
+        ghosts: scenario.ghosts.iter().map(|ghost| ghost_spec(scenario, ghost)).collect(),
         heaps: heap_settings(scenario),
         seed: u64::from(scenario.seed),
         limits: limits(scenario.bounds),
         wide: Limits { switches: None, ..limits(scenario.own_bounds) },
+    }
+}
+
+fn ghost_spec(scenario: &Scenario, ghost: &Ghost) -> GhostSpec {
+    GhostSpec {
+        edge: (ghost.caller as u16, ghost.callee.map_or(MANAGEMENT, |callee| callee as u16)),
+        method: ghost.method.clone(),
+        at: match ghost.at {
+            GhostAt::Effect => Moment::Effect,
+            GhostAt::Reply => Moment::Reply,
+        },
+        adder: Arc::new(Sum { ghost: ghost.clone(), labels: scenario.labels.clone() }),
     }
 }
 

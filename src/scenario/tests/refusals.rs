@@ -201,6 +201,12 @@ fn calls_are_checked_together() {
 }
 
 #[test]
+fn texts_of_expected_errors_are_not_empty() {
+    let text = "every error contains the empty text; write a part of the errors that are expected";
+    assert_eq!(problem("max = 3", "expect_err = [\"a\", \"\"]"), format!("43:20: {text}"));
+}
+
+#[test]
 fn observations_are_identifiers_with_a_path() {
     assert_eq!(
         problem("[observe.x]", "[observe.quiet]"),
@@ -263,12 +269,12 @@ fn faults_are_checked() {
 #[test]
 fn invariants_are_checked() {
     assert_eq!(
-        problem("\"quiescent\"", "\"step\""),
-        "58:8: `when = \"step\"` is not offered yet; use \"always\", \"quiescent\", \"final\" or \"sometimes\""
+        problem("x == 2", "before(x) == 2"),
+        "59:15: `before` stands only in an invariant with `when = \"step\"`"
     );
     assert_eq!(
         problem("\"quiescent\"", "\"quiet\""),
-        "58:8: `when` cannot be `quiet`; there is `always`, `quiescent`, `final`, `sometimes`"
+        "58:8: `when` cannot be `quiet`; there is `always`, `step`, `quiescent`, `final`, `sometimes`"
     );
     assert_eq!(problem("\"violated\"", "\"violate\""), "60:10: `expect` cannot be `violate`, did you mean `violated`?");
     assert_eq!(

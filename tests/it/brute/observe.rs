@@ -23,7 +23,8 @@ pub fn refresh(relation: &Relation<'_>, before: Option<&World>, world: &mut Worl
             _ => Arc::new(value(relation, world, observation)),
         }
     };
-    world.observed = observations.iter().enumerate().map(observe).collect();
+    let ghosts = world.ghosts.iter().cloned().map(Arc::new);
+    world.observed = observations.iter().enumerate().map(observe).chain(ghosts).collect();
 }
 
 /// Would a query see the same? Equal memories that are not one and the same need not be recognized.
