@@ -324,6 +324,7 @@ impl Kernel {
     /// Tells interchangeable calls apart from now on: no canonical form. Searches find the same in more worlds.
     pub fn tell_calls_apart(&mut self) {
         self.groups.clear();
+        self.plan.symmetric.clear();
     }
 
     /// Calls of the plan.

@@ -31,6 +31,7 @@ mod position;
 mod show;
 mod stub;
 mod suggest;
+mod symmetric;
 mod value;
 
 use std::fs::File;
@@ -90,6 +91,8 @@ pub struct Scenario {
     pub times: Vec<TimeStep>,
     /// What HTTP outcalls are answered with.
     pub outcalls: Vec<Outcall>,
+    /// Actors that are interchangeable, in the order in which they start; none or at least two.
+    pub symmetric: Vec<usize>,
     /// Seed of the random bytes that canisters draw.
     pub seed: u32,
     /// What is checked.

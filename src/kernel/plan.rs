@@ -196,6 +196,8 @@ pub struct Plan {
     pub outcalls: Vec<OutcallSpec>,
     /// Sums over the messages between canisters.
     pub ghosts: Vec<GhostSpec>,
+    /// Calls of each of the callers that are interchangeable; a caller's first call starts after one of each caller before.
+    pub symmetric: Vec<Vec<usize>>,
     /// Settings of the canisters that have some of their own, by position.
     pub heaps: Vec<(u16, HeapSettings)>,
     /// Seed of the bytes that canisters draw.
@@ -220,6 +222,7 @@ impl Plan {
         times: Vec::new(),
         outcalls: Vec::new(),
         ghosts: Vec::new(),
+        symmetric: Vec::new(),
         heaps: Vec::new(),
         seed: 0,
         limits: Limits::NONE,

@@ -21,7 +21,7 @@ const REFUSALS_MAX: usize = 64;
 const METHOD_MAX: usize = 200;
 
 pub(crate) const CALL_KEYS: &[&str] = &["id", "to", "method", "by", "args", "max", "after", "expect_err"];
-const CALL_KEYS_LATER: &[&str] = &["gen", "capture", "symmetric"];
+const CALL_KEYS_LATER: &[&str] = &["gen", "capture"];
 
 /// A call made before the exploration.
 #[derive(Clone, Debug, PartialEq, Eq)]

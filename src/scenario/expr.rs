@@ -46,6 +46,8 @@ pub struct Expr {
     shown: Vec<(String, Node)>,
     /// Names of fields that occur, for the labels of decoded values.
     fields: Vec<String>,
+    /// Actors and canisters that are named.
+    named: Vec<String>,
 }
 
 /// Why a text is not an expression.
@@ -193,6 +195,11 @@ impl Expr {
     fn values_with(&self, before: Option<&View<'_>>, view: &View<'_>) -> Vec<(String, Value)> {
         let value = |node| eval::value(node, view, before).unwrap_or_else(Value::Failed);
         self.shown.iter().map(|(name, node)| (name.clone(), value(node))).collect()
+    }
+
+    /// Whether it names this actor.
+    pub(crate) fn names_actor(&self, name: &str) -> bool {
+        self.named.iter().any(|named| named == name)
     }
 
     /// Names of fields that the expression follows.

@@ -76,6 +76,11 @@ impl Ghost {
         }
     }
 
+    /// Whether its expressions name this actor.
+    pub(crate) fn names_actor(&self, name: &str) -> bool {
+        self.when.iter().chain(&self.add).any(|expr| expr.names_actor(name))
+    }
+
     /// Names of fields that its expressions follow.
     pub(crate) fn fields(&self) -> impl Iterator<Item = &str> {
         self.when.iter().chain(&self.add).flat_map(|expr| expr.fields())

@@ -16,6 +16,7 @@ use super::ghost;
 use super::invariant;
 use super::position::Source;
 use super::suggest::{hint, shorten};
+use super::symmetric::{self, Parts};
 use super::{Bounds, CallEntry, Labels, Scenario};
 
 /// The version of the format that is read.
@@ -54,9 +55,20 @@ const KEYS: &[&str] = &[
     "outcall",
 ];
 const KEYS_LATER: &[&str] = &["check"];
-pub(crate) const EXPLORE_KEYS: &[&str] =
-    &["strategy", "calls", "in_flight", "faults", "depth", "timers", "heartbeats", "create", "seed", "switches"];
-const EXPLORE_KEYS_LATER: &[&str] = &["runs", "mode", "preemptions", "symmetric"];
+pub(crate) const EXPLORE_KEYS: &[&str] = &[
+    "strategy",
+    "calls",
+    "in_flight",
+    "faults",
+    "depth",
+    "timers",
+    "heartbeats",
+    "create",
+    "seed",
+    "switches",
+    "symmetric",
+];
+const EXPLORE_KEYS_LATER: &[&str] = &["runs", "mode", "preemptions"];
 const STRATEGIES_ELSEWHERE: &[&str] = &["random", "pos", "pct"];
 
 /// The scenario in the bytes of a file.
@@ -94,6 +106,8 @@ pub(super) fn from_bytes(file: &Path, bytes: &[u8]) -> Result<Scenario, Scenario
     };
     let invariants = invariant::read(&root, &cast.names)?;
     let times_max = times.iter().map(|time| time.max).sum();
+    let parts = Parts { calls: &calls, invariants: &invariants, ghosts: &ghosts };
+    let symmetric = symmetric::read(&root, &cast, &parts)?;
     let bounds = bounds(&root, &calls, !faults.is_empty(), times_max)?;
 
     let mut labels = Labels::common();
@@ -119,6 +133,7 @@ pub(super) fn from_bytes(file: &Path, bytes: &[u8]) -> Result<Scenario, Scenario
         ghosts,
         times,
         outcalls,
+        symmetric,
         seed,
         invariants,
         labels,

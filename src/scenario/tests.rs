@@ -4,6 +4,7 @@ mod builtin;
 mod did;
 mod ghosts;
 mod refusals;
+mod symmetric;
 
 use super::*;
 

@@ -46,11 +46,19 @@ pub(super) fn plan(scenario: &Scenario, upgrades: &BTreeMap<usize, u16>) -> Plan
         times: scenario.times.iter().map(time).collect(),
         outcalls: outcall_specs(scenario),
         ghosts: scenario.ghosts.iter().map(|ghost| ghost_spec(scenario, ghost)).collect(),
+        symmetric: symmetric(scenario),
         heaps: heap_settings(scenario),
         seed: u64::from(scenario.seed),
         limits: limits(scenario.bounds),
         wide: Limits { switches: None, ..limits(scenario.own_bounds) },
     }
+}
+
+/// The call instances of each interchangeable actor.
+fn symmetric(scenario: &Scenario) -> Vec<Vec<usize>> {
+    let instances = scenario.instances();
+    let calls = |&actor: &usize| (0..instances.len()).filter(|&at| instances[at].actor == actor).collect();
+    scenario.symmetric.iter().map(calls).collect()
 }
 
 fn ghost_spec(scenario: &Scenario, ghost: &Ghost) -> GhostSpec {

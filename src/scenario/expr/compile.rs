@@ -57,8 +57,8 @@ pub(super) fn compile(
 ) -> Result<Expr, ExprError> {
     let is_of_message = matches!(purpose, Purpose::When | Purpose::Add);
     let item = if is_of_message { Item::Message } else { Item::None };
-    let (is_before, shown, fields) = (false, Vec::new(), Vec::new());
-    let mut compiler = Compiler { text, names, purpose, rewritten, info, item, is_before, shown, fields };
+    let (is_before, shown, fields, named) = (false, Vec::new(), Vec::new(), Vec::new());
+    let mut compiler = Compiler { text, names, purpose, rewritten, info, item, is_before, shown, fields, named };
     let (root, ty) = compiler.node(tree)?;
     let (wanted, problem) = match purpose {
         Purpose::World | Purpose::Step => (Type::Bool, "an invariant must be true or false"),
@@ -69,7 +69,7 @@ pub(super) fn compile(
         let remedy = if wanted == Type::Bool { "; compare it with something" } else { "" };
         return Err(ExprError::new(text, 0, format!("{problem}, this is {}{remedy}", ty.name())));
     }
-    Ok(Expr { root, shown: compiler.shown, fields: compiler.fields })
+    Ok(Expr { root, shown: compiler.shown, fields: compiler.fields, named: compiler.named })
 }
 
 /// What `it` means at the place being compiled.
@@ -94,6 +94,7 @@ pub(super) struct Compiler<'a> {
     is_before: bool,
     pub(super) shown: Vec<(String, Node)>,
     pub(super) fields: Vec<String>,
+    pub(super) named: Vec<String>,
 }
 
 impl Compiler<'_> {

@@ -21,7 +21,7 @@ pub(super) const CALL_LISTS: [(&str, Wanted); 5] = [
 ];
 
 impl Compiler<'_> {
-    pub(super) fn name(&self, id: u64, name: &str) -> Result<Typed, ExprError> {
+    pub(super) fn name(&mut self, id: u64, name: &str) -> Result<Typed, ExprError> {
         if let Some(number) = self.integer(name) {
             return Ok((number, Type::Int));
         }
@@ -52,6 +52,7 @@ impl Compiler<'_> {
             _ => {}
         }
         if let Ok(principal) = self.names.principal(name) {
+            self.named.push(name.to_string());
             return Ok((Node::Constant(Value::Principal(principal)), Type::Principal));
         }
         if CALL_LISTS.iter().any(|(list, _)| *list == name) || name == "count" || name == "sum" {
@@ -138,12 +139,13 @@ impl Compiler<'_> {
         Ok(List::Calls(CallList { state: *state, entry, actor, id: text.inner().to_string(), refusals }))
     }
 
-    fn actor(&self, tree: &IdedExpr) -> Result<usize, ExprError> {
+    fn actor(&mut self, tree: &IdedExpr) -> Result<usize, ExprError> {
         let name = match &tree.expr {
             ast::Expr::Ident(name) => name.as_str(),
             ast::Expr::Literal(LiteralValue::String(name)) => name.inner(),
             _ => return self.error(tree.id, "an actor's name is needed here"),
         };
+        self.named.push(name.to_string());
         self.names.actor(name).or_else(|problem| self.error(tree.id, problem))
     }
 

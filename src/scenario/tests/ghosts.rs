@@ -22,10 +22,10 @@ fn ghosts_are_checked() {
     assert_eq!(refusal(":effect", ":efect"), "2:6: `on` cannot end with `:efect`, did you mean `effect`?");
     assert_eq!(refusal("a -> b.bar", "b.bar"), "2:6: `b.bar` is not an edge; write `caller -> callee.method`");
     assert_eq!(refusal("a -> b.bar", "a -> c.bar"), "2:12: unknown canister `c`, did you mean `b`?");
-    assert_eq!(refusal("a -> b.bar", "alice -> b.bar"), "2:6: unknown canister `alice`, did you mean `a`?");
+    assert_eq!(refusal("a -> b.bar", "alice -> b.bar"), "2:7: unknown canister `alice`; there is `b`, `a`");
     let late = "`stop_canister` is answered when the canister has stopped; count it with `:reply`";
     assert_eq!(refusal("b.bar", "management.stop_canister"), format!("2:6: {late}"));
-    assert_eq!(refusal("add =", "sum ="), "4:1: unknown key `sum` in [ghost.paid]; there are `on`, `when`, `add`");
+    assert_eq!(refusal("add =", "sum ="), "4:1: unknown key `sum` in [ghost.paid]; there is `on`, `when`, `add`");
     assert_eq!(refusal("it.by == a", "x == a"), "3:8: a ghost sees `it.args`, `it.reply` and `it.by`, and not `x`");
     assert_eq!(refusal("it.args", "it.args == 1"), "4:7: `add` must be an integer, this is a bool");
     assert_eq!(refusal("ghost.paid", "ghost.x"), "1:8: `x` is also an observation; rename `[ghost.x]`");
