@@ -18,6 +18,7 @@ mod conclude;
 mod count;
 pub(crate) mod coverage;
 mod estimate;
+mod fold;
 mod found;
 mod graph;
 pub(crate) mod look;

@@ -7,35 +7,29 @@ mod step;
 
 pub use step::{Before, Broken};
 
-use crate::scenario::{Invariant, View, When};
+use crate::scenario::{Expr, Invariant, View, When};
 
 /// An invariant does not hold in a world.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {
-    /// Why the expression could not be evaluated, if it could not: an observation failed, a division by zero.
+    /// Why the expression could not be evaluated, if it could not (an observation failed, a division by zero), or what an
+    /// oracle says.
     pub error: Option<String>,
 }
 
-/// Whether an invariant is violated in a world. `complete`: nothing must happen any more and no call can begin.
-pub fn violation(invariant: &Invariant, view: &View<'_>, complete: bool) -> Option<Violation> {
-    let applies = match invariant.when {
-        When::Always => true,
-        When::Quiescent => view.quiet,
-        When::Final => complete,
-        When::Step | When::Sometimes => false,
-    };
-    if !applies {
+/// Whether an invariant with this expression is violated in a world. `complete`: nothing must happen any more and no call can
+/// begin.
+pub fn violation(invariant: &Invariant, expr: &Expr, view: &View<'_>, complete: bool) -> Option<Violation> {
+    if !applies(invariant.when, view, complete) {
         return None;
     }
-    verdict(invariant.expr.eval(view))
+    verdict(expr.eval(view))
 }
 
 /// Whether an invariant of steps is violated by the step from the world `before` to the world of `view`.
 pub fn step_violation(invariant: &Invariant, before: &View<'_>, view: &View<'_>) -> Option<Violation> {
-    if invariant.when != When::Step {
-        return None;
-    }
-    verdict(invariant.expr.eval_step(before, view))
+    let expr = invariant.expr().filter(|_| invariant.when == When::Step)?;
+    verdict(expr.eval_step(before, view))
 }
 
 fn verdict(holds: Result<bool, String>) -> Option<Violation> {
@@ -46,7 +40,17 @@ fn verdict(holds: Result<bool, String>) -> Option<Violation> {
     }
 }
 
+/// Whether a world is one of those in which an invariant must hold.
+pub fn applies(when: When, view: &View<'_>, complete: bool) -> bool {
+    match when {
+        When::Always => true,
+        When::Quiescent => view.quiet,
+        When::Final => complete,
+        When::Step | When::Sometimes => false,
+    }
+}
+
 /// Whether a `sometimes` is seen in a world.
 pub fn is_seen(invariant: &Invariant, view: &View<'_>) -> bool {
-    invariant.when == When::Sometimes && invariant.expr.eval(view) == Ok(true)
+    invariant.when == When::Sometimes && invariant.expr().is_some_and(|expr| expr.eval(view) == Ok(true))
 }

@@ -11,8 +11,8 @@
 //! rules    why a step is legal or not  step      what a step does                deliver   messages that are executed
 //! settle   how a context is answered   fault     what a fault does to a request  change    stop, upgrade, snapshots
 //! manage   the management canister     observe   queries and inspection          composite queries that call queries
-//! ghost    sums of what happened       symmetry interchangeable calls       turns     context switches                cuts      what narrow bounds cut off
-//! save     tables and executions as bytes
+//! ghost    sums of what happened       argument what a call starts with          symmetry interchangeable calls
+//! turns    context switches            cuts     what narrow bounds cut off      save     tables and executions as bytes
 //! ```
 
 pub mod guest;
@@ -23,6 +23,7 @@ pub mod system;
 pub mod tree;
 pub mod world;
 
+mod argument;
 mod change;
 mod composite;
 mod cuts;
@@ -47,6 +48,7 @@ use std::sync::Arc;
 use candid::Principal;
 use serde::{Deserialize, Serialize};
 
+pub use argument::{Arguments, Chosen, Variant, Variants};
 pub use cuts::Cuts;
 pub use enabled::{Choice, Target};
 pub use ghost::{Adder, GhostSpec, Moment};
@@ -58,7 +60,7 @@ pub use rules::Refusal;
 pub use step::{Delivery, Happened};
 pub use symmetry::Permutation;
 pub use system::{Hook, Pending, Snapshot, Status, SystemState};
-pub use tree::CallTree;
+pub use tree::{CallTree, Marks};
 pub use world::World;
 
 use crate::schedule::{Root, Task};
@@ -186,7 +188,11 @@ pub struct Kernel {
     ids: Vec<Principal>,
     guests: Vec<Box<dyn Guest>>,
     plan: Plan,
+    /// By call; of no use where the argument is chosen at the start.
     call_messages: Vec<u32>,
+    /// By call: the first one that chooses its argument from the same.
+    sources: Vec<usize>,
+    variants: Arc<argument::Known>,
     tasks: Vec<TaskSpec>,
     groups: Vec<Vec<usize>>,
     tables: Arc<Tables>,
@@ -206,6 +212,8 @@ impl Kernel {
             guests: Vec::new(),
             plan: Plan::EMPTY,
             call_messages: Vec::new(),
+            sources: Vec::new(),
+            variants: Arc::default(),
             tasks: Vec::new(),
             groups: Vec::new(),
             tables: Arc::new(Tables::new()),
@@ -230,6 +238,8 @@ impl Kernel {
             guests: self.guests.iter().map(|guest| guest.fork()).collect(),
             plan: self.plan.clone(),
             call_messages: self.call_messages.clone(),
+            sources: self.sources.clone(),
+            variants: self.variants.clone(),
             tasks: self.tasks.clone(),
             groups: self.groups.clone(),
             tables: self.tables.clone(),
@@ -248,6 +258,8 @@ impl Kernel {
         self.memo = Arc::default();
         self.sums.clear();
         self.call_messages = plan.calls.iter().map(|call| self.tables.intern_call(&call.method, &call.arg)).collect();
+        self.sources = argument::sources(&plan);
+        self.variants = Arc::default();
         self.groups = symmetry::groups(&plan.calls);
         self.tasks.clear();
         for (canister, guest) in self.guests.iter().enumerate() {
@@ -325,6 +337,11 @@ impl Kernel {
     pub fn tell_calls_apart(&mut self) {
         self.groups.clear();
         self.plan.symmetric.clear();
+    }
+
+    /// What may happen.
+    pub fn planned(&self) -> &Plan {
+        &self.plan
     }
 
     /// Calls of the plan.
@@ -408,14 +425,6 @@ impl Kernel {
                 Some((self.tables.names.value(*method), self.tables.blobs.value(*arg)))
             }
             _ => None,
-        }
-    }
-
-    /// Argument of a call of the plan.
-    pub fn argument(&self, call: usize) -> Arc<[u8]> {
-        match self.tables.messages.value(self.call_messages[call]) {
-            Message::Call { arg, .. } => self.tables.blobs.value(*arg).clone(),
-            _ => unreachable!("bug in canloom: a call's message is a call"),
         }
     }
 

@@ -28,6 +28,9 @@ impl Verdict {
         if violated {
             return Verdict::Violated;
         }
+        if was_refused(explored) || !explored.undecided.is_empty() {
+            return Verdict::Inconclusive;
+        }
         match (explored.completeness, missing(scenario, explored).is_empty()) {
             (Completeness::Exhaustive | Completeness::Within, true) => Verdict::Held,
             (Completeness::Exhaustive, false) => Verdict::Violated,
@@ -44,6 +47,12 @@ impl Verdict {
             Verdict::Inconclusive => "inconclusive",
         }
     }
+}
+
+/// Whether calls were answered, and every one of them with an error: then nothing was exercised.
+pub fn was_refused(explored: &Explored) -> bool {
+    let (ok, err) = explored.answered;
+    explored.shard.is_none() && ok == 0 && err != 0
 }
 
 /// Whether a finding on this invariant counts against the scenario.

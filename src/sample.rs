@@ -28,6 +28,7 @@ use crate::explore::tally::Tally;
 use crate::explore::workers::STACK;
 use crate::explore::{Completeness, Explored, FaultLevel, Finding, Sampled};
 use crate::kernel::Unsupported;
+use crate::oracle;
 use crate::schedule::Schedule;
 use crate::scheduler::{Experience, Record, Strategy};
 
@@ -254,6 +255,9 @@ fn finish(engine: &mut Embedded, sampling: &Sampling, walkers: Vec<Walker>) -> R
         complete,
         findings,
         sometimes: tally.sometimes.iter().enumerate().filter_map(|(at, seen)| Some((at, (*seen)?))).collect(),
+        answered: tally.answered,
+        refused: engine.refused(tally.answered)?,
+        undecided: oracle::undecided(engine)?,
         by_faults,
         unfinished: None,
         within: Vec::new(),

@@ -6,7 +6,7 @@
 //!
 //! 1. `document` reads the TOML as tables that know their place.
 //! 2. `cast` names canisters and actors and gives them principals.
-//! 3. `calls`, `fault` and `invariant` read the rest, with `candid_text` for arguments and `expr` for expressions.
+//! 3. `calls`, `fault`, `invariant` and `check` read the rest, with `candid_text` for arguments and `expr` for expressions.
 //!
 //! Limits, each refused with a text: file 1 MiB; 64 canisters, actors, faults; 256 setup calls, observations, invariants;
 //! 64 call instances; 8 faults on a path; depth 10,000.
@@ -14,12 +14,18 @@
 mod builtin;
 mod calls;
 mod candid_text;
+mod capture;
 mod cast;
+mod check;
 mod document;
 mod environment;
 mod error;
 mod expr;
+mod failure;
 mod fault;
+mod filling;
+pub mod generate;
+mod generator;
 mod ghost;
 mod interface;
 mod invariant;
@@ -32,6 +38,7 @@ mod show;
 mod stub;
 mod suggest;
 mod symmetric;
+mod template;
 mod value;
 
 use std::fs::File;
@@ -42,17 +49,21 @@ use candid::Principal;
 
 pub(crate) use calls::observed_as;
 pub use calls::{CallEntry, Observation, SetupCall};
+pub use capture::{Capture, first_value};
 pub use cast::{Actor, Canister, Code};
+pub use check::Oracle;
 pub use environment::{Outcall, TimeStep};
 pub use error::ScenarioError;
 pub use expr::{CallState, CallView, Expr, ExprError, Reply, View};
 pub use fault::{Fault, FaultKind, FaultPlace};
+pub use filling::Filling;
 pub use ghost::{Ghost, GhostAt};
-pub use invariant::{Expect, Invariant, When};
+pub use invariant::{Ask, Closure, Expect, Holds, Invariant, Rule, When};
 pub use names::Names;
 pub use narrow::{BoundError, BoundName};
 pub use path::ValuePath;
 pub use stub::{StubAnswer, StubCall, StubReplies};
+pub use template::{Captured, Made, Template};
 pub use value::{Labels, Value};
 
 /// Largest scenario file in bytes.
@@ -147,6 +158,14 @@ impl Scenario {
             return Err(ScenarioError::TooLarge { file: path.to_path_buf() });
         }
         load::from_bytes(path, &text)
+    }
+
+    /// The scenario in a text, as if it were this file's; the file itself is not looked at, those that it names are.
+    ///
+    /// # Errors
+    /// As [`Scenario::load`].
+    pub fn from_text(file: &Path, text: &str) -> Result<Scenario, ScenarioError> {
+        load::from_bytes(file, text.as_bytes())
     }
 
     /// The call instances in file order: an entry with `max = 3` gives three, by its actors in turn.

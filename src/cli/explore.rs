@@ -94,6 +94,8 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
     let explored = search(options, strategy, &mut engine, &mut line)?;
     line.end();
     let scenario = engine.scenario.clone();
+    // The same bug may have another simplest way in another shard, so shards report all that they found.
+    let explored = if options.shard.is_some() { explored } else { explored.folded(&scenario) };
     let mut files = Vec::new();
     for finding in &explored.findings {
         // A shard's finding may not be the simplest one: `canloom merge` knows, and saves that.

@@ -3,8 +3,9 @@
 //! In: an installed scenario and a schedule. Out: the trace; or a divergence with the rule that is in the way.
 
 use crate::engine::embedded::Embedded;
-use crate::invariant::{self, Before, Broken};
+use crate::invariant::{Before, Broken};
 use crate::kernel::{Refusal, Unsupported, World};
+use crate::oracle;
 use crate::scenario::Value;
 use crate::schedule::{Schedule, Step};
 use crate::trace::Trace;
@@ -105,8 +106,8 @@ fn check(
     let mut choices = Vec::new();
     engine.kernel.choices(world, &mut choices)?;
     let is_final = engine.kernel.is_complete(world, &choices) && !engine.kernel.cuts(world)?.a_start();
-    let Some(violation) = invariant::violation(invariant, &view, is_final) else { return Ok(()) };
+    let Some(violation) = oracle::violation(engine, world, &view, is_final, invariant)? else { return Ok(()) };
     replayed.violated = Some((replayed.trace.events.len(), violation.error));
-    replayed.values = invariant.expr.values(&view);
+    replayed.values = invariant.expr().map_or_else(Vec::new, |expr| expr.values(&view));
     Ok(())
 }

@@ -3,27 +3,37 @@
 //! In: a [`Scenario`]. Out: the first world, and for each world its observations and calls as invariants see them. Which
 //! steps are made is decided elsewhere; what may happen is read off the scenario in `lower`.
 
+pub mod alone;
+mod arguments;
 mod ghost;
 mod lower;
+pub mod sequence;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use candid::Principal;
 
 use crate::kernel::guest::{Env, Execution, Guest};
 use crate::kernel::world::{CanisterState, NOT_STARTED};
 use crate::kernel::{CallSpec, Input, Kernel, Limits, Plan, Response, Unsupported, World};
-use crate::scenario::{Bounds, CallState, CallView, Code, FaultPlace, Reply, Scenario, Value, View, observed_as};
+use crate::scenario::{
+    Bounds, CallState, CallView, Code, FaultPlace, Invariant, Oracle, Reply, Scenario, Value, View, observed_as,
+};
 use crate::trace::Outcome;
+
+use alone::Alone;
+use sequence::Sequence;
 
 use super::allowance::Allowance;
 use super::builtin;
 use super::wasm::WasmGuest;
 use super::wasm::module::{Instrumentation, MODULE_MAX, Method, Module, ModuleError, engine};
+
+use arguments::Given;
 
 /// Time at which every exploration starts: 2021-05-10 08:00 UTC, the genesis of the IC, in nanoseconds.
 pub const START_NS: u64 = 1_620_633_600_000_000_000;
@@ -84,6 +94,9 @@ pub struct Embedded {
     replies: BTreeMap<u32, Arc<Reply>>,
     arguments: HashMap<Arc<[u8]>, Arc<Value>>,
     allowance: Allowance,
+    /// What oracles compare worlds with: made when one first asks.
+    alone: Option<Alone>,
+    sequence: Arc<OnceLock<Arc<Sequence>>>,
 }
 
 impl Embedded {
@@ -161,17 +174,23 @@ impl Embedded {
             states.push(kernel.installed(execution.memory, timer_ns, &certified, &canister.controllers));
         }
         states.extend(empty.into_iter().map(|memory| kernel.absent(memory)));
-        let states = set_up(&mut kernel, &scenario, states)?;
-        let queries = scenario.observations.iter();
-        let queries = queries.map(|o| {
+        let (states, given) = set_up(&mut kernel, &scenario, states)?;
+        let scenario = Arc::new(arguments::settled(&scenario, &given).map_err(EmbeddedError::Scenario)?);
+        let mut queries = Vec::with_capacity(scenario.observations.len());
+        for observation in &scenario.observations {
+            let args = given.argument_of(&scenario, &observation.template, &observation.args)?;
+            let method = &observation.method;
             let message =
-                if o.is_update { kernel.getter(&o.method, &o.args) } else { kernel.query(&o.method, &o.args) };
-            (o.canister as u16, message)
-        });
-        let queries = queries.collect();
+                if observation.is_update { kernel.getter(method, &args) } else { kernel.query(method, &args) };
+            queries.push((observation.canister as u16, message));
+        }
         let instances = scenario.instances();
-        kernel.plan(lower::plan(&scenario, &upgrades));
+        let chosen = arguments::chosen(&scenario, &given).map_err(EmbeddedError::Scenario)?;
+        kernel.plan(lower::plan(&scenario, chosen, &upgrades));
         let start = kernel.start(states, START_NS);
+        // Before the first fork, so that all forks share what is executed there.
+        let compares = scenario.invariants.iter().filter_map(Invariant::oracle).any(Oracle::compares);
+        let alone = compares.then(|| Alone::new(&kernel, lower::limits(scenario.own_bounds)));
         Ok(Embedded {
             start,
             kernel,
@@ -183,6 +202,8 @@ impl Embedded {
             arguments: HashMap::new(),
             scenario,
             allowance: allowance.clone(),
+            alone,
+            sequence: Arc::default(),
         })
     }
 
@@ -199,6 +220,8 @@ impl Embedded {
             replies: BTreeMap::new(),
             arguments: HashMap::new(),
             allowance: self.allowance.clone(),
+            alone: self.alone.as_ref().map(Alone::fork),
+            sequence: self.sequence.clone(),
         }
     }
 
@@ -264,7 +287,8 @@ impl Embedded {
                 (_, None) => CallState::Open,
                 (_, Some(answer)) => CallState::Done(self.reply(answer)),
             };
-            let (entry, args) = (self.kernel.calls()[at].entry, self.kernel.argument(at));
+            let entry = self.kernel.calls()[at].entry;
+            let args = self.kernel.argument(world, at).unwrap_or_default();
             let given = self.given(&args);
             views.push(CallView { entry, actor: self.actors[at], state, args, given });
         }
@@ -281,7 +305,8 @@ impl Embedded {
         value
     }
 
-    fn reply(&mut self, response: u32) -> Arc<Reply> {
+    /// An interned response as expressions see it.
+    pub fn reply(&mut self, response: u32) -> Arc<Reply> {
         if let Some(reply) = self.replies.get(&response) {
             return reply.clone();
         }
@@ -423,19 +448,22 @@ fn check_methods(scenario: &Scenario, modules: &BTreeMap<PathBuf, Arc<Module>>) 
     Ok(())
 }
 
-/// Makes the setup calls one after the other, each to its end, always with the first legal step.
+/// Makes the setup calls one after the other, each to its end, always with the first legal step; what they have given.
 fn set_up(
     kernel: &mut Kernel,
     scenario: &Scenario,
     mut states: Vec<CanisterState>,
-) -> Result<Vec<CanisterState>, EmbeddedError> {
+) -> Result<(Vec<CanisterState>, Given), EmbeddedError> {
     let depth = scenario.bounds.depth;
+    let names = scenario.names();
+    let mut given = Given::default();
     for (at, call) in scenario.setup.iter().enumerate() {
         let spec = CallSpec {
             entry: 0,
             canister: call.canister as u16,
             method: call.method.clone(),
-            arg: call.args.clone(),
+            arg: given.argument_of(scenario, &call.template, &call.args)?,
+            chosen: None,
             caller: call.by,
             after: Vec::new(),
         };
@@ -456,11 +484,13 @@ fn set_up(
             Err(EmbeddedError::Scenario(format!("{file}: setup call {} (`{method}`) {what}", at + 1)))
         };
         match kernel.answer(world.trees[0]).map(|answer| kernel.response(answer).clone()) {
-            Some(Response::Reply(_)) if !kernel.is_busy(world.trees[0]) => {}
+            Some(Response::Reply(reply)) if !kernel.is_busy(world.trees[0]) => {
+                given.take(&call.captures, &reply, &names)
+            }
             Some(Response::Reject { code, text }) => return failed(format!("was rejected with code {code}: {text}")),
             _ => return failed("does not come to its end".to_string()),
         }
         states = world.canisters;
     }
-    Ok(states)
+    Ok((states, given))
 }

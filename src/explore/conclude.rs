@@ -10,6 +10,7 @@ use super::tally::Place;
 use super::walk::finding;
 use super::{ExploreError, Finding, Shard};
 use crate::kernel::Cuts;
+use crate::oracle;
 use crate::scenario::{BoundName, Bounds};
 
 impl Search<'_> {
@@ -75,6 +76,9 @@ impl Search<'_> {
             complete: tally.complete,
             findings,
             sometimes: sometimes.filter_map(|(at, seen)| Some((at, (*seen)?))).collect(),
+            answered: tally.answered,
+            refused: engine.refused(tally.answered)?,
+            undecided: oracle::undecided(engine)?,
             by_faults,
             tasks: engine.kernel.tasks_that_may_run(),
             timers: tally.timers.into_iter().collect(),

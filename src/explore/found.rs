@@ -86,8 +86,12 @@ pub struct Finding {
     pub grade: Grade,
     /// Number of violating worlds.
     pub worlds: u64,
-    /// Why the expression could not be evaluated, if it could not.
+    /// Why the expression could not be evaluated, if it could not; what an oracle says.
     pub error: Option<String>,
+    /// Invariants that are violated on the way, its own at the end included, each with the rank where it is first.
+    pub met: Vec<(usize, Rank)>,
+    /// Oracles that find the same ([`Explored::folded`]).
+    pub also: Vec<usize>,
 }
 
 /// Whether a search is complete, and if not, why; of two parts of a search the greater one says it of both.
@@ -149,6 +153,12 @@ pub struct Explored {
     pub findings: Vec<Finding>,
     /// For each `sometimes`, by position: whether it was seen.
     pub sometimes: Vec<(usize, bool)>,
+    /// Which entries were ever answered without an error, and which with one: bit i for entry i.
+    pub answered: (u64, u64),
+    /// Entries that were only ever answered with errors, each with the error if it is made alone at the start.
+    pub refused: Vec<(usize, String)>,
+    /// Oracles that say nothing, because what they compare with is too much.
+    pub undecided: Vec<usize>,
     /// Distinct outcomes by (calls started, faults spent), at rest.
     pub outcomes: BTreeMap<(u32, u32), BTreeSet<String>>,
     /// By number of faults, fewest first: how much of it was searched.

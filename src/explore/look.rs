@@ -11,6 +11,8 @@ use super::graph::Rank;
 use crate::engine::embedded::Embedded;
 use crate::invariant::{self, Before};
 use crate::kernel::{Choice, Cuts, Unsupported, World};
+use crate::oracle;
+use crate::scenario::{CallState, CallView};
 
 /// What is seen in a world.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -29,6 +31,8 @@ pub struct Look {
     pub timers: Vec<(u16, u64)>,
     /// The outcome, if nothing must happen any more and a call has started.
     pub outcome: Option<String>,
+    /// Which entries have an instance that was answered without an error, and which one with an error: bit i for entry i.
+    pub answered: (u64, u64),
     /// Invariants that are violated, by position, with the reason if they cannot be evaluated.
     pub violated: Vec<(usize, Option<String>)>,
     /// `sometimes` that are seen, by position.
@@ -56,6 +60,22 @@ impl BrokenStep {
             Some(other) if self.rank < other.rank => *other = self,
             Some(_) => {}
             None => steps.push(self),
+        }
+    }
+}
+
+impl Look {
+    /// Adds the invariants violated here to those that are violated on a way, unless they were before.
+    pub fn add_met(&self, rank: Rank, met: &mut Vec<(usize, Rank)>) {
+        add_met(self.violated.iter().map(|(invariant, _)| *invariant), rank, met);
+    }
+}
+
+/// Adds invariants that are violated at this rank to those that were met before.
+pub fn add_met(violated: impl Iterator<Item = usize>, rank: Rank, met: &mut Vec<(usize, Rank)>) {
+    for invariant in violated {
+        if met.iter().all(|(other, _)| *other != invariant) {
+            met.push((invariant, rank));
         }
     }
 }
@@ -98,24 +118,41 @@ pub fn look(engine: &mut Embedded, world: &World, choices: &[Choice]) -> Result<
     let is_final = complete && !cuts.a_start();
     let started = kernel.started(world);
     let timers = (0..world.canisters.len() as u16).filter_map(|at| Some((at, kernel.timer(world, at)?)));
-    let invariants = engine.scenario.invariants.iter().enumerate();
-    let violated = invariants.clone().filter_map(|(at, invariant)| {
-        invariant::violation(invariant, &view, is_final).map(|violation| (at, violation.error))
-    });
-    let seen = invariants.clone().filter(|(_, invariant)| invariant::is_seen(invariant, &view));
+    let timers = timers.collect();
+    let (cut_by_depth, cut_by_timers) = (kernel.is_cut_by_depth(world), kernel.is_cut_by_timers(world));
+    let scenario = engine.scenario.clone();
+    let mut violated = Vec::new();
+    for (at, invariant) in scenario.invariants.iter().enumerate() {
+        if let Some(violation) = oracle::violation(engine, world, &view, is_final, invariant)? {
+            violated.push((at, violation.error));
+        }
+    }
+    let invariants = scenario.invariants.iter().enumerate();
+    let seen = invariants.filter(|(_, invariant)| invariant::is_seen(invariant, &view));
     let has_outcome = view.quiet && started > 0;
     Ok(Look {
         spent: (started, world.faulted()),
         complete,
-        cut_by_depth: kernel.is_cut_by_depth(world) && !cuts.depth,
-        cut_by_timers: kernel.is_cut_by_timers(world) && !cuts.timers,
+        cut_by_depth: cut_by_depth && !cuts.depth,
+        cut_by_timers: cut_by_timers && !cuts.timers,
         cuts,
-        timers: timers.collect(),
-        violated: violated.collect(),
+        timers,
+        answered: answered(&calls),
+        violated,
         seen: seen.map(|(at, _)| at).collect(),
         broken: Vec::new(),
         outcome: has_outcome.then(|| engine.outcome(&observations, &calls).to_string()),
     })
+}
+
+fn answered(calls: &[CallView]) -> (u64, u64) {
+    let (mut ok, mut err) = (0, 0);
+    for call in calls {
+        if let CallState::Done(reply) = &call.state {
+            *if reply.is_error() { &mut err } else { &mut ok } |= 1 << call.entry;
+        }
+    }
+    (ok, err)
 }
 
 /// What a thread keeps from one world to the next.

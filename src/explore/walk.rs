@@ -35,6 +35,8 @@ pub(super) fn finding(
         grade: Grade::of(steps, walked.callback_traps, u32::from(faults)),
         worlds,
         error: in_world.or(by_step).ok_or_else(|| not_there("a violation"))?,
+        met: walked.met,
+        also: Vec::new(),
         schedule: walked.schedule,
         order: walked.order,
     })
@@ -52,6 +54,8 @@ struct Walked {
     order: Vec<(Rank, u32)>,
     /// Whether a callback traps on the way.
     callback_traps: bool,
+    /// Invariants violated on the way, each with the rank where it is first.
+    met: Vec<(usize, Rank)>,
     /// What is seen at its end.
     last: look::Look,
     /// Invariants of steps that its last step violates.
@@ -68,8 +72,11 @@ fn walk(engine: &mut Embedded, path: &[u32]) -> Result<Walked, ExploreError> {
     let mut order = Vec::new();
     let mut callback_traps = false;
     let mut broken = Vec::new();
-    for (at, &ordinal) in path.iter().enumerate() {
+    let mut met = Vec::new();
+    let mut rank = Successor::new(engine, &world, 0, 1).rank;
+    for &ordinal in path {
         engine.kernel.choices(&world, &mut choices)?;
+        look::look(engine, &world, &choices)?.add_met(rank, &mut met);
         let choice = *choices.get(ordinal as usize).ok_or_else(|| not_there("a step"))?;
         let mut step = engine.kernel.name(&world, &choice);
         if let Root::Call(call) = &mut step.root {
@@ -79,19 +86,20 @@ fn walk(engine: &mut Embedded, path: &[u32]) -> Result<Walked, ExploreError> {
         let (next, happened) = engine.kernel.apply(&world, &choice)?;
         let traps = happened.delivery().is_some_and(|delivery| delivery.effects.trap.is_some());
         callback_traps |= traps && choice.kind == StepKind::Response;
-        if at + 1 == path.len()
-            && let Some(before) = Before::of(engine, &world)?
-        {
+        if let Some(before) = Before::of(engine, &world)? {
             broken = before.broken(engine, &next)?;
         }
         world = next;
         if let Some(next) = engine.kernel.canonicalize(&mut world) {
             moved = moved.then(&next);
         }
-        order.push((Successor::new(engine, &world, order.len() as u32 + 1, 1).rank, ordinal));
+        rank = Successor::new(engine, &world, order.len() as u32 + 1, 1).rank;
+        order.push((rank, ordinal));
+        look::add_met(broken.iter().map(|broken| broken.invariant), rank, &mut met);
     }
     engine.kernel.choices(&world, &mut choices)?;
     let last = look::look(engine, &world, &choices)?;
+    last.add_met(rank, &mut met);
     let schedule = Schedule { steps: engine.kernel.in_order_of_start(steps) };
-    Ok(Walked { schedule, order, callback_traps, last, broken })
+    Ok(Walked { schedule, order, callback_traps, met, last, broken })
 }

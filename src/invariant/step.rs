@@ -49,7 +49,8 @@ impl<'w> Before<'w> {
         let invariants = engine.scenario.invariants.iter().enumerate();
         let broken = invariants.filter_map(|(at, invariant)| {
             let Violation { error } = step_violation(invariant, &before, &after)?;
-            Some(Broken { invariant: at, error, values: invariant.expr.values_of_step(&before, &after) })
+            let values = invariant.expr().map_or_else(Vec::new, |expr| expr.values_of_step(&before, &after));
+            Some(Broken { invariant: at, error, values })
         });
         Ok(broken.collect())
     }

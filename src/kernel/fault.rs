@@ -38,6 +38,9 @@ impl Kernel {
         callback.response = Some(InFlight { response, refund: 0 });
         callback.expired = true;
         callback.noted = None;
+        if self.plan.marks {
+            tree.marks.add_unknown();
+        }
         world.trees[at as usize] = self.tables.intern_tree(tree);
     }
 

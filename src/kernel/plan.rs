@@ -9,6 +9,7 @@ use candid::Principal;
 
 use crate::schedule::Task;
 
+use super::argument::Chosen;
 use super::ghost::GhostSpec;
 
 /// A call instance.
@@ -20,8 +21,10 @@ pub struct CallSpec {
     pub canister: u16,
     /// Which method.
     pub method: String,
-    /// Candid argument.
+    /// Candid argument; empty if it is chosen at the start.
     pub arg: Vec<u8>,
+    /// How the argument is chosen at the start, if it is.
+    pub chosen: Option<Chosen>,
     /// Who calls.
     pub caller: Principal,
     /// Call instances that must be answered before.
@@ -202,6 +205,8 @@ pub struct Plan {
     pub heaps: Vec<(u16, HeapSettings)>,
     /// Seed of the bytes that canisters draw.
     pub seed: u64,
+    /// Whether trees are marked with what happened in them ([`super::tree::Marks`]).
+    pub marks: bool,
     /// Bounds.
     pub limits: Limits,
     /// The bounds that `limits` narrow, or the same: what they cut off is told by [`super::Kernel::cuts`].
@@ -225,6 +230,7 @@ impl Plan {
         symmetric: Vec::new(),
         heaps: Vec::new(),
         seed: 0,
+        marks: false,
         limits: Limits::NONE,
         wide: Limits::NONE,
     };

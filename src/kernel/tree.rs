@@ -25,6 +25,45 @@ pub struct CallTree {
     pub answer: Option<ResponseId>,
     /// Whether the call was accepted by `canister_inspect_message` and waits to start.
     pub submitted: bool,
+    /// The message of a call whose argument was chosen at its start; `None` for all others.
+    pub chosen: Option<MessageId>,
+    /// What happened to it that leaves no other trace; empty unless the plan asks for it.
+    pub marks: Marks,
+}
+
+/// What happened in a tree, as far as an oracle asks: one bit for each canister of which a callback trapped, and one for
+/// a call that ended in SYS_UNKNOWN.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Marks(u128);
+
+/// Above the bits of canisters, of which there are fewer.
+const UNKNOWN: u128 = 1 << 127;
+
+impl Marks {
+    /// A callback of this canister trapped by itself.
+    pub fn add_trap(&mut self, canister: u16) {
+        self.0 |= 1 << canister;
+    }
+
+    /// A call ended in SYS_UNKNOWN.
+    pub fn add_unknown(&mut self) {
+        self.0 |= UNKNOWN;
+    }
+
+    /// Whether a callback of this canister trapped by itself.
+    pub fn has_trap(self, canister: u16) -> bool {
+        self.0 & (1 << canister) != 0
+    }
+
+    /// Whether a call ended in SYS_UNKNOWN.
+    pub fn has_unknown(self) -> bool {
+        self.0 & UNKNOWN != 0
+    }
+
+    /// Whether nothing is marked.
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
+    }
 }
 
 /// A call context: one call with all its deliveries on one canister (interface specification "Call contexts").
@@ -188,6 +227,20 @@ impl CallTree {
     /// Position of the request with this path.
     pub fn request(&self, path: &Path) -> Option<usize> {
         self.requests.binary_search_by(|request| request.path.cmp(path)).ok()
+    }
+
+    /// Whether this context waits for ever, in a tree of which nothing moves any more: it is held, or waits without a bound
+    /// for a call whose context does.
+    pub fn waits_for_ever(&self, context: usize) -> bool {
+        self.contexts[context].held || self.requests.iter().any(|request| self.is_never_answered(request, context))
+    }
+
+    /// Whether this context waits without a bound for this request, which is never answered.
+    fn is_never_answered(&self, request: &Request, context: usize) -> bool {
+        let waits = |callback: &Callback| callback.context as usize == context && callback.deadline_ns == 0;
+        // A callee's context has a longer path than its caller's, so this ends.
+        let callee = || self.contexts.iter().position(|other| other.path == request.path);
+        request.callback.as_ref().is_some_and(waits) && callee().is_some_and(|callee| self.waits_for_ever(callee))
     }
 
     /// Number of callbacks that belong to a context.

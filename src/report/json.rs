@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::explore::coverage::Row;
 use crate::explore::{Completeness, Coverage, Explored};
-use crate::scenario::Scenario;
+use crate::scenario::{CallEntry, Scenario};
 
 use super::part::Part;
 use super::{Verdict, grade, is_violation, strategy};
@@ -43,6 +43,11 @@ pub struct Report {
     pub violations: Vec<Violation>,
     /// For each `sometimes`: whether it was seen.
     pub sometimes: BTreeMap<String, bool>,
+    /// For each call: how it was ever answered.
+    pub calls: BTreeMap<String, Answers>,
+    /// Oracles that say nothing, because there is too much to compare with; left out if there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub undecided: Vec<String>,
     /// By number of faults, fewest first: how much of it was searched.
     pub by_faults: Vec<ByFaults>,
     /// Interleaving coverage.
@@ -56,6 +61,18 @@ pub struct Report {
     /// What `canloom merge` needs, in the report of one of several runs that divide a search.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shard: Option<Part>,
+}
+
+/// How a call was ever answered.
+#[derive(Debug, Serialize)]
+pub struct Answers {
+    /// Whether without an error.
+    pub ok: bool,
+    /// Whether with one: a reject, or a reply `variant { Err }`.
+    pub err: bool,
+    /// The error if it is made alone at the start, where it was answered with errors only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub example: Option<String>,
 }
 
 /// How far the search came with one number of faults.
@@ -123,8 +140,23 @@ pub struct Violation {
     pub worlds: u64,
     /// Whether the scenario says `expect = "violated"`.
     pub expected: bool,
+    /// What the oracle says, or why the expression could not be evaluated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Oracles that find the same.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<String>,
     /// The counterexample, where one was written.
     pub file: Option<String>,
+}
+
+fn calls(scenario: &Scenario, explored: &Explored) -> BTreeMap<String, Answers> {
+    let (ok, err) = explored.answered;
+    let answers = |(entry, call): (usize, &CallEntry)| {
+        let example = explored.refused.iter().find(|(at, _)| *at == entry).map(|(_, text)| text.clone());
+        (call.id.clone(), Answers { ok: ok & (1 << entry) != 0, err: err & (1 << entry) != 0, example })
+    };
+    scenario.calls.iter().enumerate().map(answers).collect()
 }
 
 impl Report {
@@ -142,6 +174,8 @@ impl Report {
                 faults: finding.faults,
                 worlds: finding.worlds,
                 expected: !is_violation(invariant),
+                reason: finding.error.clone(),
+                also: finding.also.iter().map(|&at| scenario.invariants[at].name.clone()).collect(),
                 file: file.clone(),
             }
         });
@@ -165,6 +199,8 @@ impl Report {
             elapsed_s: explored.elapsed.as_secs_f64(),
             violations: violations.collect(),
             sometimes: explored.sometimes.iter().map(|&(at, seen)| (name(at), seen)).collect(),
+            calls: calls(scenario, explored),
+            undecided: explored.undecided.iter().map(|&at| name(at)).collect(),
             by_faults: by_faults.collect(),
             coverage: Covered::new(&explored.coverage),
             seed: sampled.map(|sampled| sampled.seed),

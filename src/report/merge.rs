@@ -157,10 +157,19 @@ pub fn merge(scenario: &Scenario, parts: &[(String, Part)]) -> Result<Merged, Me
             grade: finding.grade,
             worlds: finding.worlds,
             error: finding.error,
+            met: finding.met,
+            also: Vec::new(),
             order: finding.order,
         });
         counterexamples.push((counterexample, printable(&finding.text)));
     }
+    let ok = explored.answered.0;
+    explored.refused.retain(|(entry, _)| ok & (1 << entry) == 0);
+    explored.refused.sort();
+    let explored = explored.folded(scenario);
+    let is_kept =
+        |name: &str| explored.findings.iter().any(|finding| scenario.invariants[finding.invariant].name == name);
+    counterexamples.retain(|(counterexample, _)| is_kept(&counterexample.invariant));
     Ok(Merged { explored, counterexamples })
 }
 
@@ -182,6 +191,13 @@ fn check(scenario: &Scenario, report: &str, part: &Part) -> Result<(), MergeErro
     if part.findings.iter().any(is_seen_only) {
         return wrong("a violation of a `sometimes`, which is seen or not");
     }
+    if part.refused.iter().any(|(entry, _)| *entry >= scenario.calls.len()) {
+        return wrong("a call that the scenario does not have");
+    }
+    let met = part.findings.iter().flat_map(|finding| &finding.met).map(|(at, _)| at);
+    if met.chain(&part.undecided).any(|&at| at >= count) {
+        return wrong("an invariant that the scenario does not have");
+    }
     if part.sometimes.iter().any(|(at, _)| *at >= count) {
         return wrong("a `sometimes` that the scenario does not have");
     }
@@ -202,6 +218,9 @@ fn empty(part: &Part) -> Explored {
         complete: 0,
         findings: Vec::new(),
         sometimes: part.sometimes.iter().map(|&(at, _)| (at, false)).collect(),
+        answered: (0, 0),
+        refused: Vec::new(),
+        undecided: part.undecided.clone(),
         outcomes: BTreeMap::new(),
         by_faults: Vec::new(),
         tasks: part.tasks.clone(),
@@ -231,6 +250,13 @@ fn add(explored: &mut Explored, report: &str, part: &Part) -> Result<(), MergeEr
     explored.elapsed = explored.elapsed.saturating_add(elapsed);
     for (at, seen) in &mut explored.sometimes {
         *seen |= part.sometimes.contains(&(*at, true));
+    }
+    let (ok, err) = part.answered;
+    explored.answered = (explored.answered.0 | ok, explored.answered.1 | err);
+    for (entry, text) in &part.refused {
+        if explored.refused.iter().all(|(known, _)| known != entry) {
+            explored.refused.push((*entry, printable(text)));
+        }
     }
     for section in &part.outcomes {
         let outcomes = explored.outcomes.entry((section.calls, section.faults)).or_default();

@@ -51,6 +51,12 @@ pub struct Part {
     pub findings: Vec<PartFinding>,
     /// For each `sometimes`, by position: whether it was seen.
     pub sometimes: Vec<(usize, bool)>,
+    /// Which entries were answered without an error, and which with one: bit i for entry i.
+    pub answered: (u64, u64),
+    /// Entries that were only ever answered with errors, each with an example.
+    pub refused: Vec<(usize, String)>,
+    /// Oracles that say nothing.
+    pub undecided: Vec<usize>,
     /// Distinct outcomes.
     pub outcomes: Vec<Outcomes>,
     /// By number of faults.
@@ -95,6 +101,8 @@ pub struct PartFinding {
     pub worlds: u64,
     /// Why the expression could not be evaluated.
     pub error: Option<String>,
+    /// Invariants violated on the way, each with the rank where it is first.
+    pub met: Vec<(usize, Rank)>,
     /// The counterexample as a `.cx` file.
     pub cx: String,
     /// The counterexample step by step, for people.
@@ -137,6 +145,9 @@ impl Part {
             elapsed_s: explored.elapsed.as_secs_f64(),
             findings: findings.map(|(finding, (cx, text))| PartFinding::new(finding, cx, text)).collect(),
             sometimes: explored.sometimes.clone(),
+            answered: explored.answered,
+            refused: explored.refused.clone(),
+            undecided: explored.undecided.clone(),
             outcomes: outcomes
                 .map(|(&(calls, faults), outcomes)| Outcomes {
                     calls,
@@ -163,6 +174,7 @@ impl PartFinding {
             deliveries: finding.deliveries,
             worlds: finding.worlds,
             error: finding.error.clone(),
+            met: finding.met.clone(),
             cx,
             text,
         }

@@ -9,11 +9,11 @@ use std::time::Duration;
 
 use num_bigint::BigUint;
 
-use crate::explore::{Completeness, Coverage, Explored, Sampled};
+use crate::explore::{Completeness, Coverage, Explored, Finding, Sampled};
 use crate::scenario::{BoundName, Invariant, Scenario};
 use crate::schedule::Task;
 
-use super::{Verdict, grade, is_violation, missing};
+use super::{Verdict, grade, is_violation, missing, was_refused};
 
 pub use steps::{counterexample, with_replay};
 
@@ -64,12 +64,29 @@ pub fn summary(scenario: &Scenario, explored: &Explored) -> String {
     if let Some(what) = &explored.out_of_memory {
         let _ = writeln!(out, "note: {what}; lower the bounds of the scenario, or give more memory");
     }
+    if was_refused(explored) {
+        let _ = writeln!(out, "nothing was exercised: every call was answered with an error");
+    }
+    for (entry, error) in &explored.refused {
+        let id = &scenario.calls[*entry].id;
+        let example = if error.is_empty() { "and not when made alone at the start" } else { error };
+        let _ = writeln!(out, "note: `{id}` was only ever answered with errors: {}", steps::cut(example));
+    }
+    if !explored.undecided.is_empty() {
+        let names: Vec<&str> = explored.undecided.iter().map(|&at| scenario.invariants[at].name.as_str()).collect();
+        let _ = writeln!(
+            out,
+            "not decided, because there are too many executions one after the other to compare with: {}; lower the \
+             bounds of the scenario or turn them off in [check]",
+            names.join(", ")
+        );
+    }
     for finding in &explored.findings {
         let invariant = &scenario.invariants[finding.invariant];
         let expected = if is_violation(invariant) { "" } else { ", as expected" };
         let _ = writeln!(
             out,
-            "violated: \"{}\" in {} worlds{expected}; simplest: {}, {}, {}{} (grade {})",
+            "violated: \"{}\" in {} worlds{expected}; simplest: {}, {}, {}{} (grade {}){}",
             invariant.name,
             grouped(finding.worlds),
             plural(finding.calls, "call"),
@@ -77,6 +94,7 @@ pub fn summary(scenario: &Scenario, explored: &Explored) -> String {
             finding.switches.map_or_else(String::new, |n| format!("{}, ", switches(n))),
             counted(finding.deliveries, "delivery", "deliveries"),
             grade(finding.grade),
+            also(scenario, finding),
         );
     }
     for (at, seen) in &explored.sometimes {
@@ -98,6 +116,12 @@ pub fn summary(scenario: &Scenario, explored: &Explored) -> String {
         );
     }
     out
+}
+
+/// Oracles that find the same.
+fn also(scenario: &Scenario, finding: &Finding) -> String {
+    let names: Vec<&str> = finding.also.iter().map(|&at| scenario.invariants[at].name.as_str()).collect();
+    if names.is_empty() { String::new() } else { format!("; found by {}, too", names.join(", ")) }
 }
 
 /// What was sampled, and what was searched before.

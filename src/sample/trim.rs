@@ -5,8 +5,8 @@
 //! the delivery that it replaced. This makes a finding readable; it is not the shortest one.
 
 use crate::engine::embedded::Embedded;
-use crate::explore::look::look;
-use crate::explore::{Finding, Grade};
+use crate::explore::look::{Successor, add_met, look};
+use crate::explore::{Finding, Grade, Rank};
 use crate::invariant::Before;
 use crate::kernel::Unsupported;
 use crate::schedule::{Root, Schedule, Step, StepKind};
@@ -22,6 +22,7 @@ struct Followed {
     switches: Option<u32>,
     callback_traps: bool,
     error: Option<String>,
+    met: Vec<(usize, Rank)>,
 }
 
 impl Followed {
@@ -73,12 +74,13 @@ pub fn trim(engine: &mut Embedded, invariant: usize, steps: &[Step], worlds: u64
             break;
         }
     }
-    let Followed { steps, faults, calls, switches, callback_traps, error } = best;
+    let Followed { steps, faults, calls, switches, callback_traps, error, met } = best;
     let grade = Grade::of(&steps, callback_traps, faults);
     let steps = engine.kernel.in_order_of_start(steps);
     let deliveries = steps.iter().filter(|step| step.is_delivery()).count() as u32;
     let (schedule, order) = (Schedule { steps }, Vec::new());
-    Ok(Finding { invariant, schedule, order, calls, switches, deliveries, faults, grade, worlds, error })
+    let also = Vec::new();
+    Ok(Finding { invariant, schedule, order, calls, switches, deliveries, faults, grade, worlds, error, met, also })
 }
 
 fn accept(engine: &mut Embedded, invariant: usize, candidate: &[Step], best: &mut Followed) -> Result<(), Unsupported> {
@@ -114,14 +116,16 @@ fn follow(engine: &mut Embedded, invariant: usize, steps: &[Step]) -> Result<Opt
     let mut choices = Vec::new();
     let mut made = Vec::with_capacity(steps.len());
     let mut callback_traps = false;
+    let mut met = Vec::new();
     let mut waiting = steps.iter();
     loop {
         engine.kernel.choices(&world, &mut choices)?;
         let look = look(engine, &world, &choices)?;
+        look.add_met(Successor::new(engine, &world, made.len() as u32, 1).rank, &mut met);
         if let Some((_, error)) = look.violated.into_iter().find(|(at, _)| *at == invariant) {
             let (calls, faults) = look.spent;
             let switches = engine.scenario.bounds.switches.map(|_| u32::from(world.switches()));
-            return Ok(Some(Followed { steps: made, faults, calls, switches, callback_traps, error }));
+            return Ok(Some(Followed { steps: made, faults, calls, switches, callback_traps, error, met }));
         }
         let possible = waiting.by_ref().find_map(|step| Some((step, engine.kernel.find(&world, step).ok()?)));
         let Some((step, choice)) = possible else { return Ok(None) };
@@ -134,11 +138,15 @@ fn follow(engine: &mut Embedded, invariant: usize, steps: &[Step]) -> Result<Opt
             None => Vec::new(),
         };
         world = next;
+        if !broken.is_empty() {
+            let rank = Successor::new(engine, &world, made.len() as u32, 1).rank;
+            add_met(broken.iter().map(|broken| broken.invariant), rank, &mut met);
+        }
         if let Some(broken) = broken.into_iter().find(|broken| broken.invariant == invariant) {
             let (calls, faults) = (engine.kernel.started(&world), world.faulted());
             let switches = engine.scenario.bounds.switches.map(|_| u32::from(world.switches()));
             let error = broken.error;
-            return Ok(Some(Followed { steps: made, faults, calls, switches, callback_traps, error }));
+            return Ok(Some(Followed { steps: made, faults, calls, switches, callback_traps, error, met }));
         }
     }
 }

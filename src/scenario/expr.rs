@@ -245,14 +245,6 @@ enum Node {
 }
 
 impl Reply {
-    /// Whether it is a reject, or a reply `variant { Err }` or `{ err }`.
-    pub fn is_error(&self) -> bool {
-        match self {
-            Reply::Replied(value, _) => value.is_err(),
-            Reply::Rejected { .. } => true,
-        }
-    }
-
     /// Whether it is an error whose text, or the text of whose value, contains one of these.
     pub fn is_refusal(&self, texts: &[String]) -> bool {
         let contains = |error: &str| texts.iter().any(|text| error.contains(text.as_str()));

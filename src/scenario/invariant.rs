@@ -1,5 +1,11 @@
 //! Invariants of a scenario: when they are checked, what they say, and what is expected of them.
 
+use std::fmt;
+use std::sync::Arc;
+
+use candid::Principal;
+
+use super::check::Oracle;
 use super::document::{Table, Text};
 use super::error::ScenarioError;
 use super::expr::{Expr, Purpose};
@@ -25,14 +31,76 @@ pub struct Invariant {
     pub name: String,
     /// The worlds it is checked in.
     pub when: When,
-    /// The expression.
-    pub expr: Expr,
-    /// The expression as the file has it.
+    /// What it demands.
+    pub rule: Rule,
+    /// That as a text: the expression as the file has it.
     pub text: String,
     /// Whether it should hold.
     pub expect: Expect,
+    /// Whether it comes from `[check]`.
+    pub is_generic: bool,
     /// Line of the file, from 1.
     pub line: usize,
+}
+
+impl Invariant {
+    /// Its expression, if it has one.
+    pub fn expr(&self) -> Option<&Expr> {
+        match &self.rule {
+            Rule::Expr(expr) => Some(expr),
+            Rule::Oracle(_) | Rule::Closure(_) => None,
+        }
+    }
+
+    /// The generic oracle that it is, if it is one with a verdict of its own.
+    pub fn oracle(&self) -> Option<&Oracle> {
+        match &self.rule {
+            Rule::Expr(_) | Rule::Closure(_) => None,
+            Rule::Oracle(oracle) => Some(oracle),
+        }
+    }
+}
+
+/// What an invariant demands.
+#[derive(Clone, Debug)]
+pub enum Rule {
+    /// That an expression is true.
+    Expr(Expr),
+    /// What a generic oracle says.
+    Oracle(Oracle),
+    /// What a closure of the Rust API says.
+    Closure(Closure),
+}
+
+/// What an invariant in Rust may ask of a world.
+pub trait Ask {
+    /// What a query of this canister replies in this world, run on a copy.
+    ///
+    /// # Errors
+    /// If there is no such canister, or the query is rejected or traps.
+    fn query(&mut self, canister: &Principal, method: &str, arg: &[u8]) -> Result<Vec<u8>, String>;
+
+    /// Whether nothing has to happen.
+    fn is_quiet(&self) -> bool;
+
+    /// Faults so far.
+    fn faulted(&self) -> u32;
+
+    /// Replies to the calls of this id so far, as Candid.
+    fn replies(&self, id: &str) -> Vec<Vec<u8>>;
+}
+
+/// Whether an invariant in Rust holds in a world, or why not.
+pub type Holds = dyn Fn(&mut dyn Ask) -> Result<(), String> + Send + Sync;
+
+/// An invariant in Rust.
+#[derive(Clone)]
+pub struct Closure(pub Arc<Holds>);
+
+impl fmt::Debug for Closure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Closure")
+    }
 }
 
 /// The worlds in which an invariant is checked.
@@ -91,7 +159,16 @@ fn invariant(table: &Table<'_>, name: &str, names: &Names) -> Result<Invariant, 
     let text = table.required_text("expr", "\"book == real\"")?;
     let purpose = if when == When::Step { Purpose::Step } else { Purpose::World };
     let expr = Expr::parse_for(text.value, names, purpose).map_err(|error| text.error_at(error.offset, error.text))?;
-    Ok(Invariant { name: name.to_string(), when, expr, text: text.value.to_string(), expect, line: table.line() })
+    let rule = Rule::Expr(expr);
+    Ok(Invariant {
+        name: name.to_string(),
+        when,
+        rule,
+        text: text.value.to_string(),
+        expect,
+        is_generic: false,
+        line: table.line(),
+    })
 }
 
 fn choose<T: Copy>(key: &str, text: &Text<'_>, choices: &[(&str, T)]) -> Result<T, ScenarioError> {

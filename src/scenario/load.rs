@@ -8,12 +8,14 @@ use sha2::{Digest, Sha256};
 
 use super::calls;
 use super::cast::{self, Cast};
+use super::check;
 use super::document::{self, Table};
 use super::environment;
 use super::error::ScenarioError;
+use super::expr::Expr;
 use super::fault;
 use super::ghost;
-use super::invariant;
+use super::invariant::{self, Invariant};
 use super::position::Source;
 use super::suggest::{hint, shorten};
 use super::symmetric::{self, Parts};
@@ -50,11 +52,11 @@ const KEYS: &[&str] = &[
     "call",
     "fault",
     "ghost",
+    "check",
     "invariant",
     "time",
     "outcall",
 ];
-const KEYS_LATER: &[&str] = &["check"];
 pub(crate) const EXPLORE_KEYS: &[&str] = &[
     "strategy",
     "calls",
@@ -81,7 +83,7 @@ pub(super) fn from_bytes(file: &Path, bytes: &[u8]) -> Result<Scenario, Scenario
     let document = document::parse(source)?;
     let root = Table::root(source, &document);
     check_format(&root)?;
-    root.check_keys(KEYS, KEYS_LATER)?;
+    root.check_keys(KEYS, &[])?;
 
     let name = root.required_text("name", "\"my-scenario\"")?;
     if name.value.trim().is_empty() {
@@ -93,7 +95,7 @@ pub(super) fn from_bytes(file: &Path, bytes: &[u8]) -> Result<Scenario, Scenario
     let observed = calls::observation_tables(&root, &mut cast)?;
     let counted = ghost::tables(&root, &mut cast)?;
     let called = calls::call_tables(&root, &mut cast)?;
-    let setup = calls::setup(&root, &cast)?;
+    let setup = calls::setup(&root, &mut cast)?;
     let observations = calls::observations(&observed, &cast)?;
     let calls = calls::calls(&called, &cast)?;
     let faults = fault::read(&root, &cast)?;
@@ -104,7 +106,8 @@ pub(super) fn from_bytes(file: &Path, bytes: &[u8]) -> Result<Scenario, Scenario
         Some(explore) => explore.integer("seed", 0..=u32::MAX)?.unwrap_or(0),
         None => 0,
     };
-    let invariants = invariant::read(&root, &cast.names)?;
+    let mut invariants = invariant::read(&root, &cast.names)?;
+    invariants.extend(check::read(&root, &cast.names, &calls, &cast.canisters, &invariants)?);
     let times_max = times.iter().map(|time| time.max).sum();
     let parts = Parts { calls: &calls, invariants: &invariants, ghosts: &ghosts };
     let symmetric = symmetric::read(&root, &cast, &parts)?;
@@ -113,7 +116,7 @@ pub(super) fn from_bytes(file: &Path, bytes: &[u8]) -> Result<Scenario, Scenario
     let mut labels = Labels::common();
     let paths = observations.iter().filter_map(|observation| observation.path.as_ref());
     paths.flat_map(|path| path.names()).for_each(|name| labels.add(name));
-    invariants.iter().flat_map(|invariant| invariant.expr.fields()).for_each(|name| labels.add(name));
+    invariants.iter().filter_map(Invariant::expr).flat_map(Expr::fields).for_each(|name| labels.add(name));
     ghosts.iter().flat_map(|ghost| ghost.fields()).for_each(|name| labels.add(name));
     cast.interfaces.iter().flatten().flat_map(|did| did.labels()).for_each(|name| labels.add(name));
 

@@ -25,6 +25,12 @@ impl Source<'_> {
         ScenarioError::Invalid { file: self.file.to_path_buf(), line, column, text: text.into() }
     }
 
+    /// An error about a line, from 1.
+    pub(crate) fn error_at_line(&self, line: usize, text: impl Into<String>) -> ScenarioError {
+        let byte = self.text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
+        self.error(byte, text)
+    }
+
     /// The byte of the file at which byte `decoded` of a string starts, `literal` being the string with its quotes.
     pub(crate) fn byte_in_string(&self, literal: Range<usize>, decoded: usize) -> usize {
         let raw = self.text.get(literal.clone()).unwrap_or("");

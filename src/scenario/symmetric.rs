@@ -65,7 +65,9 @@ fn same_calls(
 
 fn is_not_named(root: &Table<'_>, text: &Text<'_>, cast: &Cast, parts: &Parts<'_>) -> Result<(), ScenarioError> {
     let name = text.value;
-    if let Some(invariant) = parts.invariants.iter().find(|invariant| invariant.expr.names_actor(name)) {
+    if let Some(invariant) =
+        parts.invariants.iter().find(|invariant| invariant.expr().is_some_and(|expr| expr.names_actor(name)))
+    {
         let what = format!("the invariant in line {}", invariant.line);
         return Err(text.error(format!("`{name}` is named in {what}, so it is not interchangeable with the others")));
     }

@@ -7,14 +7,17 @@ use std::sync::Arc;
 
 use super::ghost::Sum;
 use crate::kernel::{
-    CallSpec, Change, FaultSpec, GhostSpec, HeapSettings, Limits, MANAGEMENT, Moment, OutcallSpec, Place, Plan,
+    CallSpec, Change, Chosen, FaultSpec, GhostSpec, HeapSettings, Limits, MANAGEMENT, Moment, OutcallSpec, Place, Plan,
     TimeSpec,
 };
-use crate::scenario::{Bounds, Fault, FaultKind, FaultPlace, Ghost, GhostAt, Instance, Outcall, Scenario, TimeStep};
+use crate::scenario::{
+    Bounds, Fault, FaultKind, FaultPlace, Ghost, GhostAt, Instance, Invariant, Oracle, Outcall, Rule, Scenario,
+    TimeStep,
+};
 
-fn call_specs(scenario: &Scenario) -> Vec<CallSpec> {
+fn call_specs(scenario: &Scenario, chosen: Vec<Option<Chosen>>) -> Vec<CallSpec> {
     let instances = scenario.instances();
-    let specs = instances.iter().map(|instance| {
+    let specs = instances.iter().zip(chosen).map(|(instance, chosen)| {
         let call = &scenario.calls[instance.entry];
         // Answered before: every instance of the named entry by the same actor, or all of them if it has none.
         let before = |same_actor: bool| -> Vec<usize> {
@@ -29,6 +32,7 @@ fn call_specs(scenario: &Scenario) -> Vec<CallSpec> {
             canister: call.canister as u16,
             method: call.method.clone(),
             arg: call.args.clone(),
+            chosen,
             caller: scenario.actors[instance.actor].id,
             after,
         }
@@ -36,12 +40,13 @@ fn call_specs(scenario: &Scenario) -> Vec<CallSpec> {
     specs.collect()
 }
 
-/// What may happen, by positions. `upgrades` holds the module of each fault that installs another one.
-pub(super) fn plan(scenario: &Scenario, upgrades: &BTreeMap<usize, u16>) -> Plan {
+/// What may happen, by positions. `chosen` says of each call instance how it chooses its argument; `upgrades` holds the module
+/// of each fault that installs another one.
+pub(super) fn plan(scenario: &Scenario, chosen: Vec<Option<Chosen>>, upgrades: &BTreeMap<usize, u16>) -> Plan {
     let faults = scenario.faults.iter().enumerate();
     let time = |time: &TimeStep| TimeSpec { advance_ns: time.advance_ns, max: time.max as u8 };
     Plan {
-        calls: call_specs(scenario),
+        calls: call_specs(scenario, chosen),
         faults: faults.map(|(at, fault)| fault_spec(fault, upgrades.get(&at).copied().unwrap_or(0))).collect(),
         times: scenario.times.iter().map(time).collect(),
         outcalls: outcall_specs(scenario),
@@ -49,6 +54,7 @@ pub(super) fn plan(scenario: &Scenario, upgrades: &BTreeMap<usize, u16>) -> Plan
         symmetric: symmetric(scenario),
         heaps: heap_settings(scenario),
         seed: u64::from(scenario.seed),
+        marks: scenario.invariants.iter().any(reads_marks),
         limits: limits(scenario.bounds),
         wide: Limits { switches: None, ..limits(scenario.own_bounds) },
     }
@@ -71,6 +77,11 @@ fn ghost_spec(scenario: &Scenario, ghost: &Ghost) -> GhostSpec {
         },
         adder: Arc::new(Sum { ghost: ghost.clone(), labels: scenario.labels.clone() }),
     }
+}
+
+/// Whether an invariant asks what happened in a tree beside what is left of it.
+fn reads_marks(invariant: &Invariant) -> bool {
+    matches!(&invariant.rule, Rule::Oracle(Oracle::NoCallbackTrap { .. } | Oracle::ErrIsNoop { .. }))
 }
 
 /// Bounds of the search.

@@ -35,6 +35,9 @@ pub fn counterexample(scenario: &Scenario, invariant: usize, replayed: &Replayed
     }
     let _ = writeln!(out);
     match &replayed.violated {
+        Some((step, Some(error))) if invariant.expr().is_none() => {
+            let _ = writeln!(out, "violated {}: {}: {error}", after(*step), invariant.text);
+        }
         Some((step, Some(error))) => {
             let _ = writeln!(out, "violated {}: {} cannot be evaluated: {error}", after(*step), invariant.text);
         }
@@ -177,7 +180,7 @@ fn arrow(cells: &mut [char], from: usize, to: usize, event: &Event) {
     cells[(low + high) / 2] = mark;
 }
 
-fn cut(text: &str) -> String {
+pub(super) fn cut(text: &str) -> String {
     let line = text.replace('\n', " ");
     match line.char_indices().nth(WHAT_MAX) {
         Some((end, _)) => format!("{}...", &line[..end]),

@@ -1,0 +1,206 @@
+//! What the calls of a scenario do when they are made one after the other, without faults.
+//!
+//! In: a scenario, installed. Out: a [`Sequence`]: each combination of answers and observations in which such an execution
+//! may come to rest, and the kinds of errors with which each call may then be answered. It is worked out once, when an oracle
+//! first asks; bounds that a run narrows do not change it.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+
+use super::Embedded;
+use super::alone::{Alone, AtRest};
+use super::lower;
+use crate::kernel::world::NOT_STARTED;
+use crate::kernel::{Response, Unsupported, World};
+use crate::scenario::{Reply, Value};
+
+/// Worlds at rest that are looked at; beyond this nothing is said.
+const WORLDS_MAX: usize = 20_000;
+
+/// A call that was answered: its entry, its actor, its interned argument and the answer.
+pub type Answered = (u32, u32, u32, Answer);
+
+/// An answer, as far as two executions have to agree on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Answer {
+    /// An interned reply.
+    Reply(u32),
+    /// A reject code: its text may name what only this execution saw.
+    Reject(u8),
+}
+
+/// Values of all observations in one world, in file order.
+pub type Observed = Vec<Arc<Value>>;
+
+/// All executions one after the other.
+#[derive(Default)]
+pub struct Sequence {
+    /// Observations at rest, by time steps made and calls answered; open calls are in none.
+    rests: HashMap<(Vec<u8>, Vec<Answered>), Vec<Observed>>,
+    /// For each probe the kinds of its failures.
+    failures: BTreeMap<usize, BTreeSet<String>>,
+    /// Whether there are more than were looked at.
+    pub is_cut: bool,
+}
+
+impl Sequence {
+    /// Observations of the worlds at rest with these time steps and calls.
+    pub fn rests(&self, times: &[u8], calls: &[Answered]) -> &[Observed] {
+        self.rests.get(&(times.to_vec(), calls.to_vec())).map_or(&[], Vec::as_slice)
+    }
+
+    /// Likewise, whatever these calls were answered.
+    pub fn whatever_answered(&self, times: &[u8], calls: &[Answered]) -> Vec<Observed> {
+        let made = |&(entry, actor, argument, _): &Answered| (entry, actor, argument);
+        let same = |others: &[Answered]| others.iter().map(made).eq(calls.iter().map(made));
+        let rests = self.rests.iter().filter(|((at, others), _)| at == times && same(others));
+        rests.flat_map(|(_, rests)| rests.iter().cloned()).collect()
+    }
+
+    /// Whether a probe may fail in this way.
+    pub fn fails(&self, probe: usize, kind: &str) -> bool {
+        self.failures.get(&probe).is_some_and(|kinds| kinds.contains(kind))
+    }
+}
+
+impl Embedded {
+    /// The executions one after the other of this scenario.
+    ///
+    /// # Errors
+    /// If a guest cannot tell what the IC would do; likewise below.
+    pub fn sequence(&mut self) -> Result<Arc<Sequence>, Unsupported> {
+        if let Some(sequence) = self.sequence.get() {
+            return Ok(sequence.clone());
+        }
+        // Two threads may both do this; they find the same.
+        let found = Arc::new(self.work_out()?);
+        Ok(self.sequence.get_or_init(|| found).clone())
+    }
+
+    fn work_out(&mut self) -> Result<Sequence, Unsupported> {
+        let mut sequence = Sequence::default();
+        let start = self.start.clone();
+        let first = self.alone().start(&start);
+        let mut seen: HashSet<World> = HashSet::from([first.clone()]);
+        let mut waiting = vec![first];
+        let mut probed: HashSet<AtRest> = HashSet::new();
+        while let Some(world) = waiting.pop() {
+            let rest = AtRest { canisters: world.canisters.clone(), time_ns: world.time_ns };
+            if self.alone().is_quiescent(&world) {
+                self.note(&mut sequence, &world)?;
+                if probed.insert(rest.clone()) {
+                    self.probe_all(&mut sequence, &rest)?;
+                }
+            }
+            let Ok(after) = self.alone().after(&world)? else {
+                sequence.is_cut = true;
+                break;
+            };
+            for next in after {
+                if seen.insert(next.clone()) {
+                    waiting.push(next);
+                }
+            }
+            if seen.len() > WORLDS_MAX || self.allowance.ceiling.is_exceeded() {
+                sequence.is_cut = true;
+                break;
+            }
+        }
+        Ok(sequence)
+    }
+
+    /// Notes answers and observations of a world at rest, unless a call is open.
+    fn note(&mut self, sequence: &mut Sequence, world: &World) -> Result<(), Unsupported> {
+        let own = self.alone().own_calls();
+        let Some(calls) = self.answered(&world.trees[..own]) else { return Ok(()) };
+        let observations = self.observe(world)?;
+        let rests = sequence.rests.entry((world.times.clone(), calls)).or_default();
+        if !rests.contains(&observations) {
+            rests.push(observations);
+        }
+        Ok(())
+    }
+
+    /// The calls that have started, sorted; `None` if one of them is not answered.
+    pub fn answered(&self, trees: &[u32]) -> Option<Vec<Answered>> {
+        let started = trees.iter().enumerate().filter(|(_, tree)| **tree != NOT_STARTED);
+        let calls = started.map(|(at, &tree)| {
+            let spec = &self.kernel.calls()[at];
+            let response = self.kernel.answer(tree)?;
+            let answer = match self.kernel.response(response) {
+                Response::Reply(_) => Answer::Reply(response),
+                Response::Reject { code, .. } => Answer::Reject(*code),
+            };
+            Some((spec.entry as u32, self.actors[at] as u32, self.kernel.call_message(at, tree)?, answer))
+        });
+        let mut calls: Vec<Answered> = calls.collect::<Option<_>>()?;
+        calls.sort_unstable();
+        Some(calls)
+    }
+
+    fn probe_all(&mut self, sequence: &mut Sequence, rest: &AtRest) -> Result<(), Unsupported> {
+        for probe in 0..self.alone().probes.len() {
+            if let Some(kind) = self.probe(rest, probe)?.failure() {
+                sequence.failures.entry(probe).or_default().insert(kind);
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes a call again at rest.
+    pub fn probe(&mut self, rest: &AtRest, probe: usize) -> Result<Probed, Unsupported> {
+        let answer = self.alone().probe(rest, probe)?;
+        Ok(Probed(answer.map(|answer| self.reply(answer))))
+    }
+
+    /// The entries that were answered with errors only (bits of those that were answered without one, and with one), each
+    /// with its error if it is made alone at the start.
+    pub fn refused(&mut self, (ok, err): (u64, u64)) -> Result<Vec<(usize, String)>, Unsupported> {
+        let mut refused = Vec::new();
+        for entry in (0..self.scenario.calls.len()).filter(|entry| err & !ok & (1 << entry) != 0) {
+            let rest = AtRest { canisters: self.start.canisters.clone(), time_ns: self.start.time_ns };
+            let probe = self.alone().probes.iter().position(|probe| probe.entry == entry);
+            let text = match probe {
+                Some(probe) => self.probe(&rest, probe)?.text(),
+                None => String::new(),
+            };
+            refused.push((entry, text));
+        }
+        Ok(refused)
+    }
+
+    /// Executions one after the other, with the kernel that makes them.
+    pub fn alone(&mut self) -> &mut Alone {
+        let limits = || lower::limits(self.scenario.own_bounds);
+        self.alone.get_or_insert_with(|| Alone::new(&self.kernel, limits()))
+    }
+
+    /// Whether an answer may say that the call was not made.
+    pub fn may_refuse(&mut self, answer: Answer) -> bool {
+        match answer {
+            Answer::Reject(_) => true,
+            Answer::Reply(reply) => self.reply(reply).may_refuse(),
+        }
+    }
+}
+
+/// The answer to a call that was made again.
+#[derive(Clone, Debug)]
+pub struct Probed(Option<Arc<Reply>>);
+
+impl Probed {
+    /// In what way it failed, if it did: the error without its numbers and ids, so that the same error about other values is
+    /// the same.
+    pub fn failure(&self) -> Option<String> {
+        match &self.0 {
+            None => Some("it is never answered".to_string()),
+            Some(reply) => reply.failure_kind(),
+        }
+    }
+
+    /// The error in full, if it is one.
+    pub fn text(&self) -> String {
+        let text = self.0.as_ref().map(|reply| reply.failure_text().unwrap_or_default());
+        text.unwrap_or_else(|| "it is never answered".to_string())
+    }
+}

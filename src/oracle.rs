@@ -1,0 +1,274 @@
+//! Generic oracles: properties that every canister should have, checked without a text from the user (design section 5).
+//!
+//! In: a world and what is seen in it. Out: why it violates an oracle, or nothing. Each verdict is a function of the world, so
+//! it is found, counted, shrunk and replayed like that on an invariant. What a world is compared with are executions in which
+//! one call runs after the other ([`Sequence`]).
+//!
+//! | oracle | violated where |
+//! |---|---|
+//! | serializable | no faults, all calls answered, and no order one after the other answers and shows the same; calls that answered with an error may have been left out of it |
+//! | err-is-noop | one call ran alone, answered with an error without SYS_UNKNOWN, and observations are not as before; not even when its canister's timers have run |
+//! | probe | at rest, after due timers, a call that is made again fails as it never fails one after the other |
+//! | no-callback-trap | a callback has trapped that no fault made trap |
+//! | stop-terminates | nothing moves, and a canister waits without a bound for a call that is never answered |
+//! | all-calls-answered | likewise, and it is an open call; or a canister never answered and the system did |
+
+mod closure;
+
+use std::sync::Arc;
+
+use crate::engine::embedded::Embedded;
+use crate::engine::embedded::alone::{Alone, AtRest};
+use crate::engine::embedded::sequence::{Answered, Sequence};
+use crate::invariant::{self, Violation};
+use crate::kernel::tree::Context;
+use crate::kernel::world::NOT_STARTED;
+use crate::kernel::{Response, Unsupported, World};
+use crate::scenario::{Invariant, Oracle, Rule, Value, View};
+
+/// How often timers may run before a call is made again, or observations are compared.
+const ROUNDS: usize = 8;
+/// Most calls with an error whose omission is tried in all combinations.
+const ERRORS_MAX: usize = 12;
+
+/// Whether an invariant of either kind is violated in a world with this view. `complete`: nothing must happen any more and no
+/// call can begin.
+///
+/// # Errors
+/// If a guest cannot tell what the IC would do.
+pub fn violation(
+    engine: &mut Embedded,
+    world: &World,
+    view: &View<'_>,
+    complete: bool,
+    invariant: &Invariant,
+) -> Result<Option<Violation>, Unsupported> {
+    let oracle = match &invariant.rule {
+        Rule::Expr(expr) => return Ok(invariant::violation(invariant, expr, view, complete)),
+        Rule::Closure(closure) if invariant::applies(invariant.when, view, complete) => {
+            return Ok(closure::ask(engine, world, view, closure)?.map(|reason| Violation { error: Some(reason) }));
+        }
+        Rule::Closure(_) => return Ok(None),
+        Rule::Oracle(oracle) => oracle,
+    };
+    let observations = view.observations;
+    let reason = match oracle {
+        Oracle::NoCallbackTrap { canister } => callback_trap(engine, world, *canister),
+        _ if !view.quiet => None,
+        Oracle::StopTerminates { canister } => waits_for_ever(engine, world, *canister as u16),
+        Oracle::AllCallsAnswered { entries } => unanswered(engine, world, entries),
+        Oracle::Serializable { ignore, replies } => {
+            let is_comparable = world.faulted() == 0 && Alone::is_at_rest(&engine.kernel, world);
+            if !is_comparable { None } else { not_serializable(engine, world, observations, ignore, *replies)? }
+        }
+        Oracle::ErrIsNoop { entries, ignore } => effect_of_error(engine, world, observations, entries, ignore)?,
+        Oracle::Probe { entries, allow } => {
+            if !Alone::is_at_rest(&engine.kernel, world) {
+                None
+            } else {
+                stuck(engine, world, entries, allow)?
+            }
+        }
+    };
+    Ok(reason.map(|reason| Violation { error: Some(reason) }))
+}
+
+/// The oracles of a scenario that say nothing because what they compare with was cut short, by position.
+///
+/// # Errors
+/// If a guest cannot tell what the IC would do.
+pub fn undecided(engine: &mut Embedded) -> Result<Vec<usize>, Unsupported> {
+    let scenario = engine.scenario.clone();
+    let compares = |(_, invariant): &(usize, &Invariant)| invariant.oracle().is_some_and(Oracle::compares);
+    let comparing: Vec<usize> = scenario.invariants.iter().enumerate().filter(compares).map(|(at, _)| at).collect();
+    let is_cut = !comparing.is_empty() && engine.sequence()?.is_cut;
+    Ok(if is_cut { comparing } else { Vec::new() })
+}
+
+fn callback_trap(engine: &Embedded, world: &World, canister: usize) -> Option<String> {
+    let mut started = world.trees.iter().filter(|tree| **tree != NOT_STARTED);
+    let traps = started.any(|&tree| engine.kernel.tree(tree).marks.has_trap(canister as u16));
+    traps.then(|| format!("a callback of {} trapped", engine.canister_name(canister as u16)))
+}
+
+fn waits_for_ever(engine: &Embedded, world: &World, canister: u16) -> Option<String> {
+    let waits = |&tree: &u32| {
+        let tree = engine.kernel.tree(tree);
+        let of_canister = |at: &usize| tree.contexts[*at].canister == canister && !tree.contexts[*at].held;
+        (0..tree.contexts.len()).filter(of_canister).any(|at| tree.waits_for_ever(at))
+    };
+    let mut started = world.trees.iter().filter(|tree| **tree != NOT_STARTED);
+    let name = engine.canister_name(canister);
+    started.any(waits).then(|| {
+        format!("{name} waits without a bound for a call that is never answered: it cannot be stopped, so not upgraded safely")
+    })
+}
+
+fn unanswered(engine: &Embedded, world: &World, entries: &[usize]) -> Option<String> {
+    let kernel = &engine.kernel;
+    for (at, call) in kernel.calls().iter().enumerate().filter(|(_, call)| entries.contains(&call.entry)) {
+        let tree = world.trees[at];
+        if tree == NOT_STARTED {
+            continue;
+        }
+        let name = kernel.canister_name(call.canister);
+        match kernel.answer(tree).map(|answer| kernel.response(answer)) {
+            Some(Response::Reject { code: 5, text }) if text.starts_with("IC0506: ") => {
+                return Some(format!("{name} never answers call {at}, so the system rejects it"));
+            }
+            Some(_) => {}
+            None => {
+                let tree = kernel.tree(tree);
+                let is_own = |context: &Context| context.path.depth() == 0 && !context.held;
+                if tree.contexts.first().is_some_and(is_own) && tree.waits_for_ever(0) {
+                    return Some(format!("call {at} is never answered"));
+                }
+            }
+        }
+    }
+    None
+}
+
+fn not_serializable(
+    engine: &mut Embedded,
+    world: &World,
+    observations: &[Arc<Value>],
+    ignore: &[usize],
+    replies: bool,
+) -> Result<Option<String>, Unsupported> {
+    let sequence = engine.sequence()?;
+    let own = engine.kernel.calls().len();
+    let Some(calls) = engine.answered(&world.trees[..own]) else { return Ok(None) };
+    if sequence.is_cut {
+        return Ok(None);
+    }
+    // A call that answered with an error, or with `false`, may be one that did nothing.
+    let (mut sure, mut errors) = (Vec::new(), Vec::new());
+    for call in calls {
+        if engine.may_refuse(call.3) { errors.push(call) } else { sure.push(call) }
+    }
+    let mut same_calls = false;
+    for left_out in 0..1u32 << errors.len().min(ERRORS_MAX) {
+        let made = errors.iter().enumerate().filter(|(at, _)| left_out & (1 << at) == 0).map(|(_, call)| *call);
+        let mut made: Vec<Answered> = sure.iter().copied().chain(made).collect();
+        made.sort_unstable();
+        let rests = if replies {
+            sequence.rests(&world.times, &made)
+        } else {
+            &sequence.whatever_answered(&world.times, &made)
+        };
+        same_calls |= !rests.is_empty();
+        if rests.iter().any(|rest| are_equal(rest, observations, ignore)) {
+            return Ok(None);
+        }
+    }
+    Ok(Some(
+        match same_calls {
+            true => "made one after the other, the same calls with the same answers never show these observations",
+            false => "made one after the other, the same calls are never answered like this",
+        }
+        .to_string(),
+    ))
+}
+
+fn are_equal(a: &[Arc<Value>], b: &[Arc<Value>], ignore: &[usize]) -> bool {
+    a.iter().zip(b).enumerate().all(|(at, (a, b))| ignore.contains(&at) || a == b)
+}
+
+fn effect_of_error(
+    engine: &mut Embedded,
+    world: &World,
+    observations: &[Arc<Value>],
+    entries: &[usize],
+    ignore: &[usize],
+) -> Result<Option<String>, Unsupported> {
+    let own = engine.kernel.calls().len();
+    let mut started = (0..own).filter(|&at| world.trees[at] != NOT_STARTED);
+    let (Some(at), None) = (started.next(), started.next()) else { return Ok(None) };
+    if !entries.contains(&engine.kernel.calls()[at].entry) {
+        return Ok(None);
+    }
+    let Some(answer) = engine.kernel.answer(world.trees[at]) else { return Ok(None) };
+    let has_unknown = |tree: &u32| *tree != NOT_STARTED && engine.kernel.tree(*tree).marks.has_unknown();
+    if world.trees.iter().any(has_unknown) || !engine.reply(answer).is_error() {
+        return Ok(None);
+    }
+    let sequence = engine.sequence()?;
+    let before = sequence.rests(&world.times, &[]);
+    let is_as_before = |now: &[Arc<Value>]| before.iter().any(|before| are_equal(before, now, ignore));
+    if sequence.is_cut || is_as_before(observations) {
+        return Ok(None);
+    }
+    if Alone::is_at_rest(&engine.kernel, world) {
+        let mut rest = AtRest { canisters: world.canisters.clone(), time_ns: world.time_ns };
+        for _ in 0..ROUNDS {
+            let Some(next) = engine.alone().let_timers_run(&rest)? else { break };
+            rest = next;
+            let later = World { canisters: rest.canisters.clone(), time_ns: rest.time_ns, ..world.clone() };
+            if is_as_before(&engine.observe(&later)?) {
+                return Ok(None);
+            }
+        }
+    }
+    let names = engine.scenario.observations.iter().map(|observation| &observation.name);
+    let first = before.first();
+    let changed = |at: &usize| !ignore.contains(at) && first.is_some_and(|first| first[*at] != observations[*at]);
+    let changes: Vec<String> = (names.enumerate().filter(|(at, _)| changed(at)))
+        .map(|(at, name)| {
+            let before = first.map_or_else(String::new, |first| first[at].to_string());
+            format!("{name} was {before} and is {}", observations[at])
+        })
+        .collect();
+    Ok(Some(format!("call {at} answered with an error, and {}", changes.join(", "))))
+}
+
+fn stuck(
+    engine: &mut Embedded,
+    world: &World,
+    entries: &[usize],
+    allow: &[String],
+) -> Result<Option<String>, Unsupported> {
+    let sequence = engine.sequence()?;
+    if sequence.is_cut {
+        return Ok(None);
+    }
+    let first = AtRest { canisters: world.canisters.clone(), time_ns: world.time_ns };
+    let probes = engine.alone().probes.iter().enumerate();
+    let probes: Vec<usize> = probes.filter(|(_, probe)| entries.contains(&probe.entry)).map(|(at, _)| at).collect();
+    for probe in probes {
+        let Some(failure) = new_failure(engine, &sequence, &first, probe, allow)? else { continue };
+        let mut rest = first.clone();
+        let mut is_stuck = true;
+        for _ in 0..ROUNDS {
+            let Some(next) = engine.alone().let_timers_run(&rest)? else { break };
+            rest = next;
+            if new_failure(engine, &sequence, &rest, probe, allow)?.is_none() {
+                is_stuck = false;
+                break;
+            }
+        }
+        if is_stuck {
+            let entry = engine.alone().probes[probe].entry;
+            let id = &engine.scenario.calls[entry].id;
+            return Ok(Some(format!(
+                "nothing is on its way, and `{id}` made now fails: {failure}; it never does when calls are made one after the other"
+            )));
+        }
+    }
+    Ok(None)
+}
+
+/// How a call fails that is made again here, if it does, and never one after the other.
+fn new_failure(
+    engine: &mut Embedded,
+    sequence: &Sequence,
+    rest: &AtRest,
+    probe: usize,
+    allow: &[String],
+) -> Result<Option<String>, Unsupported> {
+    let probed = engine.probe(rest, probe)?;
+    let Some(kind) = probed.failure() else { return Ok(None) };
+    let text = probed.text();
+    let is_allowed = sequence.fails(probe, &kind) || allow.iter().any(|allowed| text.contains(allowed));
+    Ok((!is_allowed).then_some(text))
+}
