@@ -98,6 +98,8 @@ pub struct Context {
     pub deadline_ns: u64,
     /// Instructions so far, 0 unless the canister can see them.
     pub instructions: u64,
+    /// The message that opened it, if a ghost counts it when it is answered.
+    pub noted: Option<MessageId>,
 }
 
 /// A request that still matters: it may start, or its caller waits for the response.
@@ -140,6 +142,8 @@ pub struct Callback {
     pub response: Option<InFlight>,
     /// Whether the call ended in SYS_UNKNOWN: the real response, if any comes, is dropped.
     pub expired: bool,
+    /// The message sent, if a ghost counts it when the reply is delivered.
+    pub noted: Option<MessageId>,
 }
 
 /// A response on its way to the caller.
@@ -164,6 +168,7 @@ impl Context {
             available: 0,
             deadline_ns: 0,
             instructions: 0,
+            noted: None,
         }
     }
 }

@@ -394,6 +394,7 @@ impl FaultKeys<'_> {
 fn when_word(when: When) -> &'static str {
     match when {
         When::Always => "always",
+        When::Step => "step",
         When::Quiescent => "quiescent",
         When::Final => "final",
         When::Sometimes => "sometimes",
