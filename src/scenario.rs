@@ -54,6 +54,10 @@ pub use path::ValuePath;
 pub use stub::{StubAnswer, StubCall, StubReplies};
 pub use value::{Labels, Value};
 
+pub(crate) use candid_text::{check_size as check_candid_size, encode_str};
+pub(crate) use interface::Interface;
+pub(crate) use names::{automatic_actor_id, automatic_canister_id, check_identifier, check_name};
+
 /// Largest scenario file in bytes.
 const SIZE_MAX: u64 = 1 << 20;
 
@@ -142,6 +146,14 @@ impl Scenario {
             return Err(ScenarioError::TooLarge { file: path.to_path_buf() });
         }
         load::from_bytes(path, &text)
+    }
+
+    /// The scenario that a file of this name would hold with this text; the file need not be there.
+    ///
+    /// # Errors
+    /// As [`Scenario::load`].
+    pub fn parse(file: &Path, text: &str) -> Result<Scenario, ScenarioError> {
+        load::from_bytes(file, text.as_bytes())
     }
 
     /// The call instances in file order: an entry with `max = 3` gives three, by its actors in turn.

@@ -59,7 +59,8 @@ pub(crate) fn default_arguments(signature: Option<Signature<'_>>) -> Result<Vec<
     }
 }
 
-fn encode_str(text: &str, names: &Names, signature: Option<Signature<'_>>) -> Result<Vec<u8>, Problem> {
+/// Likewise, of a text that stands in no file; problems are at bytes of it.
+pub(crate) fn encode_str(text: &str, names: &Names, signature: Option<Signature<'_>>) -> Result<Vec<u8>, Problem> {
     let (replaced, map) = substitute(text, names)?;
     let blanked = blank_comments(&replaced);
     let back = |(offset, problem): Problem| (map.original(offset), problem);
