@@ -50,7 +50,7 @@ const INSPECT_LIMIT: u64 = 200_000_000;
 const WARM_MAX: usize = 8;
 
 /// Stack that wasm may use, as on the IC.
-pub(crate) const WASM_STACK: usize = 5 << 20;
+const WASM_STACK: usize = 5 << 20;
 /// Stack that is left for system functions when wasm has used all of its own.
 const HOST_STACK: usize = 1 << 20;
 /// Stack that is taken when the thread has less than that left.

@@ -13,9 +13,9 @@ use super::observe::{self, Book, Observed};
 use super::stand::{Sent, Stand, Try};
 use super::survey::{Known, Outcome, Query};
 
-/// Most methods that are called, most tables of calls and of faults.
+/// Most methods that are called, calls that can be made, and tables of faults.
 const METHODS_MAX: usize = 4;
-const CALLS_MAX: usize = 6;
+const INSTANCES_MAX: usize = 7;
 const EDGES_MAX: usize = 5;
 /// Methods beside those that await: what they change in between matters.
 const FILLERS_MAX: usize = 2;
@@ -117,37 +117,45 @@ fn ranked(outcomes: &[Outcome]) -> Vec<Vec<&Outcome>> {
 
 /// Tables of calls: of each method the best arguments, of the first ones a second list of arguments that gets as far.
 fn calls(stand: &mut Stand, first: &World, methods: &[Vec<&Outcome>]) -> Vec<Call> {
+    let any_awaits = methods.iter().any(|of_method| of_method[0].tried.reaches());
     let mut calls: Vec<Call> = Vec::new();
-    let mut seconds = CALLS_MAX - methods.len();
-    for (at, of_method) in methods.iter().enumerate() {
+    for of_method in methods {
         let best = of_method[0];
-        let awaits = best.tried.reaches();
-        let others = callers(stand, first, best);
         let mut by = vec![best.call.by];
-        by.extend(others);
-        // Of two calls at a time, both by one or each by another.
-        let max = match (awaits, at) {
-            (true, 0) => by.len() + 1,
-            (true, _) => by.len().max(2),
-            _ => 1,
-        };
-        let mut add = |outcome: &Outcome, by: Vec<&'static str>, max: usize, suffix: &str| {
-            let id = call_id(&outcome.call.method, suffix);
-            let Try { method, args, .. } = outcome.call.clone();
-            calls.push(Call { id, method, args, by, max, awaits });
-        };
-        add(best, by, max, "");
+        // Another caller is worth the effort where the canister tells them apart.
+        if calls.is_empty() {
+            by.extend(other_caller(stand, first, best));
+        }
+        calls.push(call(best, by, ""));
+    }
+    // What races with itself first: by one caller and by two, then the other methods, then other arguments.
+    let mut left = INSTANCES_MAX.saturating_sub(calls.len());
+    for at in std::iter::once(0).chain(0..calls.len()) {
+        let Call { by, max, awaits, .. } = &mut calls[at];
+        let most = if *awaits || !any_awaits { by.len() + 1 } else { 1 };
+        if left > 0 && *max < most {
+            *max += 1;
+            left -= 1;
+        }
+    }
+    for of_method in methods {
+        let best = of_method[0];
         let second = of_method[1..].iter().find(|other| other.points() == best.points());
-        if let Some(second) = second.filter(|_| awaits && seconds > 0) {
-            seconds -= 1;
-            add(second, vec![second.call.by], 1, "-2");
+        if let Some(second) = second.filter(|_| left > 0 && (best.tried.reaches() || !any_awaits)) {
+            left -= 1;
+            calls.push(call(second, vec![second.call.by], "-2"));
         }
     }
     calls
 }
 
-/// Another actor with whom a call gets as far.
-fn callers(stand: &mut Stand, first: &World, outcome: &Outcome) -> Option<&'static str> {
+fn call(outcome: &Outcome, by: Vec<&'static str>, suffix: &str) -> Call {
+    let Try { method, args, .. } = outcome.call.clone();
+    Call { id: call_id(&method, suffix), method, args, by, max: 1, awaits: outcome.tried.reaches() }
+}
+
+/// Another actor with whom a call gets as far and leaves the canister in another state.
+fn other_caller(stand: &mut Stand, first: &World, outcome: &Outcome) -> Option<&'static str> {
     if outcome.call.by != ACTORS[0] {
         return None;
     }
@@ -155,7 +163,8 @@ fn callers(stand: &mut Stand, first: &World, outcome: &Outcome) -> Option<&'stat
     let can = stand.plan(std::slice::from_ref(&call));
     let tried = stand.run(first, 0).ok().filter(|_| can[0])?;
     let is_alike = tried.reaches() == outcome.tried.reaches() && tried.is_ok() == outcome.tried.is_ok();
-    is_alike.then_some(ACTORS[1])
+    let differs = tried.end().canisters[0].memory != outcome.tried.end().canisters[0].memory;
+    (is_alike && differs).then_some(ACTORS[1])
 }
 
 /// A name for a call.

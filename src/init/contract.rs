@@ -10,7 +10,6 @@ use candid_parser::utils::merge_init_args;
 use wasmparser::{Parser, Payload};
 use wasmtime::{Config, Engine, Extern, Linker, Module, Store, StoreLimits, StoreLimitsBuilder};
 
-use crate::engine::wasm::WASM_STACK;
 use crate::scenario::{Interface, check_candid_size};
 
 use super::InitError;
@@ -75,7 +74,6 @@ fn exported(module: &[u8]) -> Option<String> {
     let mut config = Config::new();
     config.consume_fuel(true);
     config.wasm_memory64(true);
-    config.max_wasm_stack(WASM_STACK);
     config.cranelift_opt_level(wasmtime::OptLevel::None);
     let engine = Engine::new(&config).ok()?;
     let module = Module::new(&engine, module).ok()?;

@@ -113,12 +113,12 @@ impl<'a> Survey<'a> {
             choices = self.install(&template)?;
         }
         let mut known = self.add_callees()?;
-        self.find_owners(&template, &mut choices, &mut known)?;
-        for _ in 0..SETUP_MAX {
-            if !self.add_setup(&mut known)? {
-                break;
+        // Once more when it is known who owns it.
+        for _ in 0..2 {
+            while self.draft.setup.len() < SETUP_MAX && self.add_setup(&mut known)? {
+                known = self.add_callees()?;
             }
-            known = self.add_callees()?;
+            self.find_owners(&template, &mut choices, &mut known)?;
         }
         Ok((self.draft, self.queries, known))
     }

@@ -109,12 +109,11 @@ impl Making<'_> {
             }
             TypeInner::Record(fields) => {
                 self.text("record { ");
-                for field in fields {
-                    self.text(&format!("{} = ", label(&field.id)));
+                for (at, field) in fields.iter().enumerate() {
+                    self.text(&format!("{}{}", if at > 0 { "; " } else { "" }, field_name(at, &field.id)));
                     self.value(&field.ty, depth - 1)?;
-                    self.text("; ");
                 }
-                self.text("}");
+                self.text(" }");
             }
             TypeInner::Vec(inner) if !ty.is_blob(self.env) => {
                 self.text("vec { ");
@@ -186,9 +185,9 @@ fn of_type(ty: &Type, env: &TypeEnv, palette: &Palette, depth: usize) -> Vec<Str
         TypeInner::Record(fields) => {
             let lists: Vec<Vec<String>> =
                 fields.iter().map(|field| of_type(&field.ty, env, palette, depth - 1)).collect();
-            let field = |(field, text): (&Field, String)| format!("{} = {text}", label(&field.id));
+            let field = |(at, text): (usize, String)| format!("{}{text}", field_name(at, &fields[at].id));
             let record = |texts: Vec<String>| {
-                let fields: Vec<String> = fields.iter().zip(texts).map(field).collect();
+                let fields: Vec<String> = texts.into_iter().enumerate().map(field).collect();
                 format!("record {{ {} }}", fields.join("; "))
             };
             combinations(&lists, PARTS_MAX).into_iter().map(record).collect()
@@ -250,6 +249,11 @@ const KEYWORDS: &[&str] = &[
     "variant",
     "vec",
 ];
+
+/// What stands before the value of a field: nothing if it is the next one of a tuple.
+fn field_name(at: usize, id: &Label) -> String {
+    if id.get_id() as usize == at { String::new() } else { format!("{} = ", label(id)) }
+}
 
 /// The name of a field as a text says it.
 fn label(label: &Label) -> String {
@@ -322,8 +326,8 @@ mod tests {
         );
         assert_eq!(of("opt principal"), ["(null)", "(opt (principal \"${bob}\"))"]);
         assert_eq!(of("variant { A; B : nat8 }"), ["(variant { A })", "(variant { B = 10 : nat8 })"]);
-        assert_eq!(of("record { text; vec nat8 }")[0], "(record { 0 = \"a\"; 1 = blob \"a\" })");
-        assert_eq!(of("List")[..2], ["(null)", "(opt (record { 0 = 10 : nat8; 1 = null }))"]);
+        assert_eq!(of("record { text; vec nat8 }")[0], "(record { \"a\"; blob \"a\" })");
+        assert_eq!(of("List")[..2], ["(null)", "(opt (record { 10 : nat8; null }))"]);
         assert_eq!(of("empty"), [""; 0]);
     }
 
@@ -332,10 +336,10 @@ mod tests {
         let (env, types) = types("principal, record { owner : principal; start : nat64 }, opt nat8");
         let template = Template::of_init(&types, &env, 100, "alice").unwrap();
         assert_eq!(template.places(), [2, 2, 2, 2]);
-        let first = "(principal \"${peer1}\", record { owner = principal \"${peer2}\"; start = 100 : nat64; }, null)";
+        let first = "(principal \"${peer1}\", record { owner = principal \"${peer2}\"; start = 100 : nat64 }, null)";
         assert_eq!(template.text(&[0, 0, 0, 0]), first);
         let other =
-            "(principal \"${peer1}\", record { owner = principal \"${alice}\"; start = 0 : nat64; }, opt (100 : nat8))";
+            "(principal \"${peer1}\", record { owner = principal \"${alice}\"; start = 0 : nat64 }, opt (100 : nat8))";
         assert_eq!(template.text(&[0, 1, 1, 1]), other);
     }
 }
