@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Builds the sample canisters and puts them into a folder as <name>.wasm.
+# A package with a folder `examples` is many small canisters: each of its examples becomes <package>/<example>.wasm.
 #
 #   canisters/build.sh [--fixtures] [FOLDER]        default: target/canisters of the project
 #
@@ -28,11 +29,22 @@ out=$(cd "$out" && pwd -P)
 
 say() { echo "canisters: $*" >&2; }
 
-# The folder name of every package is the name of its canister.
+# The folder name of a package is the name of its canister; or it has examples, and they are the canisters. No two
+# packages of a workspace can have an example of one name: cargo puts all of them into one folder.
 names=()
+declare -A built_as
 for manifest in "$here"/*/Cargo.toml ${fixtures:+"$here"/fixtures/*/Cargo.toml}; do
     folder=$(dirname "${manifest#"$here"/}")
-    names+=("$folder")
+    if [ -d "$here/$folder/examples" ]; then
+        for source in "$here/$folder"/examples/*.rs; do
+            example=$(basename "$source" .rs)
+            names+=("$folder/$example")
+            built_as[$folder/$example]=examples/$example.wasm
+        done
+    else
+        names+=("$folder")
+        built_as[$folder]=$(basename "$folder" | tr - _).wasm
+    fi
 done
 
 is_up_to_date() {
@@ -94,7 +106,8 @@ compile() {
     unset IFS
     local workspace
     for workspace in "$here" ${fixtures:+"$here"/fixtures/*/Cargo.toml}; do
-        (cd "${workspace%/Cargo.toml}" && "$@" build --locked --release --quiet --target "$target" --target-dir "$build")
+        (cd "${workspace%/Cargo.toml}" &&
+            "$@" build --lib --examples --locked --release --quiet --target "$target" --target-dir "$build")
     done
 }
 
@@ -123,8 +136,7 @@ fi
 
 # A module that did not change keeps its file; a new one appears all at once.
 for name in "${names[@]}"; do
-    built=$(basename "$name" | tr - _)
-    built=$build/$target/release/$built.wasm
+    built=$build/$target/release/${built_as[$name]}
     if ! cmp -s "$built" "$out/$name.wasm"; then
         mkdir -p "$(dirname "$out/$name")"
         install -m 644 "$built" "$out/$name.wasm.$$"
@@ -132,4 +144,4 @@ for name in "${names[@]}"; do
     fi
     touch -r "$stamp" "$out/$name.wasm"
 done
-say "built ${names[*]} in $((SECONDS - started)) s, in $out"
+say "built ${#names[@]} canisters in $((SECONDS - started)) s, in $out"

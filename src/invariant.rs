@@ -16,19 +16,23 @@ pub struct Violation {
 /// Whether an invariant with this expression is violated in a world. `complete`: nothing must happen any more and no call can
 /// begin.
 pub fn violation(invariant: &Invariant, expr: &Expr, view: &View<'_>, complete: bool) -> Option<Violation> {
-    let applies = match invariant.when {
-        When::Always => true,
-        When::Quiescent => view.quiet,
-        When::Final => complete,
-        When::Sometimes => false,
-    };
-    if !applies {
+    if !applies(invariant.when, view, complete) {
         return None;
     }
     match expr.eval(view) {
         Ok(true) => None,
         Ok(false) => Some(Violation { error: None }),
         Err(error) => Some(Violation { error: Some(error) }),
+    }
+}
+
+/// Whether a world is one of those in which an invariant must hold.
+pub fn applies(when: When, view: &View<'_>, complete: bool) -> bool {
+    match when {
+        When::Always => true,
+        When::Quiescent => view.quiet,
+        When::Final => complete,
+        When::Sometimes => false,
     }
 }
 

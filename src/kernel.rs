@@ -12,7 +12,7 @@
 //! settle   how a context is answered   fault     what a fault does to a request  change    stop, upgrade, snapshots
 //! manage   the management canister     observe   queries and inspection          composite queries that call queries
 //! symmetry interchangeable calls       turns     context switches                cuts      what narrow bounds cut off
-//! save     tables and executions as bytes
+//! argument what a call starts with    save     tables and executions as bytes
 //! ```
 
 pub mod guest;
@@ -23,6 +23,7 @@ pub mod system;
 pub mod tree;
 pub mod world;
 
+mod argument;
 mod change;
 mod composite;
 mod cuts;
@@ -45,6 +46,7 @@ use std::sync::Arc;
 use candid::Principal;
 use serde::{Deserialize, Serialize};
 
+pub use argument::{Arguments, Chosen, Variant, Variants};
 pub use cuts::Cuts;
 pub use enabled::{Choice, Target};
 pub use guest::{Cycles, Function, Guest, Input, MemoryId, Response};
@@ -176,7 +178,11 @@ pub struct Kernel {
     ids: Vec<Principal>,
     guests: Vec<Box<dyn Guest>>,
     plan: Plan,
+    /// By call; of no use where the argument is chosen at the start.
     call_messages: Vec<u32>,
+    /// By call: the first one that chooses its argument from the same.
+    sources: Vec<usize>,
+    variants: Arc<argument::Known>,
     tasks: Vec<TaskSpec>,
     groups: Vec<Vec<usize>>,
     tables: Arc<Tables>,
@@ -194,6 +200,8 @@ impl Kernel {
             guests: Vec::new(),
             plan: Plan::EMPTY,
             call_messages: Vec::new(),
+            sources: Vec::new(),
+            variants: Arc::default(),
             tasks: Vec::new(),
             groups: Vec::new(),
             tables: Arc::new(Tables::new()),
@@ -217,6 +225,8 @@ impl Kernel {
             guests: self.guests.iter().map(|guest| guest.fork()).collect(),
             plan: self.plan.clone(),
             call_messages: self.call_messages.clone(),
+            sources: self.sources.clone(),
+            variants: self.variants.clone(),
             tasks: self.tasks.clone(),
             groups: self.groups.clone(),
             tables: self.tables.clone(),
@@ -233,6 +243,8 @@ impl Kernel {
         assert!(plan.faults.len() <= 32, "bug in canloom: more than 32 faults");
         self.memo = Arc::default();
         self.call_messages = plan.calls.iter().map(|call| self.tables.intern_call(&call.method, &call.arg)).collect();
+        self.sources = argument::sources(&plan);
+        self.variants = Arc::default();
         self.groups = symmetry::groups(&plan.calls);
         self.tasks.clear();
         for (canister, guest) in self.guests.iter().enumerate() {
@@ -397,11 +409,6 @@ impl Kernel {
             }
             _ => None,
         }
-    }
-
-    /// The interned message with which a call starts.
-    pub fn call_message(&self, call: usize) -> u32 {
-        self.call_messages[call]
     }
 
     /// Whether a tree has something left that can or must happen.

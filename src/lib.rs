@@ -13,4 +13,5 @@ pub mod sample;
 pub mod scenario;
 pub mod schedule;
 pub mod scheduler;
+pub mod testing;
 pub mod trace;

@@ -13,6 +13,8 @@
 //! | stop-terminates | nothing moves, and a canister waits without a bound for a call that is never answered |
 //! | all-calls-answered | likewise, and it is an open call; or a canister never answered and the system did |
 
+mod closure;
+
 use std::sync::Arc;
 
 use crate::engine::embedded::Embedded;
@@ -43,6 +45,10 @@ pub fn violation(
 ) -> Result<Option<Violation>, Unsupported> {
     let oracle = match &invariant.rule {
         Rule::Expr(expr) => return Ok(invariant::violation(invariant, expr, view, complete)),
+        Rule::Closure(closure) if invariant::applies(invariant.when, view, complete) => {
+            return Ok(closure::ask(engine, world, view, closure)?.map(|reason| Violation { error: Some(reason) }));
+        }
+        Rule::Closure(_) => return Ok(None),
         Rule::Oracle(oracle) => oracle,
     };
     let observations = view.observations;
@@ -73,10 +79,7 @@ pub fn violation(
 /// If a guest cannot tell what the IC would do.
 pub fn undecided(engine: &mut Embedded) -> Result<Vec<usize>, Unsupported> {
     let scenario = engine.scenario.clone();
-    let compares = |(_, invariant): &(usize, &Invariant)| {
-        let oracle = invariant.oracle();
-        matches!(oracle, Some(Oracle::Serializable { .. } | Oracle::Probe { .. } | Oracle::ErrIsNoop { .. }))
-    };
+    let compares = |(_, invariant): &(usize, &Invariant)| invariant.oracle().is_some_and(Oracle::compares);
     let comparing: Vec<usize> = scenario.invariants.iter().enumerate().filter(compares).map(|(at, _)| at).collect();
     let is_cut = !comparing.is_empty() && engine.sequence()?.is_cut;
     Ok(if is_cut { comparing } else { Vec::new() })
@@ -139,10 +142,10 @@ fn not_serializable(
     if sequence.is_cut {
         return Ok(None);
     }
-    // A call that answered with an error may be one that did nothing.
+    // A call that answered with an error, or with `false`, may be one that did nothing.
     let (mut sure, mut errors) = (Vec::new(), Vec::new());
     for call in calls {
-        if engine.is_error(call.3) { errors.push(call) } else { sure.push(call) }
+        if engine.may_refuse(call.3) { errors.push(call) } else { sure.push(call) }
     }
     let mut same_calls = false;
     for left_out in 0..1u32 << errors.len().min(ERRORS_MAX) {
@@ -187,7 +190,7 @@ fn effect_of_error(
     }
     let Some(answer) = engine.kernel.answer(world.trees[at]) else { return Ok(None) };
     let has_unknown = |tree: &u32| *tree != NOT_STARTED && engine.kernel.tree(*tree).marks.has_unknown();
-    if world.trees.iter().any(has_unknown) || !engine.is_error(answer) {
+    if world.trees.iter().any(has_unknown) || !engine.reply(answer).is_error() {
         return Ok(None);
     }
     let sequence = engine.sequence()?;

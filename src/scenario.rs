@@ -14,6 +14,7 @@
 mod builtin;
 mod calls;
 mod candid_text;
+mod capture;
 mod cast;
 mod check;
 mod document;
@@ -22,6 +23,9 @@ mod error;
 mod expr;
 mod failure;
 mod fault;
+mod filling;
+pub mod generate;
+mod generator;
 mod interface;
 mod invariant;
 mod load;
@@ -32,6 +36,7 @@ mod position;
 mod show;
 mod stub;
 mod suggest;
+mod template;
 mod value;
 
 use std::fs::File;
@@ -41,17 +46,20 @@ use std::path::{Path, PathBuf};
 use candid::Principal;
 
 pub use calls::{CallEntry, Observation, SetupCall};
+pub use capture::{Capture, first_value};
 pub use cast::{Actor, Canister, Code};
 pub use check::Oracle;
 pub use environment::{Outcall, TimeStep};
 pub use error::ScenarioError;
 pub use expr::{CallState, CallView, Expr, ExprError, Reply, View};
 pub use fault::{Fault, FaultKind, FaultPlace};
-pub use invariant::{Expect, Invariant, Rule, When};
+pub use filling::Filling;
+pub use invariant::{Ask, Closure, Expect, Holds, Invariant, Rule, When};
 pub use names::Names;
 pub use narrow::{BoundError, BoundName};
 pub use path::ValuePath;
 pub use stub::{StubAnswer, StubCall, StubReplies};
+pub use template::{Captured, Made, Template};
 pub use value::{Labels, Value};
 
 pub(crate) use candid_text::{check_size as check_candid_size, encode_str};
@@ -148,11 +156,11 @@ impl Scenario {
         load::from_bytes(path, &text)
     }
 
-    /// The scenario that a file of this name would hold with this text; the file need not be there.
+    /// The scenario in a text, as if it were this file's; the file itself is not looked at, those that it names are.
     ///
     /// # Errors
     /// As [`Scenario::load`].
-    pub fn parse(file: &Path, text: &str) -> Result<Scenario, ScenarioError> {
+    pub fn from_text(file: &Path, text: &str) -> Result<Scenario, ScenarioError> {
         load::from_bytes(file, text.as_bytes())
     }
 

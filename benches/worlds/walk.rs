@@ -113,7 +113,9 @@ impl Walk {
             let view = self.engine.view(&world, &observations, &calls);
             let complete = self.engine.kernel.is_complete(&world, &self.choices);
             let violated = self.engine.scenario.invariants.iter();
-            std::hint::black_box(violated.filter_map(|each| invariant::violation(each, &view, complete)).count());
+            std::hint::black_box(
+                violated.filter_map(|each| invariant::violation(each, each.expr()?, &view, complete)).count(),
+            );
             if self.choices.is_empty() {
                 return Ok(());
             }

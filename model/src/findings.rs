@@ -148,7 +148,8 @@ impl Findings {
                 None => CallState::Open,
                 Some(answer) => CallState::Done(self.reply(answer)),
             };
-            views.push(CallView { entry: call.entry, actor: call.actor, state });
+            let args = self.scenario.calls[call.entry].args.as_slice().into();
+            views.push(CallView { entry: call.entry, actor: call.actor, state, args });
         }
         views
     }

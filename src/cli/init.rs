@@ -96,7 +96,7 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
 fn look(file: &Path, text: &str, line: &mut Line) -> Result<String, Failure> {
     let wrong =
         |error: &dyn std::fmt::Display| Failure::outside(format!("bug in canloom: the proposed scenario: {error}"));
-    let scenario = Scenario::parse(file, text).map_err(|error| wrong(&error))?;
+    let scenario = Scenario::from_text(file, text).map_err(|error| wrong(&error))?;
     let mut engine = Embedded::open(Arc::new(scenario)).map_err(|error| wrong(&error))?;
     let workers = available_parallelism().map_or(1, usize::from);
     let budget = Budget { time: Some(LOOK), workers, shard: None, gives_way: false };

@@ -4,6 +4,7 @@
 //! steps are made is decided elsewhere; what may happen is read off the scenario in `lower`.
 
 pub mod alone;
+mod arguments;
 mod lower;
 pub mod sequence;
 
@@ -18,7 +19,7 @@ use candid::Principal;
 use crate::kernel::guest::{Env, Execution, Guest};
 use crate::kernel::world::{CanisterState, NOT_STARTED};
 use crate::kernel::{CallSpec, Input, Kernel, Limits, Plan, Response, Unsupported, World};
-use crate::scenario::{Bounds, CallState, CallView, Code, FaultPlace, Reply, Scenario, Value, View};
+use crate::scenario::{Bounds, CallState, CallView, Code, FaultPlace, Invariant, Oracle, Reply, Scenario, Value, View};
 use crate::trace::Outcome;
 
 use alone::Alone;
@@ -28,6 +29,8 @@ use super::allowance::Allowance;
 use super::builtin;
 use super::wasm::WasmGuest;
 use super::wasm::module::{Instrumentation, MODULE_MAX, Method, Module, ModuleError, engine};
+
+use arguments::Given;
 
 /// Time at which every exploration starts: 2021-05-10 08:00 UTC, the genesis of the IC, in nanoseconds.
 pub const START_NS: u64 = 1_620_633_600_000_000_000;
@@ -195,12 +198,20 @@ impl Embedded {
             states.push(kernel.installed(execution.memory, timer_ns, &certified, &canister.controllers));
         }
         states.extend(empty.into_iter().map(|memory| kernel.absent(memory)));
-        let states = set_up(&mut kernel, &scenario, states)?;
-        let queries = scenario.observations.iter();
-        let queries = queries.map(|o| (o.canister as u16, kernel.query(&o.method, &o.args))).collect();
+        let (states, given) = set_up(&mut kernel, &scenario, states)?;
+        let scenario = Arc::new(arguments::settled(&scenario, &given).map_err(EmbeddedError::Scenario)?);
+        let mut queries = Vec::with_capacity(scenario.observations.len());
+        for observation in &scenario.observations {
+            let args = given.argument_of(&scenario, &observation.template, &observation.args)?;
+            queries.push((observation.canister as u16, kernel.query(&observation.method, &args)));
+        }
         let instances = scenario.instances();
-        kernel.plan(lower::plan(&scenario, &upgrades));
+        let chosen = arguments::chosen(&scenario, &given).map_err(EmbeddedError::Scenario)?;
+        kernel.plan(lower::plan(&scenario, chosen, &upgrades));
         let start = kernel.start(states, START_NS);
+        // Before the first fork, so that all forks share what is executed there.
+        let compares = scenario.invariants.iter().filter_map(Invariant::oracle).any(Oracle::compares);
+        let alone = compares.then(|| Alone::new(&kernel, lower::limits(scenario.own_bounds)));
         Ok(Embedded {
             start,
             kernel,
@@ -211,7 +222,7 @@ impl Embedded {
             replies: BTreeMap::new(),
             scenario,
             allowance: allowance.clone(),
-            alone: None,
+            alone,
             sequence: Arc::default(),
         })
     }
@@ -228,7 +239,7 @@ impl Embedded {
             values: BTreeMap::new(),
             replies: BTreeMap::new(),
             allowance: self.allowance.clone(),
-            alone: None,
+            alone: self.alone.as_ref().map(Alone::fork),
             sequence: self.sequence.clone(),
         }
     }
@@ -290,12 +301,15 @@ impl Embedded {
                 (_, None) => CallState::Open,
                 (_, Some(answer)) => CallState::Done(self.reply(answer)),
             };
-            views.push(CallView { entry: self.kernel.calls()[at].entry, actor: self.actors[at], state });
+            let entry = self.kernel.calls()[at].entry;
+            let args = self.kernel.argument(world, at).unwrap_or_default();
+            views.push(CallView { entry, actor: self.actors[at], state, args });
         }
         views
     }
 
-    fn reply(&mut self, response: u32) -> Arc<Reply> {
+    /// An interned response as expressions see it.
+    pub fn reply(&mut self, response: u32) -> Arc<Reply> {
         if let Some(reply) = self.replies.get(&response) {
             return reply.clone();
         }
@@ -426,19 +440,22 @@ fn check_methods(scenario: &Scenario, modules: &BTreeMap<PathBuf, Arc<Module>>) 
     Ok(())
 }
 
-/// Makes the setup calls one after the other, each to its end, always with the first legal step.
+/// Makes the setup calls one after the other, each to its end, always with the first legal step; what they have given.
 fn set_up(
     kernel: &mut Kernel,
     scenario: &Scenario,
     mut states: Vec<CanisterState>,
-) -> Result<Vec<CanisterState>, EmbeddedError> {
+) -> Result<(Vec<CanisterState>, Given), EmbeddedError> {
     let depth = scenario.bounds.depth;
+    let names = scenario.names();
+    let mut given = Given::default();
     for (at, call) in scenario.setup.iter().enumerate() {
         let spec = CallSpec {
             entry: 0,
             canister: call.canister as u16,
             method: call.method.clone(),
-            arg: call.args.clone(),
+            arg: given.argument_of(scenario, &call.template, &call.args)?,
+            chosen: None,
             caller: call.by,
             after: Vec::new(),
         };
@@ -459,11 +476,13 @@ fn set_up(
             Err(EmbeddedError::Scenario(format!("{file}: setup call {} (`{method}`) {what}", at + 1)))
         };
         match kernel.answer(world.trees[0]).map(|answer| kernel.response(answer).clone()) {
-            Some(Response::Reply(_)) if !kernel.is_busy(world.trees[0]) => {}
+            Some(Response::Reply(reply)) if !kernel.is_busy(world.trees[0]) => {
+                given.take(&call.captures, &reply, &names)
+            }
             Some(Response::Reject { code, text }) => return failed(format!("was rejected with code {code}: {text}")),
             _ => return failed("does not come to its end".to_string()),
         }
         states = world.canisters;
     }
-    Ok(states)
+    Ok((states, given))
 }

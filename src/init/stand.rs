@@ -94,7 +94,8 @@ pub(super) fn typed(init: &str, interface: &Interface, canister: &str) -> Result
     names.actors = ACTORS.into_iter().map(|actor| (actor.to_string(), actor_id(actor))).collect();
     let signature = interface.init();
     let types = signature.as_ref().map(|signature| (signature.env, signature.types));
-    let encoded = encode_str(init, &names, interface.init()).map_err(|(_, problem)| InitError::Arguments(problem))?;
+    let encoded =
+        encode_str(init, &names, &[], interface.init()).map_err(|(_, problem)| InitError::Arguments(problem))?;
     let Some((env, types)) = types else { return Ok(init.to_string()) };
     let decoded = candid::IDLArgs::from_bytes_with_types(&encoded, env, types);
     let text = decoded.map_err(|error| InitError::Arguments(error.to_string()))?.to_string();
@@ -135,7 +136,7 @@ impl Stand {
     /// Installs a draft; `file` is where its scenario will be, `method` any method of the canister.
     pub(super) fn open(draft: &Draft, file: &Path, method: &str, modules: &mut Modules) -> Result<Stand, InitError> {
         let text = trial(draft, method);
-        let scenario = Scenario::parse(file, &text).map_err(|error| InitError::Arguments(error.to_string()))?;
+        let scenario = Scenario::from_text(file, &text).map_err(|error| InitError::Arguments(error.to_string()))?;
         let names = scenario.names();
         let mut engine =
             Embedded::open_with(Arc::new(scenario), &Allowance::default(), modules).map_err(|error| match error {
@@ -172,7 +173,7 @@ impl Stand {
         let mut can = Vec::new();
         let mut calls = Vec::new();
         for (entry, attempt) in tries.iter().enumerate() {
-            let arg = encode_str(&attempt.args, &self.names, None).ok();
+            let arg = encode_str(&attempt.args, &self.names, &[], None).ok();
             can.push(arg.is_some());
             let caller = self.names.actors.iter().find(|(name, _)| name == attempt.by);
             calls.push(CallSpec {
@@ -182,6 +183,7 @@ impl Stand {
                 arg: arg.unwrap_or_default(),
                 caller: caller.map_or(Principal::anonymous(), |(_, id)| *id),
                 after: Vec::new(),
+                chosen: None,
             });
         }
         let plan = Plan { calls, outcalls: vec![any_outcall()], limits: limits(), wide: limits(), ..Plan::EMPTY };
@@ -224,7 +226,7 @@ impl Stand {
 
     /// What a query answers in a world, as an interned response; `None` if it fails.
     pub(super) fn query(&mut self, world: &World, canister: usize, method: &str, args: &str) -> Option<u32> {
-        let bytes = encode_str(args, &self.names, None).ok()?;
+        let bytes = encode_str(args, &self.names, &[], None).ok()?;
         let query = self.engine.kernel.query(method, &bytes);
         let response = self.engine.kernel.observe(world, canister as u16, query).ok()?;
         matches!(self.engine.kernel.response(response), Response::Reply(_)).then_some(response)

@@ -38,23 +38,26 @@ struct Run {
 }
 
 impl Kernel {
-    /// Executes the ingress message of a call.
+    /// Executes the ingress message of a call, which is chosen now, was chosen before, or is the only one it has.
     pub(super) fn deliver_ingress(
         &mut self,
         world: &mut World,
         at: u32,
+        chosen: Option<u32>,
         perform_fails: u32,
     ) -> Result<Happened, Unsupported> {
+        let chosen = chosen.or(self.tree(world.trees[at as usize]).chosen);
         let spec = &self.plan.calls[at as usize];
         let (canister, caller) = (spec.canister, spec.caller);
         if let Some((code, text)) = self.not_running(world, canister) {
             let response = self.tables.responses.intern(Response::Reject { code, text: text.as_str().into() });
-            let tree = CallTree { answer: Some(response), ..CallTree::default() };
+            let tree = CallTree { answer: Some(response), chosen, ..CallTree::default() };
             world.trees[at as usize] = self.tables.intern_tree(tree);
             return Ok(Happened::System(text));
         }
-        let message = self.call_messages[at as usize];
-        self.open_root(world, at, canister, caller, message, perform_fails)
+        let message = chosen.unwrap_or(self.call_messages[at as usize]);
+        let tree = CallTree { chosen, ..CallTree::default() };
+        self.open_root(world, at, tree, (canister, caller), message, perform_fails)
     }
 
     /// Runs a timer, a heartbeat or the low-memory hook (semantics 8).
@@ -73,22 +76,23 @@ impl Kernel {
             self.change_system(world, task.canister, |system| system.hook = Hook::Executed);
         }
         let message = self.tables.messages.intern(Message::Task(task.task));
-        self.open_root(world, at, task.canister, Principal::management_canister(), message, perform_fails)
+        let from_system = (task.canister, Principal::management_canister());
+        self.open_root(world, at, CallTree::default(), from_system, message, perform_fails)
     }
 
     fn open_root(
         &mut self,
         world: &mut World,
         at: u32,
-        canister: u16,
-        caller: Principal,
+        tree: CallTree,
+        (canister, caller): (u16, Principal),
         message: u32,
         perform_fails: u32,
     ) -> Result<Happened, Unsupported> {
         let mut context = Context::new(Path::root(), canister, self.tables.principals.intern(caller));
         // Nobody waits for the answer of a task.
         context.answered = self.task(at).is_some();
-        self.begin(world, at, CallTree::default(), context, message, perform_fails)
+        self.begin(world, at, tree, context, message, perform_fails)
     }
 
     /// Opens a call context and executes the message that it is for.

@@ -61,10 +61,21 @@ struct TreeContent<'a> {
     tree: &'a CallTree,
 }
 
+impl TreeContent<'_> {
+    fn message<H: Hasher>(&self, message: u32, hasher: &mut H) {
+        if let Message::Call { method, arg } = self.tables.messages.value(message) {
+            (self.tables.names.value(*method), self.tables.blobs.value(*arg)).hash(hasher);
+        }
+    }
+}
+
 impl Hash for TreeContent<'_> {
     fn hash<H: Hasher>(&self, hasher: &mut H) {
         let TreeContent { tables, tree } = self;
         (tree.answer.map(|answer| tables.responses.value(answer)), tree.submitted).hash(hasher);
+        if let Some(chosen) = tree.chosen {
+            self.message(chosen, hasher);
+        }
         if !tree.marks.is_empty() {
             tree.marks.hash(hasher);
         }
@@ -78,8 +89,8 @@ impl Hash for TreeContent<'_> {
         for request in &tree.requests {
             (&request.path, request.caller, request.callee, request.cycles, request.waits_for_stop).hash(hasher);
             (request.faults, request.queued.is_some(), request.callback.is_some()).hash(hasher);
-            if let Some(Message::Call { method, arg }) = request.queued.map(|message| tables.messages.value(message)) {
-                (tables.names.value(*method), tables.blobs.value(*arg)).hash(hasher);
+            if let Some(message) = request.queued {
+                self.message(message, hasher);
             }
             let Some(callback) = &request.callback else { continue };
             (callback.context, callback.on_reply, callback.on_reject, callback.on_cleanup).hash(hasher);

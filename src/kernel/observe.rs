@@ -47,11 +47,12 @@ impl Kernel {
     }
 
     /// Asks `canister_inspect_message` whether a call is accepted; what it wrote is dropped (semantics 2.7).
-    pub(super) fn submit(&mut self, world: &mut World, at: u32) -> Result<Happened, Unsupported> {
+    pub(super) fn submit(&mut self, world: &mut World, at: u32, chosen: Option<u32>) -> Result<Happened, Unsupported> {
         let spec = &self.plan.calls[at as usize];
         let (canister, caller) = (spec.canister, spec.caller);
         let state = world.canisters[usize::from(canister)];
-        let Message::Call { method, arg } = *self.tables.messages.value(self.call_messages[at as usize]) else {
+        let message = chosen.unwrap_or(self.call_messages[at as usize]);
+        let Message::Call { method, arg } = *self.tables.messages.value(message) else {
             unreachable!("bug in canloom: a call's message is a call")
         };
         let message = self.tables.messages.intern(Message::Inspect { method, arg });
@@ -64,13 +65,13 @@ impl Kernel {
         };
         let (tree, happened) = match refusal {
             None => (
-                CallTree { submitted: true, ..CallTree::default() },
+                CallTree { submitted: true, chosen, ..CallTree::default() },
                 "accepted by canister_inspect_message".to_string(),
             ),
             Some((code, text)) => {
                 let response = Response::Reject { code, text: text.as_str().into() };
                 let answer = Some(self.tables.responses.intern(response));
-                (CallTree { answer, ..CallTree::default() }, text)
+                (CallTree { answer, chosen, ..CallTree::default() }, text)
             }
         };
         world.trees[at as usize] = self.tables.intern_tree(tree);

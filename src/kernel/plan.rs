@@ -9,6 +9,8 @@ use candid::Principal;
 
 use crate::schedule::Task;
 
+use super::argument::Chosen;
+
 /// A call instance.
 #[derive(Clone, Debug)]
 pub struct CallSpec {
@@ -18,8 +20,10 @@ pub struct CallSpec {
     pub canister: u16,
     /// Which method.
     pub method: String,
-    /// Candid argument.
+    /// Candid argument; empty if it is chosen at the start.
     pub arg: Vec<u8>,
+    /// How the argument is chosen at the start, if it is.
+    pub chosen: Option<Chosen>,
     /// Who calls.
     pub caller: Principal,
     /// Call instances that must be answered before.

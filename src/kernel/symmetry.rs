@@ -10,7 +10,7 @@ use std::cmp::Ordering;
 use crate::schedule::{Root, Step};
 
 use super::world::{NOT_STARTED, World};
-use super::{CallSpec, Kernel};
+use super::{CallSpec, Chosen, Kernel};
 
 /// Where each tree went: position `i` holds the new number of tree `i`. Only call instances ever move.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,23 +37,31 @@ impl Permutation {
 pub fn groups(calls: &[CallSpec]) -> Vec<Vec<usize>> {
     let mut groups: Vec<Vec<usize>> = Vec::new();
     for (at, call) in calls.iter().enumerate() {
-        let same = |other: &CallSpec| {
+        let same = |first: usize| {
+            let other = &calls[first];
             other.entry == call.entry
                 && other.caller == call.caller
                 && other.canister == call.canister
                 && other.method == call.method
                 && other.arg == call.arg
+                && Chosen::is_same(&other.chosen, &call.chosen)
                 && other.after == call.after
+                // One that another call waits for, or takes values from, and not for the other one, could be told apart:
+                // two actors may have one principal.
+                && calls.iter().all(|by| names(by, first) == names(by, at))
         };
-        // An instance that only some of another call's instances wait for could be told apart; `after` always names all
-        // instances of an entry with one caller, so this cannot happen between members of one group.
-        match groups.iter_mut().find(|group| same(&calls[group[0]])) {
+        match groups.iter_mut().find(|group| same(group[0])) {
             Some(group) => group.push(at),
             None => groups.push(vec![at]),
         }
     }
     groups.retain(|group| group.len() > 1);
     groups
+}
+
+/// Whether a call waits for another one, or reads its answer.
+fn names(call: &CallSpec, other: usize) -> (bool, bool) {
+    (call.after.contains(&other), call.chosen.as_ref().is_some_and(|chosen| chosen.reads.contains(&other)))
 }
 
 impl Kernel {

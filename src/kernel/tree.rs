@@ -25,6 +25,8 @@ pub struct CallTree {
     pub answer: Option<ResponseId>,
     /// Whether the call was accepted by `canister_inspect_message` and waits to start.
     pub submitted: bool,
+    /// The message of a call whose argument was chosen at its start; `None` for all others.
+    pub chosen: Option<MessageId>,
     /// What happened to it that leaves no other trace; empty unless the plan asks for it.
     pub marks: Marks,
 }

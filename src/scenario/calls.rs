@@ -2,23 +2,28 @@
 //!
 //! Each names a canister and a method and carries encoded arguments, checked against the canister's `did` if it has one.
 
+use std::collections::BTreeSet;
+
 use candid::Principal;
 
 use super::candid_text;
+use super::capture::{self, Capture};
 use super::cast::Cast;
 use super::document::{Table, Text};
 use super::error::ScenarioError;
+use super::generator::{self, VARIANTS_MAX};
 use super::load::CALLS_MAX;
 use super::names::{check_identifier, check_name};
 use super::path::ValuePath;
+use super::template::{Template, too_many};
 
 /// Most setup calls, and most observations.
 const ITEMS_MAX: usize = 256;
 /// Longest method name.
 const METHOD_MAX: usize = 200;
 
-pub(crate) const CALL_KEYS: &[&str] = &["id", "to", "method", "by", "args", "max", "after"];
-const CALL_KEYS_LATER: &[&str] = &["gen", "capture", "expect_err", "symmetric"];
+pub(crate) const CALL_KEYS: &[&str] = &["id", "to", "method", "by", "args", "gen", "capture", "max", "after"];
+const CALL_KEYS_LATER: &[&str] = &["expect_err", "symmetric"];
 
 /// A call made before the exploration.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,8 +34,12 @@ pub struct SetupCall {
     pub method: String,
     /// The caller: an actor or a canister.
     pub by: Principal,
-    /// Candid bytes of the arguments.
+    /// Candid bytes of the arguments; empty where there is a template.
     pub args: Vec<u8>,
+    /// How the arguments are made of values that earlier calls captured.
+    pub template: Option<Template>,
+    /// What is taken out of the reply.
+    pub captures: Vec<Capture>,
 }
 
 /// A query whose reply is read in every world.
@@ -42,8 +51,10 @@ pub struct Observation {
     pub canister: usize,
     /// The query method.
     pub method: String,
-    /// Candid bytes of the arguments.
+    /// Candid bytes of the arguments; empty where there is a template.
     pub args: Vec<u8>,
+    /// How the arguments are made of values that setup calls captured.
+    pub template: Option<Template>,
     /// Where in the reply the value is; the whole first value if absent.
     pub path: Option<ValuePath>,
     /// Line of the file, from 1.
@@ -61,8 +72,12 @@ pub struct CallEntry {
     pub method: String,
     /// Indexes of the actors that call in turn; at least one.
     pub by: Vec<usize>,
-    /// Candid bytes of the arguments.
+    /// Candid bytes of the arguments; empty where there is a template.
     pub args: Vec<u8>,
+    /// How the arguments are made of generated and captured values, at the start of the call.
+    pub template: Option<Template>,
+    /// What is taken out of replies.
+    pub captures: Vec<Capture>,
     /// The arguments as the file has them.
     pub args_text: String,
     /// Number of instances, 1 to 64.
@@ -108,18 +123,23 @@ pub(crate) fn call_tables<'a>(root: &Table<'a>, cast: &mut Cast) -> Result<Vec<T
             return Err(id.error(format!("there is another call `{}`; give one of them another `id`", id.value)));
         }
         cast.names.calls.push(id.value.to_string());
+        let captures = capture::read(table, &cast.names)?;
+        cast.captured_by_calls.extend(captures.into_iter().map(|capture| capture.name));
     }
     Ok(tables)
 }
 
 /// Reads `[[setup]]`.
-pub(crate) fn setup(root: &Table<'_>, cast: &Cast) -> Result<Vec<SetupCall>, ScenarioError> {
+pub(crate) fn setup(root: &Table<'_>, cast: &mut Cast) -> Result<Vec<SetupCall>, ScenarioError> {
     let read = |table: Table<'_>| {
-        table.check_keys(&["to", "method", "by", "args"], &["capture"])?;
+        table.check_keys(&["to", "method", "by", "args", "capture"], &[])?;
         let target = Target::read(&table, "to", "method", cast)?;
         let by = table.required_text("by", "\"alice\"")?;
         let by = cast.names.principal(by.value).map_err(|problem| by.error(problem))?;
-        Ok(SetupCall { canister: target.canister, method: target.method, by, args: target.args })
+        let captures = capture::read(&table, &cast.names)?;
+        cast.captured.extend(captures.iter().map(|capture| capture.name.clone()));
+        let Target { canister, method, args, template, .. } = target;
+        Ok(SetupCall { canister, method, by, args, template, captures })
     };
     root.array_of_tables("setup", ITEMS_MAX)?.into_iter().map(read).collect()
 }
@@ -138,8 +158,8 @@ pub(crate) fn observations(tables: &[(Text<'_>, Table<'_>)], cast: &Cast) -> Res
             }
             None => None,
         };
-        let Target { canister, method, args, .. } = target;
-        Ok(Observation { name: name.value.to_string(), canister, method, args, path, line: table.line() })
+        let Target { canister, method, args, template, .. } = target;
+        Ok(Observation { name: name.value.to_string(), canister, method, args, template, path, line: table.line() })
     };
     tables.iter().map(read).collect()
 }
@@ -161,10 +181,13 @@ pub(crate) fn calls(tables: &[Table<'_>], cast: &Cast) -> Result<Vec<CallEntry>,
             Some(text) => Some(cast.names.call(text.value).map_err(|problem| text.error(problem))?),
             None => None,
         };
-        let Target { canister, method, args, args_text, .. } = target;
-        calls.push(CallEntry { id: id.clone(), canister, method, by, args, args_text, max, after, line: table.line() });
+        let captures = capture::read(table, &cast.names)?;
+        let Target { canister, method, args, args_text, template, .. } = target;
+        let (id, line) = (id.clone(), table.line());
+        calls.push(CallEntry { id, canister, method, by, args, template, captures, args_text, max, after, line });
     }
     check_cycles(tables, &calls)?;
+    check_captures(tables, &calls, cast)?;
     Ok(calls)
 }
 
@@ -200,12 +223,39 @@ fn check_cycles(tables: &[Table<'_>], calls: &[CallEntry]) -> Result<(), Scenari
     Ok(())
 }
 
+/// A call that needs a value must not be the only way to it, or it never starts.
+fn check_captures(tables: &[Table<'_>], calls: &[CallEntry], cast: &Cast) -> Result<(), ScenarioError> {
+    let mut given: BTreeSet<&str> = cast.captured.iter().map(String::as_str).collect();
+    let missing = |given: &BTreeSet<&str>, call: &CallEntry| {
+        let needed = call.template.iter().flat_map(Template::captured);
+        needed.into_iter().find(|name| !given.contains(name.as_str())).cloned()
+    };
+    loop {
+        let start = calls.iter().filter(|call| missing(&given, call).is_none());
+        let more: Vec<&str> = start.flat_map(|call| &call.captures).map(|capture| capture.name.as_str()).collect();
+        let known = given.len();
+        given.extend(more);
+        if given.len() == known {
+            break;
+        }
+    }
+    for (table, call) in tables.iter().zip(calls) {
+        if let Some(name) = missing(&given, call) {
+            let text = format!("the call never starts: `{name}` is captured only by calls that need it first");
+            return Err(table.error_at_key("args", text));
+        }
+    }
+    Ok(())
+}
+
 /// Canister, method and arguments.
 struct Target {
     canister: usize,
     method: String,
     args: Vec<u8>,
     args_text: String,
+    /// In place of `args`, if these depend on generated or captured values.
+    template: Option<Template>,
     /// Whether the canister's `did` calls the method a query.
     is_query: Option<bool>,
 }
@@ -224,12 +274,80 @@ impl Target {
             }
             None => (None, None),
         };
-        let (args, args_text) = match table.text("args")? {
-            Some(text) => (candid_text::encode(&text, &cast.names, signature)?, text.value),
-            None => (candid_text::default_arguments(signature).map_err(|problem| method.error(problem))?, "()"),
+        let written = table.text("args")?;
+        let template = Target::template(table, cast, canister, method.value, written.as_ref())?;
+        let (args, args_text) = match (&template, written) {
+            (Some(_), written) => (Vec::new(), written.map_or(WHOLE, |text| text.value)),
+            (None, Some(text)) => (candid_text::encode(&text, &cast.names, signature)?, text.value),
+            (None, None) => (candid_text::default_arguments(signature).map_err(|problem| method.error(problem))?, "()"),
         };
-        Ok(Target { canister, method: method.value.to_string(), args, args_text: args_text.to_string(), is_query })
+        let (method, args_text) = (method.value.to_string(), args_text.to_string());
+        Ok(Target { canister, method, args, args_text, template, is_query })
     }
+
+    /// How the arguments are made, if they depend on generated or captured values.
+    fn template(
+        table: &Table<'_>,
+        cast: &Cast,
+        canister: usize,
+        method: &str,
+        written: Option<&Text<'_>>,
+    ) -> Result<Option<Template>, ScenarioError> {
+        let is_call = table.has("id");
+        let types = cast.interfaces[canister].as_ref().map(|did| did.kept(method));
+        let name = &cast.names.canisters[canister].0;
+        let generators = generator::read(table, &cast.names, types.as_ref(), name, written.is_some())?;
+        let mut captured = cast.captured.clone();
+        if is_call {
+            captured.extend(cast.captured_by_calls.iter().cloned());
+        } else if let Some(text) = written {
+            one_value_each(text, cast)?;
+        }
+        if let Some(both) = generators.iter().find(|generator| captured.contains(&generator.name)) {
+            let text = format!("`{0}` is also captured; rename `gen.{0}`", both.name);
+            return Err(table.error_at_key("gen", text));
+        }
+        let (text, place) = match written {
+            Some(text) => (text.value, table.place_of("args")),
+            None => (WHOLE, table.place_of("gen")),
+        };
+        let is_used = !generators.is_empty();
+        let template = Template::new(text, &cast.names, types, generators, &captured, place);
+        if !is_used && template.captured().is_empty() {
+            return Ok(None);
+        }
+        if let Some(unused) = template.unused() {
+            let text = format!("`gen.{unused}` is not used; write `${{{unused}}}` in `args`, or remove it");
+            return Err(table.error_at_key("gen", text));
+        }
+        if template.count() > VARIANTS_MAX {
+            return Err(table.error_at_key("gen", too_many(template.count())));
+        }
+        template.check().map_err(|(offset, problem)| match written {
+            Some(text) => text.error_at(offset, problem),
+            None => table.error_at_key("gen", problem),
+        })?;
+        Ok(Some(template))
+    }
+}
+
+/// The text of arguments that are generated as a whole.
+const WHOLE: &str = "${args}";
+
+/// Refuses captured values that a setup call or an observation cannot have: it is made once, with one value.
+fn one_value_each(text: &Text<'_>, cast: &Cast) -> Result<(), ScenarioError> {
+    for name in candid_text::names_used(text.value) {
+        let by_setup = cast.captured.iter().filter(|other| **other == name).count();
+        if by_setup > 1 {
+            let problem =
+                format!("`{name}` is captured more than once, and one value is needed here; rename one of them");
+            return Err(text.error(problem));
+        }
+        if by_setup == 0 && cast.captured_by_calls.contains(&name) {
+            return Err(text.error(format!("`{name}` is captured by a call; only calls can use it")));
+        }
+    }
+    Ok(())
 }
 
 /// Refuses an empty or an overlong method name; the IC allows any other text.

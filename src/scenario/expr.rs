@@ -79,6 +79,8 @@ pub struct CallView {
     pub actor: usize,
     /// How far it is.
     pub state: CallState,
+    /// Candid bytes of its arguments; empty while they are still to be chosen.
+    pub args: Arc<[u8]>,
 }
 
 /// How far a call instance is.

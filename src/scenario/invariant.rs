@@ -1,5 +1,10 @@
 //! Invariants of a scenario: when they are checked, what they say, and what is expected of them.
 
+use std::fmt;
+use std::sync::Arc;
+
+use candid::Principal;
+
 use super::check::Oracle;
 use super::document::{Table, Text};
 use super::error::ScenarioError;
@@ -38,14 +43,14 @@ impl Invariant {
     pub fn expr(&self) -> Option<&Expr> {
         match &self.rule {
             Rule::Expr(expr) => Some(expr),
-            Rule::Oracle(_) => None,
+            Rule::Oracle(_) | Rule::Closure(_) => None,
         }
     }
 
     /// The generic oracle that it is, if it is one with a verdict of its own.
     pub fn oracle(&self) -> Option<&Oracle> {
         match &self.rule {
-            Rule::Expr(_) => None,
+            Rule::Expr(_) | Rule::Closure(_) => None,
             Rule::Oracle(oracle) => Some(oracle),
         }
     }
@@ -58,6 +63,39 @@ pub enum Rule {
     Expr(Expr),
     /// What a generic oracle says.
     Oracle(Oracle),
+    /// What a closure of the Rust API says.
+    Closure(Closure),
+}
+
+/// What an invariant in Rust may ask of a world.
+pub trait Ask {
+    /// What a query of this canister replies in this world, run on a copy.
+    ///
+    /// # Errors
+    /// If there is no such canister, or the query is rejected or traps.
+    fn query(&mut self, canister: &Principal, method: &str, arg: &[u8]) -> Result<Vec<u8>, String>;
+
+    /// Whether nothing has to happen.
+    fn is_quiet(&self) -> bool;
+
+    /// Faults so far.
+    fn faulted(&self) -> u32;
+
+    /// Replies to the calls of this id so far, as Candid.
+    fn replies(&self, id: &str) -> Vec<Vec<u8>>;
+}
+
+/// Whether an invariant in Rust holds in a world, or why not.
+pub type Holds = dyn Fn(&mut dyn Ask) -> Result<(), String> + Send + Sync;
+
+/// An invariant in Rust.
+#[derive(Clone)]
+pub struct Closure(pub Arc<Holds>);
+
+impl fmt::Debug for Closure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Closure")
+    }
 }
 
 /// The worlds in which an invariant is checked.

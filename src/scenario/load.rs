@@ -81,7 +81,7 @@ pub(super) fn from_bytes(file: &Path, bytes: &[u8]) -> Result<Scenario, Scenario
     let mut cast: Cast = cast::read(&root)?;
     let observed = calls::observation_tables(&root, &mut cast)?;
     let called = calls::call_tables(&root, &mut cast)?;
-    let setup = calls::setup(&root, &cast)?;
+    let setup = calls::setup(&root, &mut cast)?;
     let observations = calls::observations(&observed, &cast)?;
     let calls = calls::calls(&called, &cast)?;
     let faults = fault::read(&root, &cast)?;

@@ -13,6 +13,9 @@ use canloom::explore::{Budget, Completeness, Explored, explore};
 use canloom::scenario::Scenario;
 use tempfile::TempDir;
 
+/// Turns off the oracles of a scenario without invariants.
+pub const NO_ORACLES: &str = "\n[check]\nall = false\n";
+
 /// A folder with modules and a scenario. It goes when this goes.
 pub struct Stage {
     folder: TempDir,
@@ -40,6 +43,10 @@ impl Stage {
                 .expect("a string takes everything");
         }
         text.push_str(rest);
+        if !rest.contains("[[invariant]]") {
+            // Else every oracle would be on.
+            text.push_str(NO_ORACLES);
+        }
         std::fs::write(folder.path().join("scenario.toml"), text).expect("the folder can be written");
         Stage { folder }
     }

@@ -6,15 +6,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::kernel::{
-    CallSpec, Change, FaultSpec, HeapSettings, Limits, MANAGEMENT, OutcallSpec, Place, Plan, TimeSpec,
+    CallSpec, Change, Chosen, FaultSpec, HeapSettings, Limits, MANAGEMENT, OutcallSpec, Place, Plan, TimeSpec,
 };
 use crate::scenario::{
     Bounds, Fault, FaultKind, FaultPlace, Instance, Invariant, Oracle, Outcall, Rule, Scenario, TimeStep,
 };
 
-fn call_specs(scenario: &Scenario) -> Vec<CallSpec> {
+fn call_specs(scenario: &Scenario, chosen: Vec<Option<Chosen>>) -> Vec<CallSpec> {
     let instances = scenario.instances();
-    let specs = instances.iter().map(|instance| {
+    let specs = instances.iter().zip(chosen).map(|(instance, chosen)| {
         let call = &scenario.calls[instance.entry];
         // Answered before: every instance of the named entry by the same actor, or all of them if it has none.
         let before = |same_actor: bool| -> Vec<usize> {
@@ -29,6 +29,7 @@ fn call_specs(scenario: &Scenario) -> Vec<CallSpec> {
             canister: call.canister as u16,
             method: call.method.clone(),
             arg: call.args.clone(),
+            chosen,
             caller: scenario.actors[instance.actor].id,
             after,
         }
@@ -36,12 +37,13 @@ fn call_specs(scenario: &Scenario) -> Vec<CallSpec> {
     specs.collect()
 }
 
-/// What may happen, by positions. `upgrades` holds the module of each fault that installs another one.
-pub(super) fn plan(scenario: &Scenario, upgrades: &BTreeMap<usize, u16>) -> Plan {
+/// What may happen, by positions. `chosen` says of each call instance how it chooses its argument; `upgrades` holds the module
+/// of each fault that installs another one.
+pub(super) fn plan(scenario: &Scenario, chosen: Vec<Option<Chosen>>, upgrades: &BTreeMap<usize, u16>) -> Plan {
     let faults = scenario.faults.iter().enumerate();
     let time = |time: &TimeStep| TimeSpec { advance_ns: time.advance_ns, max: time.max as u8 };
     Plan {
-        calls: call_specs(scenario),
+        calls: call_specs(scenario, chosen),
         faults: faults.map(|(at, fault)| fault_spec(fault, upgrades.get(&at).copied().unwrap_or(0))).collect(),
         times: scenario.times.iter().map(time).collect(),
         outcalls: outcall_specs(scenario),

@@ -118,6 +118,7 @@ impl<'a> Known<'a> {
 
     pub(super) fn tree(&self, tree: &CallTree) -> Checked {
         optional(tree.answer, |answer| self.response(answer))?;
+        optional(tree.chosen, |message| self.call(message))?;
         for context in &tree.contexts {
             self.canister(context.canister)?;
             below("principal", context.caller, self.kernel.tables.principals.count())?;
@@ -177,6 +178,10 @@ impl<'a> Known<'a> {
             }
         }
         ensure(waiting == world.queue.len(), "a request waits in no queue")?;
+        for (at, &tree) in world.trees.iter().enumerate().filter(|(_, tree)| **tree != NOT_STARTED) {
+            let chooses = self.kernel.calls().get(at).is_some_and(|call| call.chosen.is_some());
+            ensure(tables.tree(tree).chosen.is_some() == chooses, "a call has another kind of argument")?;
+        }
         let calls = self.kernel.calls().len();
         let is_submitted = |&tree: &u32| tree != NOT_STARTED && tables.tree(tree).submitted;
         ensure(!world.trees[calls..].iter().any(is_submitted), "a task waits for inspection")?;

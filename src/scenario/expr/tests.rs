@@ -20,7 +20,12 @@ fn candid(text: &str) -> Value {
 }
 
 fn done(entry: usize, actor: usize, reply: &str) -> CallView {
-    CallView { entry, actor, state: CallState::Done(Arc::new(Reply::Replied(candid(reply), Vec::new()))) }
+    CallView {
+        entry,
+        actor,
+        state: CallState::Done(Arc::new(Reply::Replied(candid(reply), Vec::new()))),
+        args: Arc::from([]),
+    }
 }
 
 /// x = 2, y = 2^70, flag = true; foo: one ok, one rejected, one Err; inc: one open, one not started.
@@ -38,10 +43,10 @@ fn with_world<T>(look: impl FnOnce(&View<'_>) -> T) -> T {
     let rejected = Reply::Rejected { code: 2, text: "busy".into() };
     let calls = [
         done(0, 0, "(variant { Ok = 30 : nat })"),
-        CallView { entry: 0, actor: 1, state: CallState::Done(Arc::new(rejected)) },
+        CallView { entry: 0, actor: 1, state: CallState::Done(Arc::new(rejected)), args: Arc::from([]) },
         done(0, 1, "(variant { err = \"no\" })"),
-        CallView { entry: 1, actor: 1, state: CallState::Open },
-        CallView { entry: 1, actor: 0, state: CallState::NotStarted },
+        CallView { entry: 1, actor: 1, state: CallState::Open, args: Arc::from([]) },
+        CallView { entry: 1, actor: 0, state: CallState::NotStarted, args: Arc::from([]) },
     ];
     look(&View { observations: &observations, calls: &calls, quiet: false, faulted: 1, now_s: 604_800 })
 }

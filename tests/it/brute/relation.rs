@@ -96,13 +96,14 @@ impl<'a> Relation<'a> {
 
     fn make(&self, world: &mut World, step: &Step, perform_fails: usize) -> Performed {
         match *step {
-            Step::Submit(call) => self.inspect(world, call),
-            Step::Start(call) => {
+            Step::Submit(call, ref arg) => self.inspect(world, call, arg),
+            Step::Start(call, ref arg) => {
                 let entry = &self.scenario.calls[self.instances[call].entry];
                 let caller = self.scenario.actors[self.instances[call].actor].id;
                 world.submitted[call] = false;
                 world.calls[call].state = CallState::Open;
-                let arg = Rc::new(entry.args.clone());
+                world.calls[call].args = arg.clone();
+                let arg = Rc::new(arg.to_vec());
                 let sent = Sent { perform_fails, chain: turns::of_call(call), ..Sent::FROM_OUTSIDE };
                 return self.begin(world, entry.canister, Origin::Call(call), caller, &entry.method, arg, sent);
             }

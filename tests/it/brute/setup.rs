@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use canloom::scenario::{CallState, CallView};
+use canloom::scenario::{CallState, CallView, Captured};
 
 use super::host::START_NS;
 use super::ic0_system::BALANCE;
@@ -19,6 +19,7 @@ pub fn first(relation: &Relation<'_>) -> World {
         entry: instance.entry,
         actor: instance.actor,
         state: CallState::NotStarted,
+        args: scenario.calls[instance.entry].args.as_slice().into(),
     };
     let mut world = World {
         canisters: (0..relation.hosts.len()).map(|at| install(relation, at)).collect(),
@@ -29,6 +30,7 @@ pub fn first(relation: &Relation<'_>) -> World {
         calls: relation.instances.iter().map(not_started).collect(),
         submitted: vec![false; relation.instances.len()],
         setup_answer: None,
+        captured: Captured::new(),
         spent: vec![0; scenario.faults.len()],
         passed: vec![0; scenario.times.len()],
         now_ns: START_NS,
@@ -41,14 +43,23 @@ pub fn first(relation: &Relation<'_>) -> World {
         observed: Vec::new(),
     };
     for call in &scenario.setup {
-        let arg = Rc::new(call.args.clone());
+        let arg = match &call.template {
+            None => call.args.clone(),
+            Some(template) => template.variants(&world.captured).expect("captured values fit").remove(0).1,
+        };
+        let arg = Rc::new(arg);
         let method = &call.method;
         relation.begin(&mut world, call.canister, Origin::Setup, call.by, method, arg, Sent::FROM_OUTSIDE);
         while let Some(step) = oldest(relation, &world) {
             relation.apply(&mut world, &step);
         }
         match world.setup_answer.take() {
-            Some(Response::Reply(_)) => {}
+            Some(Response::Reply(reply)) => {
+                for capture in &call.captures {
+                    let value = capture.of(&reply, &scenario.names());
+                    world.captured.entry(capture.name.clone()).or_default().extend(value);
+                }
+            }
             Some(Response::Reject { text, .. }) => panic!("setup: {method} is rejected: {text}"),
             None => panic!("setup: {method} is not answered"),
         }

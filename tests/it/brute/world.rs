@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use candid::Principal;
-use canloom::scenario::{CallState, CallView, Value};
+use canloom::scenario::{CallState, CallView, Captured, Value};
 
 use super::host::State;
 use super::message::{Around, Status};
@@ -30,6 +30,8 @@ pub struct World {
     pub submitted: Vec<bool>,
     /// What the setup call that runs now was answered.
     pub setup_answer: Option<Response>,
+    /// What the setup has captured, by name.
+    pub captured: Captured,
     /// How much of each fault's budget is spent.
     pub spent: Vec<u32>,
     /// How often time has passed by each entry.
