@@ -101,8 +101,15 @@ pub enum InitError {
     #[error("--init: {0}")]
     Arguments(String),
     /// The canister does not install.
-    #[error("{0}")]
-    Install(String),
+    #[error("`{name}` cannot be installed with {init}: {problem}; pass what it needs: --init '(...)'")]
+    Install {
+        /// Its name.
+        name: String,
+        /// The argument, as Candid text.
+        init: String,
+        /// Why not.
+        problem: String,
+    },
     /// There is nothing to call.
     #[error("the interface of `{name}` has no update method, so there are no orders to explore")]
     NoUpdate {

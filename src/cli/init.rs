@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
-use canloom::engine::embedded::Embedded;
+use canloom::engine::embedded::{Embedded, EmbeddedError};
 use canloom::explore::{Budget, Completeness};
 use canloom::init::{Ask, InitError, Proposal, propose};
 use canloom::portfolio::{self, Phase, Portfolio};
@@ -70,7 +70,7 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
         writes_did: output.is_some(),
     };
     let Proposal { text, did } = propose(&ask).map_err(|error| match error {
-        InitError::Engine(_) => Failure::outside(error),
+        InitError::Engine(EmbeddedError::Machine(_)) => Failure::outside(error),
         _ => Failure::input(error),
     })?;
     match output {

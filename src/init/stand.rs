@@ -136,11 +136,19 @@ impl Stand {
     /// Installs a draft; `file` is where its scenario will be, `method` any method of the canister.
     pub(super) fn open(draft: &Draft, file: &Path, method: &str, modules: &mut Modules) -> Result<Stand, InitError> {
         let text = trial(draft, method);
-        let scenario = Scenario::from_text(file, &text).map_err(|error| InitError::Arguments(error.to_string()))?;
+        let install = |problem: String| InitError::Install {
+            name: draft.name.clone(),
+            init: draft.init.clone().unwrap_or_else(|| "()".to_string()),
+            problem: problem.trim_end_matches("; check `init`").to_string(),
+        };
+        let scenario = Scenario::from_text(file, &text).map_err(|error| install(error.to_string()))?;
         let names = scenario.names();
         let mut engine =
             Embedded::open_with(Arc::new(scenario), &Allowance::default(), modules).map_err(|error| match error {
-                EmbeddedError::Scenario(text) => InitError::Install(text),
+                // The rest names a file that is not there yet.
+                EmbeddedError::Scenario(text) => {
+                    install(text.split_once("installation failed: ").map_or(text.clone(), |(_, why)| why.to_string()))
+                }
                 other => InitError::Engine(other),
             })?;
         engine.kernel.plan(Plan { outcalls: vec![any_outcall()], limits: limits(), wide: limits(), ..Plan::EMPTY });

@@ -164,8 +164,8 @@ impl<'a> Survey<'a> {
         }
         let (_, choices) = match (best, first_error) {
             (Some(best), _) => best,
-            (None, Some(InitError::Install(text))) => return Err(InitError::Install(text)),
-            (None, error) => return Err(error.unwrap_or(InitError::Install("it was not tried".to_string()))),
+            (None, Some(error)) => return Err(error),
+            (None, None) => unreachable!("bug in canloom: an installation is tried at least once"),
         };
         self.draft.init = Some(template.text(&choices)).filter(|text| text != "()");
         Ok(choices)

@@ -14,6 +14,7 @@ mod docs;
 mod fixtures;
 mod generated;
 mod hostile;
+mod init;
 mod interleavings;
 mod oracles;
 mod plain_pair;
