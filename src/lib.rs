@@ -3,6 +3,7 @@
 pub mod counterexample;
 pub mod engine;
 pub mod explore;
+pub mod init;
 pub mod invariant;
 pub mod kernel;
 pub mod oracle;

@@ -79,6 +79,23 @@ pub enum EmbeddedError {
     Machine(String),
 }
 
+/// Modules that are loaded, by their paths.
+pub struct Modules {
+    engine: wasmtime::Engine,
+    modules: BTreeMap<PathBuf, Arc<Module>>,
+}
+
+impl Modules {
+    /// None yet.
+    ///
+    /// # Errors
+    /// If wasmtime does not run on this machine.
+    pub fn new() -> Result<Modules, EmbeddedError> {
+        let engine = engine().map_err(|error| EmbeddedError::Machine(format!("{error:#}")))?;
+        Ok(Modules { engine, modules: BTreeMap::new() })
+    }
+}
+
 /// A scenario, installed.
 pub struct Embedded {
     /// The scenario.
@@ -113,9 +130,20 @@ impl Embedded {
     /// # Errors
     /// As [`Embedded::open`]; also if the limits do not suffice for that.
     pub fn open_within(scenario: Arc<Scenario>, allowance: &Allowance) -> Result<Embedded, EmbeddedError> {
+        Embedded::open_with(scenario, allowance, &mut Modules::new()?)
+    }
+
+    /// Likewise; modules that were loaded before are not loaded again.
+    ///
+    /// # Errors
+    /// As [`Embedded::open_within`].
+    pub fn open_with(
+        scenario: Arc<Scenario>,
+        allowance: &Allowance,
+        loaded: &mut Modules,
+    ) -> Result<Embedded, EmbeddedError> {
         let file = scenario.file.display().to_string();
-        let engine = engine().map_err(|error| EmbeddedError::Machine(format!("{error:#}")))?;
-        let mut modules: BTreeMap<PathBuf, Arc<Module>> = BTreeMap::new();
+        let (engine, modules) = (loaded.engine.clone(), &mut loaded.modules);
         let mut guests: Vec<(String, Principal, Box<dyn Guest>)> = Vec::new();
         let mut installed = Vec::new();
         let mut hashes = Vec::new();
@@ -165,7 +193,7 @@ impl Embedded {
             empty.push(guest.fresh());
             guests.push((format!("created{}", at + 1), id, Box::new(guest)));
         }
-        check_methods(&scenario, &modules)?;
+        check_methods(&scenario, modules)?;
         let mut kernel = Kernel::new(guests);
         let mut states: Vec<CanisterState> = Vec::new();
         for (execution, canister) in installed.into_iter().zip(&scenario.canisters) {

@@ -81,7 +81,8 @@ impl Interface {
         Interface { is_builtin: true, ..interface }
     }
 
-    fn parse(text: &str, what: String) -> Result<Interface, (usize, String)> {
+    /// Checks the text of an interface; `what` is what has the methods, as messages call it.
+    pub(crate) fn parse(text: &str, what: String) -> Result<Interface, (usize, String)> {
         let text = blank_comments(text);
         check_size(&text)?;
         let program: IDLProg = text.parse().map_err(|error| describe(&error))?;
@@ -104,6 +105,13 @@ impl Interface {
     /// Every name of the file.
     pub(crate) fn labels(&self) -> impl Iterator<Item = &str> {
         self.labels.iter().map(String::as_str)
+    }
+
+    /// Every method, in the order of the file, and whether it is a query.
+    pub(crate) fn methods(&self) -> Vec<(&str, bool)> {
+        let methods = self.env.as_service(&self.service).unwrap_or_default();
+        let is_query = |ty: &Type| self.env.as_func(ty).is_ok_and(|function| function.is_query());
+        methods.iter().map(|(name, ty)| (name.as_str(), is_query(ty))).collect()
     }
 
     /// The type definitions of the file.

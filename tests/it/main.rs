@@ -16,6 +16,7 @@ mod generated;
 mod getters;
 mod ghosts;
 mod hostile;
+mod init;
 mod interleavings;
 mod oracles;
 mod plain_pair;

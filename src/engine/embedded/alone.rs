@@ -73,7 +73,6 @@ impl Alone {
             }
         }
         let limits = Limits {
-            calls: u32::MAX,
             in_flight: u32::MAX,
             faults: 0,
             switches: None,
