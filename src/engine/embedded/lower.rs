@@ -11,8 +11,7 @@ use crate::kernel::{
     TimeSpec,
 };
 use crate::scenario::{
-    Bounds, Fault, FaultKind, FaultPlace, Ghost, GhostAt, Instance, Invariant, Oracle, Outcall, Scenario,
-    TimeStep,
+    Bounds, Fault, FaultKind, FaultPlace, Ghost, GhostAt, Instance, Invariant, Oracle, Outcall, Scenario, TimeStep,
 };
 
 fn call_specs(scenario: &Scenario, chosen: Vec<Option<Chosen>>) -> Vec<CallSpec> {
