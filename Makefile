@@ -2,7 +2,7 @@ CANLOOM := target/release/canloom
 # Writes random modules; a package of its own, see there.
 SMITH := cargo run --quiet --release --locked --manifest-path tests/smith/Cargo.toml --target-dir target/smith --
 
-.PHONY: help demo test model lint build canisters fixtures bench hostile nightly mutants clean
+.PHONY: help demo test model lint build canisters fixtures bench hostile zoo mutants nightly clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ bench: canisters ## Measure the search, what else could be done, and compare wit
 hostile: ## Explore 10,000 random modules; `make test` has 1,000 of them
 	@$(SMITH) 10000 1000000 $(CURDIR)/target/smith.modules
 	HOSTILE_MODULES=$(CURDIR)/target/smith.modules cargo test --release --locked --test it -- hostile::generated --nocapture
+
+zoo: canisters ## Explore the bug zoo and write its table, docs/zoo.md
+	ZOO=write cargo test --release --locked --test it -- zoo::the_table
 
 nightly: fixtures ## Compare 1,000 random scenarios with brute force, whatever the workers and bounds; `make test` has a part
 	COMPLETE=1 cargo test --release --locked --test it -- against_brute_force::complete --nocapture

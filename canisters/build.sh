@@ -148,4 +148,4 @@ for name in "${names[@]}"; do
     fi
     touch -r "$stamp" "$out/$name.wasm"
 done
-say "built ${names[*]} in $((SECONDS - started)) s, in $out"
+say "built ${#names[@]} canisters in $((SECONDS - started)) s, in $out"

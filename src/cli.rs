@@ -1,6 +1,7 @@
 //! Subcommands, one file each; exit codes; what they share.
 
 mod explore;
+mod init;
 mod merge;
 mod output;
 mod progress;
@@ -64,6 +65,8 @@ Example: canloom explore corpus/vault-stale/scenario.toml";
 enum Command {
     /// Search every message order of a scenario within its bounds.
     Explore(explore::Options),
+    /// Write a first scenario for a canister: `canloom init --wasm W --did D -o scenario.toml`.
+    Init(init::Options),
     /// Put the reports of all shards of a search together: `canloom explore SCENARIO --shard i/n --json FILE`.
     Merge(merge::Options),
     /// Replay one counterexample.
@@ -96,6 +99,7 @@ pub fn run() -> ExitCode {
     let arguments = Arguments::parse();
     let result = match arguments.command {
         Command::Explore(options) => explore::run(&options),
+        Command::Init(options) => init::run(&options),
         Command::Merge(options) => merge::run(&options),
         Command::Repro(options) => repro::run(&options),
     };

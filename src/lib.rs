@@ -3,6 +3,7 @@
 pub mod counterexample;
 pub mod engine;
 pub mod explore;
+pub mod init;
 pub mod invariant;
 pub mod kernel;
 pub mod oracle;
@@ -12,4 +13,5 @@ pub mod sample;
 pub mod scenario;
 pub mod schedule;
 pub mod scheduler;
+pub mod testing;
 pub mod trace;

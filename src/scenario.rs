@@ -14,6 +14,7 @@
 mod builtin;
 mod calls;
 mod candid_text;
+mod capture;
 mod cast;
 mod check;
 mod document;
@@ -22,6 +23,10 @@ mod error;
 mod expr;
 mod failure;
 mod fault;
+mod filling;
+pub mod generate;
+mod generator;
+mod ghost;
 mod interface;
 mod invariant;
 mod load;
@@ -32,6 +37,8 @@ mod position;
 mod show;
 mod stub;
 mod suggest;
+mod symmetric;
+mod template;
 mod value;
 
 use std::fs::File;
@@ -40,19 +47,28 @@ use std::path::{Path, PathBuf};
 
 use candid::Principal;
 
+pub(crate) use calls::observed_as;
 pub use calls::{CallEntry, Observation, SetupCall};
+pub use capture::{Capture, first_value};
 pub use cast::{Actor, Canister, Code};
 pub use check::Oracle;
 pub use environment::{Outcall, TimeStep};
 pub use error::ScenarioError;
 pub use expr::{CallState, CallView, Expr, ExprError, Reply, View};
 pub use fault::{Fault, FaultKind, FaultPlace};
-pub use invariant::{Expect, Invariant, Rule, When};
+pub use filling::Filling;
+pub use ghost::{Ghost, GhostAt};
+pub use invariant::{Ask, Closure, Expect, Holds, Invariant, Rule, When};
 pub use names::Names;
 pub use narrow::{BoundError, BoundName};
 pub use path::ValuePath;
 pub use stub::{StubAnswer, StubCall, StubReplies};
+pub use template::{Captured, Made, Template};
 pub use value::{Labels, Value};
+
+pub(crate) use candid_text::{check_size as check_candid_size, encode_str};
+pub(crate) use interface::Interface;
+pub(crate) use names::{automatic_actor_id, automatic_canister_id, check_identifier, check_name};
 
 /// Largest scenario file in bytes.
 const SIZE_MAX: u64 = 1 << 20;
@@ -84,10 +100,14 @@ pub struct Scenario {
     pub calls: Vec<CallEntry>,
     /// Faults that may be injected.
     pub faults: Vec<Fault>,
+    /// Sums over the messages between canisters.
+    pub ghosts: Vec<Ghost>,
     /// Time that may pass.
     pub times: Vec<TimeStep>,
     /// What HTTP outcalls are answered with.
     pub outcalls: Vec<Outcall>,
+    /// Actors that are interchangeable, in the order in which they start; none or at least two.
+    pub symmetric: Vec<usize>,
     /// Seed of the random bytes that canisters draw.
     pub seed: u32,
     /// What is checked.
@@ -144,6 +164,14 @@ impl Scenario {
         load::from_bytes(path, &text)
     }
 
+    /// The scenario in a text, as if it were this file's; the file itself is not looked at, those that it names are.
+    ///
+    /// # Errors
+    /// As [`Scenario::load`].
+    pub fn from_text(file: &Path, text: &str) -> Result<Scenario, ScenarioError> {
+        load::from_bytes(file, text.as_bytes())
+    }
+
     /// The call instances in file order: an entry with `max = 3` gives three, by its actors in turn.
     pub fn instances(&self) -> Vec<Instance> {
         let of_entry = |(entry, call): (usize, &CallEntry)| {
@@ -159,13 +187,20 @@ impl Scenario {
         (0..).map(names::automatic_canister_id).filter(|id| !taken(id)).take(self.bounds.create as usize).collect()
     }
 
+    /// Names of what is read in every world: the observations, then the ghosts.
+    pub fn observed_names(&self) -> Vec<String> {
+        let observations = self.observations.iter().map(|observation| &observation.name);
+        observations.chain(self.ghosts.iter().map(|ghost| &ghost.name)).cloned().collect()
+    }
+
     /// The names expressions of this scenario may use.
     pub fn names(&self) -> Names {
         Names {
             canisters: self.canisters.iter().map(|canister| (canister.name.clone(), canister.id)).collect(),
             actors: self.actors.iter().map(|actor| (actor.name.clone(), actor.id)).collect(),
-            observations: self.observations.iter().map(|observation| observation.name.clone()).collect(),
+            observations: self.observed_names(),
             calls: self.calls.iter().map(|call| call.id.clone()).collect(),
+            refusals: self.calls.iter().map(|call| call.expect_err.clone()).collect(),
         }
     }
 }

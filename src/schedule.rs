@@ -17,10 +17,12 @@
 //! 2s       call 2 is accepted by `canister_inspect_message`; start it with 2
 //! ledger.t1, ledger.h1   first firing of the ledger's timer, first heartbeat; requests below it: ledger.t1.1
 //! ledger.stop1, ledger.start1, ledger.upgrade1, ...   what its administrator does
+//! 2{amt=30}   the start of a call whose argument is chosen then: with these values; what follows is 2.1 as before
 //! @1       time passes by the first `[[time]]` of the scenario
 //! ```
 
 mod parse;
+mod values;
 
 use std::fmt;
 use std::str::FromStr;
@@ -28,6 +30,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
+
+pub use values::Values;
 
 /// Longest path a name may have, in segments. Far above any useful bound, low enough for hostile files.
 pub const PATH_MAX: usize = 4_096;
@@ -219,9 +223,16 @@ pub struct Step {
     pub path: Path,
     /// What happens to it.
     pub kind: StepKind,
+    /// What is chosen with it: values of the argument, for a call that begins.
+    pub values: Values,
 }
 
 impl Step {
+    /// A step that chooses no values.
+    pub fn new(root: Root, path: Path, kind: StepKind) -> Step {
+        Step { root, path, kind, values: Values::default() }
+    }
+
     /// Whether the step executes a message of a canister.
     pub fn is_delivery(&self) -> bool {
         match (&self.root, self.kind) {
@@ -236,7 +247,7 @@ impl Step {
 
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{}", self.root, self.path)?;
+        write!(f, "{}{}{}", self.root, self.values, self.path)?;
         match self.kind {
             StepKind::Submit => f.write_str("s"),
             StepKind::Reject(2) => f.write_str("j"),
@@ -314,6 +325,9 @@ mod tests {
             ("gov.stop1", StepKind::Start),
             ("gov.upgrade3", StepKind::Start),
             ("@1", StepKind::Start),
+            ("2{amt=30}", StepKind::Start),
+            ("2{amt=30,to=\"a.b c\"}s", StepKind::Submit),
+            ("2{amt=3.5}p1", StepKind::PerformFails(1)),
         ] {
             let step: Step = text.parse().unwrap();
             assert_eq!(step.kind, kind, "{text}");
@@ -352,6 +366,14 @@ mod tests {
             "1p0",
             "1.1rb",
             "a.t1.1s",
+            "2{amt=30}.1",
+            "2{amt=30}.1r",
+            "2.1{amt=30}",
+            "2{amt=30",
+            "2{}",
+            "a.t1{amt=30}",
+            "@1{amt=30}",
+            "{amt=30}",
         ] {
             assert!(text.parse::<Step>().is_err(), "{text}");
         }
@@ -372,7 +394,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_step_survives_its_text(root in arbitrary_root(), path in prop::collection::vec((1u32..50, any::<bool>()), 0..12), mark in 0u8..10) {
+        fn every_step_survives_its_text(
+            root in arbitrary_root(),
+            path in prop::collection::vec((1u32..50, any::<bool>()), 0..12),
+            mark in 0u8..10,
+            values in prop::collection::btree_map("[a-z]{1,3}", "[a-z0-9. {}\"]{0,4}", 0..3),
+        ) {
             let mut name = Path::root();
             for (n, callback) in path {
                 name = name.request(n);
@@ -391,7 +418,9 @@ mod tests {
                 (_, _, 3) => StepKind::Lie,
                 (_, _, code) => StepKind::Reject(if code == 4 { 5 } else { code % 3 + 1 }),
             };
-            let step = Step { root, path: name, kind };
+            let begins = name.depth() == 0 && root.call().is_some();
+            let values = if begins { Values::new(values.into_iter().collect()) } else { Values::default() };
+            let step = Step { root, path: name, kind, values };
             prop_assert_eq!(step.to_string().parse::<Step>().unwrap(), step);
         }
 

@@ -148,7 +148,9 @@ impl Findings {
                 None => CallState::Open,
                 Some(answer) => CallState::Done(self.reply(answer)),
             };
-            views.push(CallView { entry: call.entry, actor: call.actor, state });
+            let args = self.scenario.calls[call.entry].args.as_slice().into();
+            let given = Arc::new(Value::decode_args(&args, &self.scenario.labels).unwrap_or_else(Value::Failed));
+            views.push(CallView { entry: call.entry, actor: call.actor, state, args, given });
         }
         views
     }

@@ -25,11 +25,7 @@ impl World {
         if self.faulted() < self.setting.scenario.bounds.faults {
             for (path, request) in &tree.requests {
                 let kinds = self.faults_of(request);
-                steps.extend(kinds.into_iter().map(|kind| Step {
-                    root: Root::Call(call as u32),
-                    path: path.clone(),
-                    kind,
-                }));
+                steps.extend(kinds.into_iter().map(|kind| Step::new(Root::Call(call as u32), path.clone(), kind)));
             }
         }
         steps

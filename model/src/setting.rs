@@ -61,6 +61,13 @@ impl Setting {
                 return Err(ModelError::NoCanister { canister: name.clone(), known: known() });
             }
         }
+        let templates = scenario.calls.iter().filter_map(|call| call.template.as_ref());
+        let templates = templates.chain(scenario.setup.iter().filter_map(|call| call.template.as_ref()));
+        let observed = scenario.observations.iter().filter_map(|observation| observation.template.as_ref());
+        if let Some(template) = templates.chain(observed).next() {
+            let what = format!("an argument that is generated or captured (line {})", template.place.0);
+            return Err(ModelError::NotModelled { what });
+        }
         let mut canisters = Vec::new();
         for canister in &scenario.canisters {
             let name = canister.name.clone();

@@ -62,15 +62,15 @@ impl Tree {
     /// The deliveries that can come next in this call, by name: requests and responses in order of their paths.
     pub fn deliveries(&self, call: u32) -> Vec<Step> {
         if !self.is_started {
-            return vec![Step { root: Root::Call(call), path: Path::root(), kind: StepKind::Start }];
+            return vec![Step::new(Root::Call(call), Path::root(), StepKind::Start)];
         }
         let mut steps = Vec::new();
         for (path, request) in &self.requests {
             if request.queued.is_some() {
-                steps.push(Step { root: Root::Call(call), path: path.clone(), kind: StepKind::Request });
+                steps.push(Step::new(Root::Call(call), path.clone(), StepKind::Request));
             }
             if request.is_awaited && request.answer.is_some() {
-                steps.push(Step { root: Root::Call(call), path: path.response(), kind: StepKind::Response });
+                steps.push(Step::new(Root::Call(call), path.response(), StepKind::Response));
             }
         }
         steps

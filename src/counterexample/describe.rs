@@ -18,7 +18,7 @@ pub(super) fn describe(
 ) -> Event {
     let kernel = &engine.kernel;
     let (from, to, what) = match choice.target {
-        Target::Root(tree) => root(engine, tree, step),
+        Target::Root(tree) => root(engine, after, tree, step),
         Target::Request { tree, request } => {
             let request = &kernel.tree(before.trees[tree as usize]).requests[request as usize];
             on_request(engine, request, step.kind)
@@ -109,7 +109,7 @@ fn answer_of_system(
 }
 
 /// Who starts what, for a call or a task.
-fn root(engine: &Embedded, tree: u32, step: &Step) -> (String, String, String) {
+fn root(engine: &Embedded, after: &World, tree: u32, step: &Step) -> (String, String, String) {
     let (kernel, scenario) = (&engine.kernel, &engine.scenario);
     if let Some(task) = kernel.task(tree) {
         let canister = engine.canister_name(task.canister).to_string();
@@ -125,8 +125,16 @@ fn root(engine: &Embedded, tree: u32, step: &Step) -> (String, String, String) {
     let actor = scenario.actors.iter().find(|actor| actor.id == spec.caller).map_or("?", |actor| &actor.name);
     let to = engine.canister_name(spec.canister).to_string();
     let inspected = if step.kind == StepKind::Submit { " to be inspected" } else { "" };
-    let what =
-        format!("{}{}  [{}]{inspected}{}", entry.method, parenthesized(&entry.args_text), entry.id, failing(step.kind));
+    let args = match &entry.template {
+        // What was inspected has its values from there.
+        Some(_) if step.values.is_empty() => {
+            let arg = kernel.argument(after, tree as usize).unwrap_or_default();
+            parenthesized(&shown(scenario, &arg))
+        }
+        Some(template) => parenthesized(&template.shown(step.values.iter())),
+        None => parenthesized(&entry.args_text),
+    };
+    let what = format!("{}{args}  [{}]{inspected}{}", entry.method, entry.id, failing(step.kind));
     (actor.to_string(), to, what)
 }
 

@@ -4,10 +4,12 @@
 //! steps are made is decided elsewhere; what may happen is read off the scenario in `lower`.
 
 pub mod alone;
+mod arguments;
+mod ghost;
 mod lower;
 pub mod sequence;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -18,7 +20,9 @@ use candid::Principal;
 use crate::kernel::guest::{Env, Execution, Guest};
 use crate::kernel::world::{CanisterState, NOT_STARTED};
 use crate::kernel::{CallSpec, Input, Kernel, Limits, Plan, Response, Unsupported, World};
-use crate::scenario::{Bounds, CallState, CallView, Code, FaultPlace, Reply, Scenario, Value, View};
+use crate::scenario::{
+    Bounds, CallState, CallView, Code, FaultPlace, Invariant, Oracle, Reply, Scenario, Value, View, observed_as,
+};
 use crate::trace::Outcome;
 
 use alone::Alone;
@@ -28,6 +32,8 @@ use super::allowance::Allowance;
 use super::builtin;
 use super::wasm::WasmGuest;
 use super::wasm::module::{Instrumentation, MODULE_MAX, Method, Module, ModuleError, engine};
+
+use arguments::Given;
 
 /// Time at which every exploration starts: 2021-05-10 08:00 UTC, the genesis of the IC, in nanoseconds.
 pub const START_NS: u64 = 1_620_633_600_000_000_000;
@@ -73,6 +79,23 @@ pub enum EmbeddedError {
     Machine(String),
 }
 
+/// Modules that are loaded, by their paths.
+pub struct Modules {
+    engine: wasmtime::Engine,
+    modules: BTreeMap<PathBuf, Arc<Module>>,
+}
+
+impl Modules {
+    /// None yet.
+    ///
+    /// # Errors
+    /// If wasmtime does not run on this machine.
+    pub fn new() -> Result<Modules, EmbeddedError> {
+        let engine = engine().map_err(|error| EmbeddedError::Machine(format!("{error:#}")))?;
+        Ok(Modules { engine, modules: BTreeMap::new() })
+    }
+}
+
 /// A scenario, installed.
 pub struct Embedded {
     /// The scenario.
@@ -86,6 +109,7 @@ pub struct Embedded {
     actors: Vec<usize>,
     values: BTreeMap<(usize, u32), Arc<Value>>,
     replies: BTreeMap<u32, Arc<Reply>>,
+    arguments: HashMap<Arc<[u8]>, Arc<Value>>,
     allowance: Allowance,
     /// What oracles compare worlds with: made when one first asks.
     alone: Option<Alone>,
@@ -106,9 +130,20 @@ impl Embedded {
     /// # Errors
     /// As [`Embedded::open`]; also if the limits do not suffice for that.
     pub fn open_within(scenario: Arc<Scenario>, allowance: &Allowance) -> Result<Embedded, EmbeddedError> {
+        Embedded::open_with(scenario, allowance, &mut Modules::new()?)
+    }
+
+    /// Likewise; modules that were loaded before are not loaded again.
+    ///
+    /// # Errors
+    /// As [`Embedded::open_within`].
+    pub fn open_with(
+        scenario: Arc<Scenario>,
+        allowance: &Allowance,
+        loaded: &mut Modules,
+    ) -> Result<Embedded, EmbeddedError> {
         let file = scenario.file.display().to_string();
-        let engine = engine().map_err(|error| EmbeddedError::Machine(format!("{error:#}")))?;
-        let mut modules: BTreeMap<PathBuf, Arc<Module>> = BTreeMap::new();
+        let (engine, modules) = (loaded.engine.clone(), &mut loaded.modules);
         let mut guests: Vec<(String, Principal, Box<dyn Guest>)> = Vec::new();
         let mut installed = Vec::new();
         let mut hashes = Vec::new();
@@ -158,7 +193,7 @@ impl Embedded {
             empty.push(guest.fresh());
             guests.push((format!("created{}", at + 1), id, Box::new(guest)));
         }
-        check_methods(&scenario, &modules)?;
+        check_methods(&scenario, modules)?;
         let mut kernel = Kernel::new(guests);
         let mut states: Vec<CanisterState> = Vec::new();
         for (execution, canister) in installed.into_iter().zip(&scenario.canisters) {
@@ -167,12 +202,23 @@ impl Embedded {
             states.push(kernel.installed(execution.memory, timer_ns, &certified, &canister.controllers));
         }
         states.extend(empty.into_iter().map(|memory| kernel.absent(memory)));
-        let states = set_up(&mut kernel, &scenario, states)?;
-        let queries = scenario.observations.iter();
-        let queries = queries.map(|o| (o.canister as u16, kernel.query(&o.method, &o.args))).collect();
+        let (states, given) = set_up(&mut kernel, &scenario, states)?;
+        let scenario = Arc::new(arguments::settled(&scenario, &given).map_err(EmbeddedError::Scenario)?);
+        let mut queries = Vec::with_capacity(scenario.observations.len());
+        for observation in &scenario.observations {
+            let args = given.argument_of(&scenario, &observation.template, &observation.args)?;
+            let method = &observation.method;
+            let message =
+                if observation.is_update { kernel.getter(method, &args) } else { kernel.query(method, &args) };
+            queries.push((observation.canister as u16, message));
+        }
         let instances = scenario.instances();
-        kernel.plan(lower::plan(&scenario, &upgrades));
+        let chosen = arguments::chosen(&scenario, &given).map_err(EmbeddedError::Scenario)?;
+        kernel.plan(lower::plan(&scenario, chosen, &upgrades));
         let start = kernel.start(states, START_NS);
+        // Before the first fork, so that all forks share what is executed there.
+        let compares = scenario.invariants.iter().filter_map(Invariant::oracle).any(Oracle::compares);
+        let alone = compares.then(|| Alone::new(&kernel, lower::limits(scenario.own_bounds)));
         Ok(Embedded {
             start,
             kernel,
@@ -181,9 +227,10 @@ impl Embedded {
             actors: instances.iter().map(|instance| instance.actor).collect(),
             values: BTreeMap::new(),
             replies: BTreeMap::new(),
+            arguments: HashMap::new(),
             scenario,
             allowance: allowance.clone(),
-            alone: None,
+            alone,
             sequence: Arc::default(),
         })
     }
@@ -199,8 +246,9 @@ impl Embedded {
             actors: self.actors.clone(),
             values: BTreeMap::new(),
             replies: BTreeMap::new(),
+            arguments: HashMap::new(),
             allowance: self.allowance.clone(),
-            alone: None,
+            alone: self.alone.as_ref().map(Alone::fork),
             sequence: self.sequence.clone(),
         }
     }
@@ -222,12 +270,12 @@ impl Embedded {
         &self.start
     }
 
-    /// Values of the observations in a world, in file order.
+    /// Values of the observations in a world, in file order, then those of the ghosts.
     ///
     /// # Errors
     /// If a query asks for something that the engine does not offer.
     pub fn observe(&mut self, world: &World) -> Result<Vec<Arc<Value>>, Unsupported> {
-        let mut values = Vec::with_capacity(self.queries.len());
+        let mut values = Vec::with_capacity(self.queries.len() + world.ghosts.len());
         for at in 0..self.queries.len() {
             let (canister, query) = self.queries[at];
             let response = self.kernel.observe(world, canister, query)?;
@@ -238,6 +286,11 @@ impl Embedded {
             let value = Arc::new(self.decode(at, response));
             self.values.insert((at, response), value.clone());
             values.push(value);
+        }
+        for (at, &sum) in world.ghosts.iter().enumerate() {
+            let key = (self.queries.len() + at, sum);
+            let value = || Arc::new(ghost::value(self.kernel.ghost(world, at)));
+            values.push(self.values.entry(key).or_insert_with(value).clone());
         }
         Ok(values)
     }
@@ -262,12 +315,26 @@ impl Embedded {
                 (_, None) => CallState::Open,
                 (_, Some(answer)) => CallState::Done(self.reply(answer)),
             };
-            views.push(CallView { entry: self.kernel.calls()[at].entry, actor: self.actors[at], state });
+            let entry = self.kernel.calls()[at].entry;
+            let args = self.kernel.argument(world, at).unwrap_or_default();
+            let given = self.given(&args);
+            views.push(CallView { entry, actor: self.actors[at], state, args, given });
         }
         views
     }
 
-    fn reply(&mut self, response: u32) -> Arc<Reply> {
+    /// What arguments say, for expressions.
+    fn given(&mut self, args: &Arc<[u8]>) -> Arc<Value> {
+        if let Some(value) = self.arguments.get(args) {
+            return value.clone();
+        }
+        let value = Arc::new(Value::decode_args(args, &self.scenario.labels).unwrap_or_else(Value::Failed));
+        self.arguments.insert(args.clone(), value.clone());
+        value
+    }
+
+    /// An interned response as expressions see it.
+    pub fn reply(&mut self, response: u32) -> Arc<Reply> {
         if let Some(reply) = self.replies.get(&response) {
             return reply.clone();
         }
@@ -343,7 +410,8 @@ fn install(guest: &mut WasmGuest, canister: &crate::scenario::Canister) -> Resul
 /// Calls and observations must name methods that exist.
 fn check_methods(scenario: &Scenario, modules: &BTreeMap<PathBuf, Arc<Module>>) -> Result<(), EmbeddedError> {
     let file = scenario.file.display();
-    let method = |canister: usize, name: &str, line: Option<usize>, query: bool| {
+    // `observed`: whether it is observed as an update, if it is observed.
+    let method = |canister: usize, name: &str, line: Option<usize>, observed: Option<bool>| {
         let canister = &scenario.canisters[canister];
         let place = line.map_or_else(|| file.to_string(), |line| format!("{file}:{line}"));
         let known: BTreeMap<&str, Method> = match &canister.code {
@@ -360,29 +428,39 @@ fn check_methods(scenario: &Scenario, modules: &BTreeMap<PathBuf, Arc<Module>>) 
                 let text = format!("{place}: canister `{}` has no method `{name}`{hint}", canister.name);
                 Err(EmbeddedError::Scenario(text))
             }
-            Some(Method::Update) if query => Err(EmbeddedError::Scenario(format!(
-                "{place}: `{name}` of canister `{}` is not a query method, and only queries can be observed",
-                canister.name
-            ))),
-            Some(_) => Ok(()),
+            // A stub's method is what it is called as.
+            Some(Method::Query) if matches!(canister.code, Code::Stub(_)) => Ok(()),
+            Some(kind) => match observed {
+                Some(is_update) if is_update != (*kind == Method::Update) => {
+                    let text = format!("{place}: canister `{}`: {}", canister.name, observed_as(name, is_update));
+                    Err(EmbeddedError::Scenario(text))
+                }
+                _ => Ok(()),
+            },
         }
     };
     for call in &scenario.calls {
-        method(call.canister, &call.method, Some(call.line), false)?;
+        method(call.canister, &call.method, Some(call.line), None)?;
     }
     for observation in &scenario.observations {
-        method(observation.canister, &observation.method, Some(observation.line), true)?;
+        let observed = Some(observation.is_update);
+        method(observation.canister, &observation.method, Some(observation.line), observed)?;
     }
     for call in &scenario.setup {
-        method(call.canister, &call.method, None, false)?;
+        method(call.canister, &call.method, None, None)?;
     }
     for call in scenario.canisters.iter().flat_map(|canister| builtin::calls(&canister.code)) {
-        method(call.canister, &call.method, Some(call.line), false)?;
+        method(call.canister, &call.method, Some(call.line), None)?;
+    }
+    for ghost in &scenario.ghosts {
+        if let Some(callee) = ghost.callee {
+            method(callee, &ghost.method, Some(ghost.line), None)?;
+        }
     }
     for fault in &scenario.faults {
         match &fault.place {
             FaultPlace::Edge { callee: Some(callee), method: name, .. } => {
-                method(*callee, name, Some(fault.line), false)?
+                method(*callee, name, Some(fault.line), None)?
             }
             FaultPlace::Edge { callee: None, method: name, .. }
                 if !crate::kernel::MANAGEMENT_METHODS.contains(&name.as_str()) =>
@@ -398,19 +476,22 @@ fn check_methods(scenario: &Scenario, modules: &BTreeMap<PathBuf, Arc<Module>>) 
     Ok(())
 }
 
-/// Makes the setup calls one after the other, each to its end, always with the first legal step.
+/// Makes the setup calls one after the other, each to its end, always with the first legal step; what they have given.
 fn set_up(
     kernel: &mut Kernel,
     scenario: &Scenario,
     mut states: Vec<CanisterState>,
-) -> Result<Vec<CanisterState>, EmbeddedError> {
+) -> Result<(Vec<CanisterState>, Given), EmbeddedError> {
     let depth = scenario.bounds.depth;
+    let names = scenario.names();
+    let mut given = Given::default();
     for (at, call) in scenario.setup.iter().enumerate() {
         let spec = CallSpec {
             entry: 0,
             canister: call.canister as u16,
             method: call.method.clone(),
-            arg: call.args.clone(),
+            arg: given.argument_of(scenario, &call.template, &call.args)?,
+            chosen: None,
             caller: call.by,
             after: Vec::new(),
         };
@@ -431,11 +512,13 @@ fn set_up(
             Err(EmbeddedError::Scenario(format!("{file}: setup call {} (`{method}`) {what}", at + 1)))
         };
         match kernel.answer(world.trees[0]).map(|answer| kernel.response(answer).clone()) {
-            Some(Response::Reply(_)) if !kernel.is_busy(world.trees[0]) => {}
+            Some(Response::Reply(reply)) if !kernel.is_busy(world.trees[0]) => {
+                given.take(&call.captures, &reply, &names)
+            }
             Some(Response::Reject { code, text }) => return failed(format!("was rejected with code {code}: {text}")),
             _ => return failed("does not come to its end".to_string()),
         }
         states = world.canisters;
     }
-    Ok(states)
+    Ok((states, given))
 }

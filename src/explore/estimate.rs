@@ -6,7 +6,8 @@
 //! The search finishes one level after the other: all worlds with so many faults and so many calls started. Sizes of
 //! finished levels grow regularly, because one more call is combined with all progress of the others. So:
 //!
-//! 1. The size of a level is divided by the number of sets of calls that can have started there, equal calls not told apart.
+//! 1. The size of a level is divided by the number of sets of calls that can have started there, equal calls not told apart;
+//!    a call that chooses among arguments counts once for each that it may have at first.
 //! 2. Growth from one level to the next is extrapolated with the trend of the growth before. With f faults, it is that of
 //!    the finished level with one fault less, corrected by how it fared at the last level.
 //! 3. No level is smaller than what was found of it.
@@ -25,6 +26,11 @@ const LEVELS_MIN: usize = 3;
 /// Levels smaller than this say nothing about growth.
 const WORLDS_MIN: f64 = 4.0;
 
+/// In how many ways so many equal calls choose among so many arguments.
+fn choices_of(arguments: usize, calls: usize) -> f64 {
+    (0..calls).map(|n| (arguments + n) as f64 / (n + 1) as f64).product()
+}
+
 /// Sizes of the levels.
 #[derive(Debug)]
 pub struct Levels {
@@ -41,14 +47,19 @@ impl Levels {
         let kernel = &engine.kernel;
         let limits = kernel.limits();
         let calls = kernel.calls();
-        let mut groups: BTreeMap<_, usize> = BTreeMap::new();
-        for call in calls {
-            *groups.entry((call.entry, call.caller, &call.arg)).or_default() += 1;
+        let mut groups: BTreeMap<_, (usize, usize)> = BTreeMap::new();
+        for (at, call) in calls.iter().enumerate() {
+            let arguments = kernel.variants(engine.start(), at).map_or(1, |variants| variants.len().max(1));
+            let group = groups.entry((call.entry, call.caller, &call.arg)).or_insert((0, arguments));
+            group.0 += 1;
         }
         let mut sets = vec![1.0];
-        for size in groups.into_values() {
+        for (size, arguments) in groups.into_values() {
             let wider = (0..sets.len() + size)
-                .map(|total| (0..=size.min(total)).filter_map(|some| sets.get(total - some)).sum())
+                .map(|total| {
+                    let with = |some: usize| Some(sets.get(total - some)? * choices_of(arguments, some));
+                    (0..=size.min(total)).filter_map(with).sum()
+                })
                 .collect();
             sets = wider;
         }

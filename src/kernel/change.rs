@@ -30,7 +30,7 @@ impl Kernel {
             }
             let mut add = |task, fault| {
                 let target = Target::Canister { canister, task };
-                out.push(Choice { target, kind: StepKind::Start, fault, multiplicity: 1 });
+                out.push(Choice { fault, ..Choice::new(target, StepKind::Start) });
             };
             let system = self.system(world.canisters[usize::from(canister)]);
             match system.pending {

@@ -73,9 +73,10 @@ impl Kernel {
         let mut choices = Vec::new();
         // Tasks keep their trees, and with them their bounds.
         self.plan.limits = Limits { depth: narrow.depth, ..wide };
-        self.plain_choices(world, &mut choices);
+        let listed = self.plain_choices(world, &mut choices);
         let may_fault = self.may_fault(world);
         self.plan.limits = narrow;
+        listed?;
         choices.retain(|choice| {
             let cut = self.cuts_of(world, choice);
             cuts = cuts.or(cut);

@@ -44,11 +44,13 @@ pub struct Choice {
     pub fault: Option<u8>,
     /// How many equal steps it stands for.
     pub multiplicity: u32,
+    /// The interned message that it chooses, for a call whose argument is chosen when it begins.
+    pub message: Option<u32>,
 }
 
 impl Choice {
-    fn new(target: Target, kind: StepKind) -> Choice {
-        Choice { target, kind, fault: None, multiplicity: 1 }
+    pub(super) fn new(target: Target, kind: StepKind) -> Choice {
+        Choice { target, kind, fault: None, multiplicity: 1, message: None }
     }
 
     /// Its tree, if it acts upon one.
@@ -66,8 +68,9 @@ impl Kernel {
     ///
     /// # Errors
     /// If the plan has calls that may fail to be performed, executions are looked into; a guest may not be able to tell.
+    /// Also if an answer cannot be made into the argument of a call that reads it.
     pub fn choices(&mut self, world: &World, out: &mut Vec<Choice>) -> Result<(), Unsupported> {
-        self.plain_choices(world, out);
+        self.plain_choices(world, out)?;
         if self.may_fault(world) {
             self.failing_performs(world, out)?;
         }
@@ -75,14 +78,13 @@ impl Kernel {
     }
 
     /// All legal steps but deliveries whose calls cannot be performed: those that are known without executing anything.
-    pub(super) fn plain_choices(&self, world: &World, out: &mut Vec<Choice>) {
+    pub(super) fn plain_choices(&self, world: &World, out: &mut Vec<Choice>) -> Result<(), Unsupported> {
         out.clear();
         for call in 0..self.plan.calls.len() {
             if self.may_start(world, call).is_ok() {
                 let multiplicity = self.start_multiplicity(world, call);
                 if multiplicity > 0 {
-                    let kind = if self.must_submit(world, call) { StepKind::Submit } else { StepKind::Start };
-                    out.push(Choice { multiplicity, ..Choice::new(Target::Root(call as u32), kind) });
+                    self.begin_choices(world, call, multiplicity, out)?;
                 }
             }
         }
@@ -107,6 +109,7 @@ impl Kernel {
             }
         }
         self.within_switches(world, out);
+        Ok(())
     }
 
     fn choices_of_tree(&self, world: &World, tree: u32, out: &mut Vec<Choice>) {
@@ -223,7 +226,7 @@ impl Kernel {
                 (Root::Task { canister: canister_name, task, n }, Path::root())
             }
         };
-        Step { root, path, kind: choice.kind }
+        Step { root, path, kind: choice.kind, values: self.values(world, choice) }
     }
 
     /// The choice that a name stands for.
@@ -277,7 +280,7 @@ impl Kernel {
                     (false, StepKind::Submit) => {
                         Err(Refusal::Rule(format!("{step}: there is nothing that inspects call {call} now")))
                     }
-                    _ => Ok(at_root),
+                    _ => Ok(Choice { message: self.message_of(world, call, step)?, ..at_root }),
                 };
             }
             _ => {}

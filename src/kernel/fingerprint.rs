@@ -43,6 +43,9 @@ impl Hash for Content<'_> {
             queued.hash(hasher);
         }
         (&world.faults, &world.times, &world.outcalls, world.time_ns).hash(hasher);
+        for &ghost in &world.ghosts {
+            tables.blobs.value(ghost).hash(hasher);
+        }
         if let Some(turns) = world.turns {
             turns.hash(hasher);
         }
@@ -61,10 +64,21 @@ struct TreeContent<'a> {
     tree: &'a CallTree,
 }
 
+impl TreeContent<'_> {
+    fn message<H: Hasher>(&self, message: u32, hasher: &mut H) {
+        if let Message::Call { method, arg } = self.tables.messages.value(message) {
+            (self.tables.names.value(*method), self.tables.blobs.value(*arg)).hash(hasher);
+        }
+    }
+}
+
 impl Hash for TreeContent<'_> {
     fn hash<H: Hasher>(&self, hasher: &mut H) {
         let TreeContent { tables, tree } = self;
         (tree.answer.map(|answer| tables.responses.value(answer)), tree.submitted).hash(hasher);
+        if let Some(chosen) = tree.chosen {
+            self.message(chosen, hasher);
+        }
         if !tree.marks.is_empty() {
             tree.marks.hash(hasher);
         }
@@ -74,16 +88,19 @@ impl Hash for TreeContent<'_> {
             (&context.path, context.canister, caller).hash(hasher);
             (context.answered, context.held, context.deleted).hash(hasher);
             (context.available, context.deadline_ns, context.instructions).hash(hasher);
+            // Without ghosts a tree has the hash that it would have if there were none.
+            context.noted.into_iter().for_each(|message| self.message(message, hasher));
         }
         for request in &tree.requests {
             (&request.path, request.caller, request.callee, request.cycles, request.waits_for_stop).hash(hasher);
             (request.faults, request.queued.is_some(), request.callback.is_some()).hash(hasher);
-            if let Some(Message::Call { method, arg }) = request.queued.map(|message| tables.messages.value(message)) {
-                (tables.names.value(*method), tables.blobs.value(*arg)).hash(hasher);
+            if let Some(message) = request.queued {
+                self.message(message, hasher);
             }
             let Some(callback) = &request.callback else { continue };
             (callback.context, callback.on_reply, callback.on_reject, callback.on_cleanup).hash(hasher);
             (callback.sent, callback.deadline_ns, callback.expired).hash(hasher);
+            callback.noted.into_iter().for_each(|message| self.message(message, hasher));
             callback.response.is_some().hash(hasher);
             if let Some(answer) = &callback.response {
                 (tables.responses.value(answer.response), answer.refund).hash(hasher);

@@ -9,6 +9,9 @@ use candid::Principal;
 
 use crate::schedule::Task;
 
+use super::argument::Chosen;
+use super::ghost::GhostSpec;
+
 /// A call instance.
 #[derive(Clone, Debug)]
 pub struct CallSpec {
@@ -18,8 +21,10 @@ pub struct CallSpec {
     pub canister: u16,
     /// Which method.
     pub method: String,
-    /// Candid argument.
+    /// Candid argument; empty if it is chosen at the start.
     pub arg: Vec<u8>,
+    /// How the argument is chosen at the start, if it is.
+    pub chosen: Option<Chosen>,
     /// Who calls.
     pub caller: Principal,
     /// Call instances that must be answered before.
@@ -192,6 +197,10 @@ pub struct Plan {
     pub times: Vec<TimeSpec>,
     /// Answers of the world outside.
     pub outcalls: Vec<OutcallSpec>,
+    /// Sums over the messages between canisters.
+    pub ghosts: Vec<GhostSpec>,
+    /// Calls of each of the callers that are interchangeable; a caller's first call starts after one of each caller before.
+    pub symmetric: Vec<Vec<usize>>,
     /// Settings of the canisters that have some of their own, by position.
     pub heaps: Vec<(u16, HeapSettings)>,
     /// Seed of the bytes that canisters draw.
@@ -217,6 +226,8 @@ impl Plan {
         faults: Vec::new(),
         times: Vec::new(),
         outcalls: Vec::new(),
+        ghosts: Vec::new(),
+        symmetric: Vec::new(),
         heaps: Vec::new(),
         seed: 0,
         marks: false,

@@ -65,8 +65,8 @@ impl Kernel {
         let happened = match choice.target {
             Target::Root(tree) => match (self.task(tree).copied(), choice.kind) {
                 (Some(task), _) => self.run_task(&mut next, tree, &task, perform_fails)?,
-                (None, StepKind::Submit) => self.submit(&mut next, tree)?,
-                (None, _) => self.deliver_ingress(&mut next, tree, perform_fails)?,
+                (None, StepKind::Submit) => self.submit(&mut next, tree, choice.message)?,
+                (None, _) => self.deliver_ingress(&mut next, tree, choice.message, perform_fails)?,
             },
             Target::Request { tree, request } => {
                 self.act_on_request(&mut next, tree, request, choice, perform_fails)?

@@ -1,4 +1,4 @@
-//! Interchangeable calls in canonical form: equal calls are sorted by progress.
+//! Interchangeable calls in canonical form: equal calls are sorted by progress. Interchangeable callers start in order.
 //!
 //! Two instances of one entry with the same caller, method and argument can be exchanged: nothing in a world names them
 //! but their position. The permutation moves the whole subtree of a call, and its requests in the queues with it. Outside
@@ -10,7 +10,7 @@ use std::cmp::Ordering;
 use crate::schedule::{Root, Step};
 
 use super::world::{NOT_STARTED, World};
-use super::{CallSpec, Kernel};
+use super::{CallSpec, Chosen, Kernel};
 
 /// Where each tree went: position `i` holds the new number of tree `i`. Only call instances ever move.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,23 +37,31 @@ impl Permutation {
 pub fn groups(calls: &[CallSpec]) -> Vec<Vec<usize>> {
     let mut groups: Vec<Vec<usize>> = Vec::new();
     for (at, call) in calls.iter().enumerate() {
-        let same = |other: &CallSpec| {
+        let same = |first: usize| {
+            let other = &calls[first];
             other.entry == call.entry
                 && other.caller == call.caller
                 && other.canister == call.canister
                 && other.method == call.method
                 && other.arg == call.arg
+                && Chosen::is_same(&other.chosen, &call.chosen)
                 && other.after == call.after
+                // One that another call waits for, or takes values from, and not for the other one, could be told apart:
+                // two actors may have one principal.
+                && calls.iter().all(|by| names(by, first) == names(by, at))
         };
-        // An instance that only some of another call's instances wait for could be told apart; `after` always names all
-        // instances of an entry with one caller, so this cannot happen between members of one group.
-        match groups.iter_mut().find(|group| same(&calls[group[0]])) {
+        match groups.iter_mut().find(|group| same(group[0])) {
             Some(group) => group.push(at),
             None => groups.push(vec![at]),
         }
     }
     groups.retain(|group| group.len() > 1);
     groups
+}
+
+/// Whether a call waits for another one, or reads its answer.
+fn names(call: &CallSpec, other: usize) -> (bool, bool) {
+    (call.after.contains(&other), call.chosen.as_ref().is_some_and(|chosen| chosen.reads.contains(&other)))
 }
 
 impl Kernel {
@@ -109,14 +117,30 @@ impl Kernel {
         steps
     }
 
-    /// How many interchangeable calls that have not started this one stands for; 0 if an equal one with a lower number
-    /// stands for it.
+    /// How many interchangeable calls that have not started this one stands for; 0 if an equal one with a lower number, or
+    /// by a caller who is listed before, stands for it.
     pub(super) fn start_multiplicity(&self, world: &World, call: usize) -> u32 {
-        let Some(group) = self.groups.iter().find(|group| group.contains(&call)) else { return 1 };
         if world.trees[call] != NOT_STARTED {
             // Submitted before: a tree of its own.
             return 1;
         }
+        self.equal_calls(world, call) * self.equal_callers(world, call)
+    }
+
+    /// How many interchangeable callers who have not started a call could start this one in place of its own.
+    fn equal_callers(&self, world: &World, call: usize) -> u32 {
+        let callers = &self.plan.symmetric;
+        let Some(caller) = callers.iter().position(|calls| calls.contains(&call)) else { return 1 };
+        let has_started = |calls: &&Vec<usize>| calls.iter().any(|&call| world.trees[call] != NOT_STARTED);
+        if has_started(&&callers[caller]) {
+            return 1;
+        }
+        let waiting = callers.iter().filter(|calls| !has_started(calls)).count() as u32;
+        if callers[..caller].iter().all(|calls| has_started(&calls)) { waiting } else { 0 }
+    }
+
+    fn equal_calls(&self, world: &World, call: usize) -> u32 {
+        let Some(group) = self.groups.iter().find(|group| group.contains(&call)) else { return 1 };
         let mut waiting = group.iter().filter(|&&other| world.trees[other] == NOT_STARTED);
         if waiting.next() == Some(&call) { 1 + waiting.count() as u32 } else { 0 }
     }

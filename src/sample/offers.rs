@@ -3,6 +3,8 @@
 //! In: a world's choices. Out: [`Offer`]s, messages apart from extra steps. Numbers stand for names: an offer has the same
 //! ones in every world and in every run of the scenario.
 
+use xxhash_rust::xxh3::xxh3_64;
+
 use crate::engine::embedded::Embedded;
 use crate::kernel::{Choice, Kernel, MANAGEMENT, Target, World};
 use crate::schedule::{StepKind, Task};
@@ -65,6 +67,9 @@ impl Offers {
         let (chain, canister) = match choice.target {
             Target::Root(tree) => {
                 add(tree);
+                if let Some((_, arg)) = choice.message.and_then(|message| kernel.call_text(message)) {
+                    add(xxh3_64(arg) as u32);
+                }
                 let canister = match kernel.task(tree) {
                     None => kernel.calls()[tree as usize].canister,
                     Some(task) => {

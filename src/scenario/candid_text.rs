@@ -1,6 +1,7 @@
 //! Candid arguments as text: `${name}` replaced, parsed, typed by a `.did` file where there is one, encoded.
 //!
-//! 1. `${name}` becomes the principal of that actor or canister; an [`OffsetMap`] remembers the places.
+//! 1. `${name}` becomes the principal of that actor or canister, or a generated or captured value; an [`OffsetMap`]
+//!    remembers the places.
 //! 2. Comments become spaces, and texts that nest too deep or are too long are refused: the parser would recurse.
 //! 3. The parser's offset leads back through both to line and column of the scenario file.
 //! 4. With a signature the values take its types; without one, a bare number is an `int`, so write `5 : nat64`.
@@ -12,9 +13,10 @@ use candid_parser::token::{Token, Tokenizer};
 use super::builtin;
 use super::document::Text;
 use super::error::ScenarioError;
+use super::filling::Filling;
 use super::names::Names;
 use super::position::OffsetMap;
-use super::suggest::shorten;
+use super::suggest::{hint, shorten};
 
 /// Longest Candid text after `${}` is replaced.
 const LENGTH_MAX: usize = 256 * 1024;
@@ -34,7 +36,7 @@ pub(crate) struct Signature<'a> {
 }
 
 /// A problem at a byte of a text.
-type Problem = (usize, String);
+pub(crate) type Problem = (usize, String);
 
 /// The bytes of the Candid arguments that `text` describes.
 pub(crate) fn encode(
@@ -42,7 +44,7 @@ pub(crate) fn encode(
     names: &Names,
     signature: Option<Signature<'_>>,
 ) -> Result<Vec<u8>, ScenarioError> {
-    encode_str(text.value, names, signature).map_err(|(offset, problem)| text.error_at(offset, problem))
+    encode_str(text.value, names, &[], signature).map_err(|(offset, problem)| text.error_at(offset, problem))
 }
 
 /// The bytes of `()`.
@@ -59,8 +61,14 @@ pub(crate) fn default_arguments(signature: Option<Signature<'_>>) -> Result<Vec<
     }
 }
 
-fn encode_str(text: &str, names: &Names, signature: Option<Signature<'_>>) -> Result<Vec<u8>, Problem> {
-    let (replaced, map) = substitute(text, names)?;
+/// The same for a text in which these values stand for names, too.
+pub(crate) fn encode_str(
+    text: &str,
+    names: &Names,
+    fillings: &[(&str, &Filling)],
+    signature: Option<Signature<'_>>,
+) -> Result<Vec<u8>, Problem> {
+    let (replaced, map) = substitute(text, names, fillings, signature.is_some())?;
     let blanked = blank_comments(&replaced);
     let back = |(offset, problem): Problem| (map.original(offset), problem);
     check_size(&blanked).map_err(back)?;
@@ -95,8 +103,26 @@ fn typed(args: IDLArgs, signature: &Signature<'_>) -> Result<Vec<u8>, String> {
         .map_err(|error| format!("{}: {error}", signature.what))
 }
 
+/// The names in `${name}`, in order of appearance, as often as they appear.
+pub(crate) fn names_used(text: &str) -> Vec<String> {
+    let after = text.split("${").skip(1);
+    after.filter_map(|rest| rest.split_once('}')).map(|(name, _)| name.to_string()).collect()
+}
+
+/// Refuses a `${name}` that is neither one of these nor an actor or a canister.
+pub(crate) fn check_names<'a>(text: &str, names: &Names, known: impl Iterator<Item = &'a str>) -> Result<(), Problem> {
+    let any = Filling::of_text("null", &Names::default());
+    let fillings: Vec<(&str, &Filling)> = known.map(|name| (name, &any)).collect();
+    substitute(text, names, &fillings, true).map(drop)
+}
+
 /// Replaces each `${name}`.
-fn substitute(text: &str, names: &Names) -> Result<(String, OffsetMap), Problem> {
+fn substitute(
+    text: &str,
+    names: &Names,
+    fillings: &[(&str, &Filling)],
+    is_typed: bool,
+) -> Result<(String, OffsetMap), Problem> {
     let mut out = String::new();
     let mut map = OffsetMap::default();
     let mut at = 0;
@@ -107,10 +133,16 @@ fn substitute(text: &str, names: &Names) -> Result<(String, OffsetMap), Problem>
         let Some(length) = text[start..].find('}') else {
             return Err((start, "`${` without `}`; write `${name}` with the name of an actor or canister".to_string()));
         };
-        let id = names.principal(&text[start + 2..start + length]).map_err(|problem| (start, problem))?;
+        let name = &text[start + 2..start + length];
         map.push(out.len(), start, false);
-        out.push_str(&id.to_text());
         at = start + length + 1;
+        match fillings.iter().find(|(other, _)| *other == name) {
+            Some((_, value)) if is_in_quotes(text, start) => out.push_str(&value.quoted),
+            // Around it stands what the value is, or the `did` says it.
+            Some((_, value)) if is_typed || text[at..].trim_start().starts_with(':') => out.push_str(&value.plain),
+            Some((_, value)) => out.push_str(&value.typed),
+            None => out.push_str(&principal(name, names, fillings).map_err(|problem| (start, problem))?),
+        }
         if out.len() > LENGTH_MAX {
             break;
         }
@@ -121,6 +153,31 @@ fn substitute(text: &str, names: &Names) -> Result<(String, OffsetMap), Problem>
         return Err((0, format!("this Candid text is longer than {} KiB", LENGTH_MAX / 1024)));
     }
     Ok((out, map))
+}
+
+fn principal(name: &str, names: &Names, fillings: &[(&str, &Filling)]) -> Result<String, String> {
+    names.principal(name).map(|id| id.to_text()).map_err(|problem| {
+        if fillings.is_empty() {
+            return problem;
+        }
+        let known = fillings.iter().map(|(name, _)| *name);
+        let known = known.chain(names.actors.iter().chain(&names.canisters).map(|(name, _)| name.as_str()));
+        format!("unknown value, actor or canister `{}`{}", shorten(name), hint(name, known))
+    })
+}
+
+/// Whether a byte of a text lies within a string.
+fn is_in_quotes(text: &str, at: usize) -> bool {
+    let blanked = blank_comments(text);
+    let mut start = 0;
+    while let Some(found) = blanked.as_bytes()[start..at].iter().position(|byte| *byte == b'"') {
+        let end = end_of_string(blanked.as_bytes(), start + found);
+        if end > at {
+            return true;
+        }
+        start = end;
+    }
+    false
 }
 
 /// The same text with spaces for comments, so that offsets stay; the tokenizer recurses once per comment.
@@ -250,14 +307,14 @@ mod tests {
     }
 
     fn encoded(text: &str) -> Result<String, Problem> {
-        encode_str(text, &names(), None).map(|bytes| Value::decode(&bytes).unwrap().to_string())
+        encode_str(text, &names(), &[], None).map(|bytes| Value::decode(&bytes).unwrap().to_string())
     }
 
     #[test]
     fn names_become_principals() {
         assert_eq!(encoded(r#"(principal "${vault}")"#).unwrap(), "lxzze-o7777-77777-aaaaa-cai");
         assert_eq!(encoded(r#"("$5 {x}")"#).unwrap(), r#""$5 {x}""#);
-        assert_eq!(encode_str("()", &names(), None).unwrap(), no_arguments());
+        assert_eq!(encode_str("()", &names(), &[], None).unwrap(), no_arguments());
     }
 
     #[test]

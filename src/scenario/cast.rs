@@ -77,6 +77,9 @@ pub(crate) struct Cast {
     pub(crate) actors: Vec<Actor>,
     /// The `.did` file of each canister that has one.
     pub(crate) interfaces: Vec<Option<Interface>>,
+    /// Names of the values that setup calls capture, and those of calls, as often as they are captured.
+    pub(crate) captured: Vec<String>,
+    pub(crate) captured_by_calls: Vec<String>,
 }
 
 /// Reads `[canister.*]` and `[actor.*]`.
@@ -104,6 +107,8 @@ pub(crate) fn read(root: &Table<'_>) -> Result<Cast, ScenarioError> {
         canisters: Vec::new(),
         actors: names.actors.iter().map(|(name, id)| Actor { name: name.clone(), id: *id }).collect(),
         interfaces: Vec::new(),
+        captured: Vec::new(),
+        captured_by_calls: Vec::new(),
         names,
     };
     // Before any code is read: a stub may call a canister that stands below it.

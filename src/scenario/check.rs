@@ -70,6 +70,11 @@ pub enum Oracle {
 }
 
 impl Oracle {
+    /// Whether it compares with executions one after the other.
+    pub fn compares(&self) -> bool {
+        matches!(self, Oracle::Serializable { .. } | Oracle::ErrIsNoop { .. } | Oracle::Probe { .. })
+    }
+
     /// What it demands, for reports.
     pub fn text(&self) -> &'static str {
         match self {

@@ -153,6 +153,39 @@ impl<'a> Table<'a> {
         texts.collect::<Result<_>>().map(Some)
     }
 
+    /// A list of texts, integers and booleans, if the key is there: each with its place and as a text.
+    pub(crate) fn scalars(&self, key: &str, items_max: usize) -> Result<Option<Vec<(Text<'a>, String)>>> {
+        let Some(value) = self.entries.get(key) else {
+            return Ok(None);
+        };
+        let DeValue::Array(items) = value.get_ref() else {
+            return Err(self.wrong_type(key, "a list, as in `[30, 50]`", value));
+        };
+        if items.len() > items_max {
+            return Err(
+                self.error_at_key(key, format!("`{key}` has {} items, at most {items_max} are possible", items.len()))
+            );
+        }
+        let scalar = |item: &'a Spanned<DeValue<'a>>| {
+            let text = match item.get_ref() {
+                DeValue::String(text) => text.to_string(),
+                DeValue::Boolean(boolean) => boolean.to_string(),
+                DeValue::Integer(integer) => match i128::from_str_radix(integer.as_str(), integer.radix()) {
+                    Ok(number) => number.to_string(),
+                    Err(_) => return Err(self.wrong_type(key, "a list of integers that fit 128 bits", item)),
+                },
+                _ => return Err(self.wrong_type(key, "a list of texts, integers and booleans", item)),
+            };
+            Ok((Text { value: "", source: self.source, literal: item.span() }, text))
+        };
+        items.iter().map(scalar).collect::<Result<_>>().map(Some)
+    }
+
+    /// Line and column of a key's value, or of the table.
+    pub(crate) fn place_of(&self, key: &str) -> (usize, usize) {
+        self.source.position(self.entries.get(key).map_or(self.start, |value| value.span().start))
+    }
+
     /// Every key with its text, table or list of these, in file order.
     pub(crate) fn all_items(&self, keys_max: usize) -> Result<Vec<(Text<'a>, Item<'a>)>> {
         if self.entries.len() > keys_max {

@@ -17,19 +17,23 @@ impl Reply {
         }
     }
 
-    /// The kind of its error, if it is one.
-    pub fn error_kind(&self) -> Option<String> {
+    /// Whether it may say that the call was not made: an error, or the reply `false`.
+    pub fn may_refuse(&self) -> bool {
+        self.is_error() || matches!(self, Reply::Replied(Value::Bool(false), _))
+    }
+
+    /// The kind of its failure, if it may be one.
+    pub fn failure_kind(&self) -> Option<String> {
         match self {
-            Reply::Replied(value, _) if value.is_err() => Some(kind(value)),
-            Reply::Replied(..) => None,
+            Reply::Replied(value, _) => self.may_refuse().then(|| kind(value)),
             Reply::Rejected { code, text } => Some(format!("reject {code}: {}", without_values(text))),
         }
     }
 
-    /// The text of its error, if it is one: what a canister says and what a person reads.
-    pub fn error_text(&self) -> Option<String> {
+    /// The text of its failure, if it may be one: what a canister says and what a person reads.
+    pub fn failure_text(&self) -> Option<String> {
         match self {
-            Reply::Replied(value, _) => value.is_err().then(|| value.to_string()),
+            Reply::Replied(value, _) => self.may_refuse().then(|| value.to_string()),
             Reply::Rejected { code, text } => Some(format!("reject {code}: {text}")),
         }
     }
@@ -94,7 +98,7 @@ mod tests {
 
     #[test]
     fn errors_about_other_amounts_and_people_are_of_one_kind() {
-        let rejected = |text: &str| Reply::Rejected { code: 4, text: text.to_string() }.error_kind().unwrap();
+        let rejected = |text: &str| Reply::Rejected { code: 4, text: text.to_string() }.failure_kind().unwrap();
         let anonymous = "2vxsx-fae has 30 of 1_000 left";
         assert_eq!(rejected(anonymous), "reject 4: principal has # of #_# left");
         assert_eq!(rejected(anonymous), rejected("aaaaa-aa has 7 of 2_000 left"));
@@ -102,13 +106,18 @@ mod tests {
     }
 
     #[test]
-    fn a_reply_that_is_no_err_is_no_error() {
+    fn a_reply_that_is_neither_err_nor_false_is_no_failure() {
         let variant = |label: &str, value| Value::Variant(label.to_string(), Box::new(value));
         let reply = |value| Reply::Replied(value, Vec::new());
-        assert_eq!(reply(variant("Ok", Value::Null)).error_kind(), None);
+        assert_eq!(reply(variant("Ok", Value::Null)).failure_kind(), None);
         let low = |n: i32| variant("Err", variant("Low", Value::Int(n.into())));
-        assert_eq!(reply(low(5)).error_kind().as_deref(), Some("Err(Low(#))"));
-        assert_eq!(reply(low(5)).error_kind(), reply(low(70)).error_kind());
-        assert_eq!(reply(variant("err", Value::Null)).error_kind().as_deref(), Some("err"));
+        assert_eq!(reply(low(5)).failure_kind().as_deref(), Some("Err(Low(#))"));
+        assert_eq!(reply(low(5)).failure_kind(), reply(low(70)).failure_kind());
+        assert_eq!(reply(variant("err", Value::Null)).failure_kind().as_deref(), Some("err"));
+        assert_eq!(reply(Value::Bool(true)).failure_kind(), None);
+        assert_eq!(
+            (reply(Value::Bool(false)).failure_kind().as_deref(), reply(Value::Bool(false)).is_error()),
+            (Some("false"), false)
+        );
     }
 }

@@ -4,6 +4,7 @@
 //! interfaces hidden in a wasm module; a scenario without `did` writes its types into the arguments.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use candid::TypeEnv;
 use candid::types::{Type, TypeInner};
@@ -20,9 +21,33 @@ const SIZE_MAX: u64 = 256 * 1024;
 /// Most type definitions: the checker follows chains of them recursively.
 const TYPES_MAX: usize = 2000;
 
+/// The types of a method, as the text of the interface that has it: types themselves belong to one thread.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct MethodTypes {
+    text: Arc<str>,
+    what: String,
+    is_builtin: bool,
+    method: String,
+}
+
+impl MethodTypes {
+    /// The interface.
+    pub(crate) fn interface(&self) -> Interface {
+        let interface = Interface::parse(&self.text, self.what.clone());
+        let interface = interface.unwrap_or_else(|error| panic!("bug in canloom: an interface read before: {error:?}"));
+        Interface { is_builtin: self.is_builtin, ..interface }
+    }
+
+    /// Name of the method.
+    pub(crate) fn name(&self) -> &str {
+        &self.method
+    }
+}
+
 /// A checked `.did` file.
 #[derive(Debug)]
 pub(crate) struct Interface {
+    text: Arc<str>,
     env: TypeEnv,
     /// Types of the init arguments, if the file gives them: `service : (nat) -> { ... }`.
     init: Option<Vec<Type>>,
@@ -56,7 +81,8 @@ impl Interface {
         Interface { is_builtin: true, ..interface }
     }
 
-    fn parse(text: &str, what: String) -> Result<Interface, (usize, String)> {
+    /// Checks the text of an interface; `what` is what has the methods, as messages call it.
+    pub(crate) fn parse(text: &str, what: String) -> Result<Interface, (usize, String)> {
         let text = blank_comments(text);
         check_size(&text)?;
         let program: IDLProg = text.parse().map_err(|error| describe(&error))?;
@@ -73,12 +99,30 @@ impl Interface {
             TypeInner::Class(types, _) => Some(types.clone()),
             _ => None,
         };
-        Ok(Interface { env, init, service, what, is_builtin: false, labels: words(&text) })
+        Ok(Interface { labels: words(&text), text: text.into(), env, init, service, what, is_builtin: false })
     }
 
     /// Every name of the file.
     pub(crate) fn labels(&self) -> impl Iterator<Item = &str> {
         self.labels.iter().map(String::as_str)
+    }
+
+    /// Every method, in the order of the file, and whether it is a query.
+    pub(crate) fn methods(&self) -> Vec<(&str, bool)> {
+        let methods = self.env.as_service(&self.service).unwrap_or_default();
+        let is_query = |ty: &Type| self.env.as_func(ty).is_ok_and(|function| function.is_query());
+        methods.iter().map(|(name, ty)| (name.as_str(), is_query(ty))).collect()
+    }
+
+    /// The type definitions of the file.
+    pub(crate) fn definitions(&self) -> &TypeEnv {
+        &self.env
+    }
+
+    /// The types of a method, to be kept.
+    pub(crate) fn kept(&self, method: &str) -> MethodTypes {
+        let (text, what) = (self.text.clone(), self.what.clone());
+        MethodTypes { text, what, is_builtin: self.is_builtin, method: method.to_string() }
     }
 
     /// Types of the init arguments; none if the file leaves them open.

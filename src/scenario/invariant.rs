@@ -1,17 +1,27 @@
 //! Invariants of a scenario: when they are checked, what they say, and what is expected of them.
 
+use std::fmt;
+use std::sync::Arc;
+
+use candid::Principal;
+
 use super::check::Oracle;
 use super::document::{Table, Text};
 use super::error::ScenarioError;
-use super::expr::Expr;
+use super::expr::{Expr, Purpose};
 use super::names::Names;
 use super::suggest::{hint, shorten};
 
 /// Most `[[invariant]]`.
 const ITEMS_MAX: usize = 256;
 
-const WHEN: &[(&str, When)] =
-    &[("always", When::Always), ("quiescent", When::Quiescent), ("final", When::Final), ("sometimes", When::Sometimes)];
+const WHEN: &[(&str, When)] = &[
+    ("always", When::Always),
+    ("step", When::Step),
+    ("quiescent", When::Quiescent),
+    ("final", When::Final),
+    ("sometimes", When::Sometimes),
+];
 const EXPECT: &[(&str, Expect)] = &[("holds", Expect::Holds), ("violated", Expect::Violated)];
 
 /// A property of observations and calls.
@@ -38,14 +48,14 @@ impl Invariant {
     pub fn expr(&self) -> Option<&Expr> {
         match &self.rule {
             Rule::Expr(expr) => Some(expr),
-            Rule::Oracle(_) => None,
+            Rule::Oracle(_) | Rule::Closure(_) => None,
         }
     }
 
     /// The generic oracle that it is, if it is one with a verdict of its own.
     pub fn oracle(&self) -> Option<&Oracle> {
         match &self.rule {
-            Rule::Expr(_) => None,
+            Rule::Expr(_) | Rule::Closure(_) => None,
             Rule::Oracle(oracle) => Some(oracle),
         }
     }
@@ -58,6 +68,39 @@ pub enum Rule {
     Expr(Expr),
     /// What a generic oracle says.
     Oracle(Oracle),
+    /// What a closure of the Rust API says.
+    Closure(Closure),
+}
+
+/// What an invariant in Rust may ask of a world.
+pub trait Ask {
+    /// What a query of this canister replies in this world, run on a copy.
+    ///
+    /// # Errors
+    /// If there is no such canister, or the query is rejected or traps.
+    fn query(&mut self, canister: &Principal, method: &str, arg: &[u8]) -> Result<Vec<u8>, String>;
+
+    /// Whether nothing has to happen.
+    fn is_quiet(&self) -> bool;
+
+    /// Faults so far.
+    fn faulted(&self) -> u32;
+
+    /// Replies to the calls of this id so far, as Candid.
+    fn replies(&self, id: &str) -> Vec<Vec<u8>>;
+}
+
+/// Whether an invariant in Rust holds in a world, or why not.
+pub type Holds = dyn Fn(&mut dyn Ask) -> Result<(), String> + Send + Sync;
+
+/// An invariant in Rust.
+#[derive(Clone)]
+pub struct Closure(pub Arc<Holds>);
+
+impl fmt::Debug for Closure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Closure")
+    }
 }
 
 /// The worlds in which an invariant is checked.
@@ -65,6 +108,8 @@ pub enum Rule {
 pub enum When {
     /// In every world.
     Always,
+    /// In every step from one world to the next.
+    Step,
     /// Where nothing is pending.
     Quiescent,
     /// Where all calls are answered and nothing can run.
@@ -105,10 +150,6 @@ pub(crate) fn read(root: &Table<'_>, names: &Names) -> Result<Vec<Invariant>, Sc
 
 fn invariant(table: &Table<'_>, name: &str, names: &Names) -> Result<Invariant, ScenarioError> {
     let when = table.required_text("when", "\"quiescent\"")?;
-    if when.value == "step" {
-        return Err(when
-            .error("`when = \"step\"` is not offered yet; use \"always\", \"quiescent\", \"final\" or \"sometimes\""));
-    }
     let when = choose("`when`", &when, WHEN)?;
     let expect_text = table.text("expect")?;
     let expect = expect_text.as_ref().map_or(Ok(Expect::Holds), |text| choose("`expect`", text, EXPECT))?;
@@ -116,7 +157,8 @@ fn invariant(table: &Table<'_>, name: &str, names: &Names) -> Result<Invariant, 
         return Err(text.error("what is never seen is `when = \"always\"` with `not (...)`; remove `expect`"));
     }
     let text = table.required_text("expr", "\"book == real\"")?;
-    let expr = Expr::parse(text.value, names).map_err(|error| text.error_at(error.offset, error.text))?;
+    let purpose = if when == When::Step { Purpose::Step } else { Purpose::World };
+    let expr = Expr::parse_for(text.value, names, purpose).map_err(|error| text.error_at(error.offset, error.text))?;
     let rule = Rule::Expr(expr);
     Ok(Invariant {
         name: name.to_string(),

@@ -14,13 +14,25 @@ pub struct Names {
     pub canisters: Vec<(String, Principal)>,
     /// Actors and their principals.
     pub actors: Vec<(String, Principal)>,
-    /// Observations.
+    /// Observations, then ghosts.
     pub observations: Vec<String>,
     /// Ids of call entries.
     pub calls: Vec<String>,
+    /// For each of them the texts that make an error a refusal.
+    pub refusals: Vec<Vec<String>>,
 }
 
 impl Names {
+    /// Id of the `n`-th canister, from 0, of those without an `id`.
+    pub fn canister_id(n: usize) -> Principal {
+        automatic_canister_id(n as u64)
+    }
+
+    /// The principal of an actor without a `principal`.
+    pub fn actor_id(name: &str) -> Principal {
+        automatic_actor_id(name)
+    }
+
     pub(crate) fn canister(&self, name: &str) -> Result<usize, String> {
         find("canister", name, self.canisters.iter().map(|(name, _)| name.as_str()))
     }
@@ -60,6 +72,7 @@ const RESERVED: &[&str] = &[
     "done",
     "ok",
     "err",
+    "refused",
     "count",
     "sum",
     "quiet",

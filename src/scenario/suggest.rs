@@ -17,7 +17,7 @@ pub(crate) fn hint<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> 
 }
 
 /// Most names listed when none is near.
-const SHOWN: usize = 12;
+const SHOWN: usize = 20;
 /// Longer names are not compared: the distance costs the product of the lengths.
 const LENGTH_MAX: usize = 100;
 

@@ -1,8 +1,13 @@
 //! Scenario files as a user writes them: what comes out of a good one; `refusals` has what is said of each bad one.
 
 mod builtin;
+mod check;
 mod did;
+mod generated;
+mod ghosts;
 mod refusals;
+mod schema;
+mod symmetric;
 
 use super::*;
 

@@ -2,11 +2,15 @@
 
 use smallvec::SmallVec;
 
-use super::{CALLBACK, PATH_MAX, Path, Root, Step, StepKind, TASKS, Task};
+use super::{CALLBACK, PATH_MAX, Path, Root, Step, StepKind, TASKS, Task, Values};
 
 /// The step of this name, or why it is none.
 pub(super) fn step(text: &str) -> Result<Step, &'static str> {
-    let mut parts = text.split('.');
+    // Values may hold dots, so they are taken out first.
+    let number_end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (values, rest) = if number_end > 0 { Values::cut(&text[number_end..])? } else { (Values::default(), "") };
+    let without_values = (!values.is_empty()).then(|| format!("{}{rest}", &text[..number_end]));
+    let mut parts = without_values.as_deref().unwrap_or(text).split('.');
     let first = parts.next().unwrap_or_default();
     let (root, mut mark) = match first.chars().next() {
         Some('@') => {
@@ -64,7 +68,10 @@ pub(super) fn step(text: &str) -> Result<Step, &'static str> {
         },
         _ => return Err("this cannot follow here"),
     };
-    Ok(Step { root, path, kind })
+    if !values.is_empty() && !is_call {
+        return Err("values stand behind the number of a call that begins");
+    }
+    Ok(Step { root, path, kind, values })
 }
 
 /// Whether the messages of a root may make calls.

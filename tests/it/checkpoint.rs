@@ -235,6 +235,14 @@ fn calls_that_can_be_exchanged_go_on_from_every_part() {
 }
 
 #[test]
+fn generated_and_captured_arguments_go_on_from_every_part() {
+    assert_resumes(&super::generated::accounts(3, 2, "[\"bob\"]").file("scenario.toml"));
+    let more = "args = \"(${n} : nat32)\"\ngen.n = { pick = [0, 1] }\nmax = 3";
+    let calls = call("w", 0, "w", more) + &observe(1, "total") + &fault("t", "\"clean_reject\"");
+    assert_resumes(&Stage::new(&[forwarder(&[1], Wait::Unbounded), ledger()], &calls).file("scenario.toml"));
+}
+
+#[test]
 fn a_canister_that_writes_stable_memory_goes_on_from_every_part() {
     let body = r#"(func (export "canister_update g")
         (call $stable_grow (i32.const 1))

@@ -37,22 +37,24 @@ pub fn explored(name: &str) -> Arc<Run> {
     .clone()
 }
 
-/// Names of the scenarios, sorted.
+/// Names of the scenarios, sorted; those of the bug zoo have tests of their own (`zoo.rs`) and no outcome files.
 pub fn names() -> Vec<String> {
     let folders = std::fs::read_dir(folder()).expect("there is a corpus");
     let names = folders.map(|entry| entry.expect("the corpus can be read"));
     let names = names.filter(|entry| entry.path().join("scenario.toml").exists());
-    let mut names: Vec<String> = names.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    let names = names.map(|entry| entry.file_name().to_string_lossy().into_owned());
+    let mut names: Vec<String> = names.filter(|name| !name.starts_with("zoo-")).collect();
     names.sort();
     names
 }
 
-fn folder() -> PathBuf {
+/// Where the corpus lies.
+pub fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus")
 }
 
 /// Installs a scenario whose canisters must have been built.
-fn open(file: &Path) -> Embedded {
+pub fn open(file: &Path) -> Embedded {
     let scenario = Scenario::load(file).unwrap_or_else(|error| panic!("{error}"));
     for canister in &scenario.canisters {
         if let Code::Wasm(wasm) = &canister.code {

@@ -13,6 +13,9 @@ use canloom::explore::{Budget, Completeness, Explored, explore};
 use canloom::scenario::Scenario;
 use tempfile::TempDir;
 
+/// Turns off the oracles of a scenario without invariants.
+pub const NO_ORACLES: &str = "\n[check]\nall = false\n";
+
 /// A folder with modules and a scenario. It goes when this goes.
 pub struct Stage {
     folder: TempDir,
@@ -40,6 +43,10 @@ impl Stage {
                 .expect("a string takes everything");
         }
         text.push_str(rest);
+        if !rest.contains("[[invariant]]") {
+            // Else every oracle would be on.
+            text.push_str(NO_ORACLES);
+        }
         std::fs::write(folder.path().join("scenario.toml"), text).expect("the folder can be written");
         Stage { folder }
     }
@@ -106,6 +113,24 @@ pub fn call(name: &str, to: usize, method: &str, more: &str) -> String {
 /// An observation of the query `name` of canister `from`, under the query's name.
 pub fn observe(from: usize, name: &str) -> String {
     format!("[observe.{name}]\nfrom = \"c{from}\"\nquery = \"{name}\"\n")
+}
+
+/// Ghosts of the effects and replies on an edge, where every other scenario has them, and invariants of steps that read
+/// them and the observations x0 and x1.
+pub fn ghosts(caller: usize, callee: usize, method: &str, remainder: u32) -> String {
+    let mut text = String::new();
+    if remainder % 2 == 0 {
+        let edge = format!("c{caller} -> c{callee}.{method}");
+        let _ = writeln!(text, "[ghost.did]\non = \"{edge}:effect\"");
+        let _ =
+            writeln!(text, "[ghost.told]\non = \"{edge}:reply\"\nwhen = \"it.by == c{caller}\"\nadd = \"it.reply\"");
+        let expr = "did <= before(did) or told > before(told) or x1 != before(x1)";
+        let _ = writeln!(text, "[[invariant]]\nname = \"told at once\"\nwhen = \"step\"\nexpr = \"{expr}\"");
+        let _ = writeln!(text, "[[invariant]]\nname = \"few\"\nwhen = \"always\"\nexpr = \"did < 2\"");
+    }
+    let expr = format!("x0 - x0 / 5 * 5 != {remainder} or before(x0) == x0");
+    let _ = writeln!(text, "[[invariant]]\nname = \"by no step\"\nwhen = \"step\"\nexpr = \"{expr}\"");
+    text
 }
 
 /// A fault on the edge from c0 to method `method` of c1, as often as the bound allows.

@@ -248,6 +248,7 @@ fn timer_is_part_of_the_world() {
         canister: 0,
         method: method.to_string(),
         arg: Vec::new(),
+        chosen: None,
         caller: id(7),
         after: Vec::new(),
     };

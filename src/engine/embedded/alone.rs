@@ -20,7 +20,8 @@ pub struct Alone {
     kernel: Kernel,
     /// Calls of the scenario; probes come behind them.
     own: usize,
-    /// What each probe makes again: the entry and the caller of a call.
+    /// What each probe makes again: the entry and the caller of a call, with each argument that it may have. A call that takes
+    /// values from the answers of others is not made again.
     pub probes: Vec<Probe>,
 }
 
@@ -53,24 +54,25 @@ impl Alone {
         let mut calls = plan.calls.clone();
         let own = calls.len();
         let mut probes = Vec::new();
-        for call in &plan.calls {
-            let is_known = |probe: &CallSpec| {
-                probe.caller == call.caller
-                    && (probe.canister, &probe.method, &probe.arg) == (call.canister, &call.method, &call.arg)
-            };
-            if calls[own..]
-                .iter()
-                .zip(&probes)
-                .any(|(spec, probe): (&CallSpec, &Probe)| is_known(spec) && probe.entry == call.entry)
-            {
-                continue;
+        for (at, call) in plan.calls.iter().enumerate() {
+            // What a call takes from answers is not known at rest; one with bad values was refused when it was installed.
+            let Ok(Some(variants)) = kernel.variants_anywhere(at) else { continue };
+            for (variant, _) in variants.iter() {
+                let is_known = |(spec, probe): (&CallSpec, &Probe)| {
+                    (probe.entry, spec.caller) == (call.entry, call.caller)
+                        && (spec.canister, &spec.method, &spec.arg[..])
+                            == (call.canister, &call.method, &variant.arg[..])
+                };
+                if calls[own..].iter().zip(&probes).any(is_known) {
+                    continue;
+                }
+                probes.push(Probe { entry: call.entry, caller: call.caller });
+                // No instance of an entry of the scenario: it is not interchangeable with one.
+                let (entry, arg) = (usize::MAX - probes.len(), variant.arg.to_vec());
+                calls.push(CallSpec { entry, arg, chosen: None, after: Vec::new(), ..call.clone() });
             }
-            probes.push(Probe { entry: call.entry, caller: call.caller });
-            // No instance of an entry of the scenario: it is not interchangeable with one.
-            calls.push(CallSpec { entry: usize::MAX - probes.len(), after: Vec::new(), ..call.clone() });
         }
         let limits = Limits {
-            calls: u32::MAX,
             in_flight: u32::MAX,
             faults: 0,
             switches: None,
@@ -82,6 +84,11 @@ impl Alone {
         let mut kernel = kernel.fork();
         kernel.plan(plan);
         Alone { kernel, own, probes }
+    }
+
+    /// The same for another thread: what one has executed, the other need not.
+    pub fn fork(&self) -> Alone {
+        Alone { kernel: self.kernel.fork(), own: self.own, probes: self.probes.clone() }
     }
 
     /// The first world of executions one after the other.

@@ -5,16 +5,18 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::ghost::Sum;
 use crate::kernel::{
-    CallSpec, Change, FaultSpec, HeapSettings, Limits, MANAGEMENT, OutcallSpec, Place, Plan, TimeSpec,
+    CallSpec, Change, Chosen, FaultSpec, GhostSpec, HeapSettings, Limits, MANAGEMENT, Moment, OutcallSpec, Place, Plan,
+    TimeSpec,
 };
 use crate::scenario::{
-    Bounds, Fault, FaultKind, FaultPlace, Instance, Invariant, Oracle, Outcall, Rule, Scenario, TimeStep,
+    Bounds, Fault, FaultKind, FaultPlace, Ghost, GhostAt, Instance, Invariant, Oracle, Outcall, Scenario, TimeStep,
 };
 
-fn call_specs(scenario: &Scenario) -> Vec<CallSpec> {
+fn call_specs(scenario: &Scenario, chosen: Vec<Option<Chosen>>) -> Vec<CallSpec> {
     let instances = scenario.instances();
-    let specs = instances.iter().map(|instance| {
+    let specs = instances.iter().zip(chosen).map(|(instance, chosen)| {
         let call = &scenario.calls[instance.entry];
         // Answered before: every instance of the named entry by the same actor, or all of them if it has none.
         let before = |same_actor: bool| -> Vec<usize> {
@@ -29,6 +31,7 @@ fn call_specs(scenario: &Scenario) -> Vec<CallSpec> {
             canister: call.canister as u16,
             method: call.method.clone(),
             arg: call.args.clone(),
+            chosen,
             caller: scenario.actors[instance.actor].id,
             after,
         }
@@ -36,15 +39,18 @@ fn call_specs(scenario: &Scenario) -> Vec<CallSpec> {
     specs.collect()
 }
 
-/// What may happen, by positions. `upgrades` holds the module of each fault that installs another one.
-pub(super) fn plan(scenario: &Scenario, upgrades: &BTreeMap<usize, u16>) -> Plan {
+/// What may happen, by positions. `chosen` says of each call instance how it chooses its argument; `upgrades` holds the module
+/// of each fault that installs another one.
+pub(super) fn plan(scenario: &Scenario, chosen: Vec<Option<Chosen>>, upgrades: &BTreeMap<usize, u16>) -> Plan {
     let faults = scenario.faults.iter().enumerate();
     let time = |time: &TimeStep| TimeSpec { advance_ns: time.advance_ns, max: time.max as u8 };
     Plan {
-        calls: call_specs(scenario),
+        calls: call_specs(scenario, chosen),
         faults: faults.map(|(at, fault)| fault_spec(fault, upgrades.get(&at).copied().unwrap_or(0))).collect(),
         times: scenario.times.iter().map(time).collect(),
         outcalls: outcall_specs(scenario),
+        ghosts: scenario.ghosts.iter().map(|ghost| ghost_spec(scenario, ghost)).collect(),
+        symmetric: symmetric(scenario),
         heaps: heap_settings(scenario),
         seed: u64::from(scenario.seed),
         marks: scenario.invariants.iter().any(reads_marks),
@@ -53,9 +59,31 @@ pub(super) fn plan(scenario: &Scenario, upgrades: &BTreeMap<usize, u16>) -> Plan
     }
 }
 
+/// The call instances of each interchangeable actor.
+fn symmetric(scenario: &Scenario) -> Vec<Vec<usize>> {
+    let instances = scenario.instances();
+    let calls = |&actor: &usize| (0..instances.len()).filter(|&at| instances[at].actor == actor).collect();
+    scenario.symmetric.iter().map(calls).collect()
+}
+
+fn ghost_spec(scenario: &Scenario, ghost: &Ghost) -> GhostSpec {
+    GhostSpec {
+        edge: (ghost.caller as u16, ghost.callee.map_or(MANAGEMENT, |callee| callee as u16)),
+        method: ghost.method.clone(),
+        at: match ghost.at {
+            GhostAt::Effect => Moment::Effect,
+            GhostAt::Reply => Moment::Reply,
+        },
+        adder: Arc::new(Sum { ghost: ghost.clone(), labels: scenario.labels.clone() }),
+    }
+}
+
 /// Whether an invariant asks what happened in a tree beside what is left of it.
 fn reads_marks(invariant: &Invariant) -> bool {
-    matches!(&invariant.rule, Rule::Oracle(Oracle::NoCallbackTrap { .. } | Oracle::ErrIsNoop { .. }))
+    let reads = |oracle: &Oracle| {
+        matches!(oracle, Oracle::NoCallbackTrap { .. } | Oracle::ErrIsNoop { .. } | Oracle::Serializable { .. })
+    };
+    invariant.oracle().is_some_and(reads)
 }
 
 /// Bounds of the search.

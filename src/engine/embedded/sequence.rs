@@ -17,14 +17,26 @@ use crate::scenario::{Reply, Value};
 /// Worlds at rest that are looked at; beyond this nothing is said.
 const WORLDS_MAX: usize = 20_000;
 
-/// A call that was answered: its entry, its actor, its argument and the answer, both interned.
-pub type Answered = (u32, u32, u32, u32);
+/// A call that was answered: its entry, its actor, its interned argument and the answer.
+pub type Answered = (u32, u32, u32, Answer);
+
+/// An answer, as far as two executions have to agree on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Answer {
+    /// An interned reply.
+    Reply(u32),
+    /// A reject code: its text may name what only this execution saw.
+    Reject(u8),
+}
+
+/// Values of all observations in one world, in file order.
+pub type Observed = Vec<Arc<Value>>;
 
 /// All executions one after the other.
 #[derive(Default)]
 pub struct Sequence {
     /// Observations at rest, by time steps made and calls answered; open calls are in none.
-    rests: HashMap<(Vec<u8>, Vec<Answered>), Vec<Vec<Arc<Value>>>>,
+    rests: HashMap<(Vec<u8>, Vec<Answered>), Vec<Observed>>,
     /// For each probe the kinds of its failures.
     failures: BTreeMap<usize, BTreeSet<String>>,
     /// Whether there are more than were looked at.
@@ -33,12 +45,12 @@ pub struct Sequence {
 
 impl Sequence {
     /// Observations of the worlds at rest with these time steps and calls.
-    pub fn rests(&self, times: &[u8], calls: &[Answered]) -> &[Vec<Arc<Value>>] {
+    pub fn rests(&self, times: &[u8], calls: &[Answered]) -> &[Observed] {
         self.rests.get(&(times.to_vec(), calls.to_vec())).map_or(&[], Vec::as_slice)
     }
 
     /// Likewise, whatever these calls were answered.
-    pub fn whatever_answered(&self, times: &[u8], calls: &[Answered]) -> Vec<Vec<Arc<Value>>> {
+    pub fn whatever_answered(&self, times: &[u8], calls: &[Answered]) -> Vec<Observed> {
         let made = |&(entry, actor, argument, _): &Answered| (entry, actor, argument);
         let same = |others: &[Answered]| others.iter().map(made).eq(calls.iter().map(made));
         let rests = self.rests.iter().filter(|((at, others), _)| at == times && same(others));
@@ -114,8 +126,12 @@ impl Embedded {
         let started = trees.iter().enumerate().filter(|(_, tree)| **tree != NOT_STARTED);
         let calls = started.map(|(at, &tree)| {
             let spec = &self.kernel.calls()[at];
-            let answer = self.kernel.answer(tree)?;
-            Some((spec.entry as u32, self.actors[at] as u32, self.kernel.call_message(at), answer))
+            let response = self.kernel.answer(tree)?;
+            let answer = match self.kernel.response(response) {
+                Response::Reply(_) => Answer::Reply(response),
+                Response::Reject { code, .. } => Answer::Reject(*code),
+            };
+            Some((spec.entry as u32, self.actors[at] as u32, self.kernel.call_message(at, tree)?, answer))
         });
         let mut calls: Vec<Answered> = calls.collect::<Option<_>>()?;
         calls.sort_unstable();
@@ -159,11 +175,11 @@ impl Embedded {
         self.alone.get_or_insert_with(|| Alone::new(&self.kernel, limits()))
     }
 
-    /// Whether an answer is an error.
-    pub fn is_error(&mut self, answer: u32) -> bool {
-        match self.kernel.response(answer) {
-            Response::Reject { .. } => true,
-            Response::Reply(_) => self.reply(answer).is_error(),
+    /// Whether an answer may say that the call was not made.
+    pub fn may_refuse(&mut self, answer: Answer) -> bool {
+        match answer {
+            Answer::Reject(_) => true,
+            Answer::Reply(reply) => self.reply(reply).may_refuse(),
         }
     }
 }
@@ -178,13 +194,13 @@ impl Probed {
     pub fn failure(&self) -> Option<String> {
         match &self.0 {
             None => Some("it is never answered".to_string()),
-            Some(reply) => reply.error_kind(),
+            Some(reply) => reply.failure_kind(),
         }
     }
 
     /// The error in full, if it is one.
     pub fn text(&self) -> String {
-        let text = self.0.as_ref().map(|reply| reply.error_text().unwrap_or_default());
+        let text = self.0.as_ref().map(|reply| reply.failure_text().unwrap_or_default());
         text.unwrap_or_else(|| "it is never answered".to_string())
     }
 }

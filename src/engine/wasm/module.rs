@@ -2,6 +2,7 @@
 //!
 //! In: the bytes of a `.wasm` file. Out: a [`Module`] that can be instantiated, with its methods; or one clear error.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::Read as _;
 
@@ -94,20 +95,11 @@ impl Module {
     /// Says what the IC would object to, or what this engine cannot run.
     pub fn load(engine: &Engine, wasm: &[u8], instrumentation: Instrumentation) -> Result<Module, ModuleError> {
         let file = wasm;
-        let decompressed;
-        let wasm = match file {
-            [0x1f, 0x8b, 0x08, ..] => {
-                decompressed = decompress(file)?;
-                decompressed.as_slice()
-            }
-            _ => file,
-        };
+        let wasm = &*plain(file)?;
         if wasm.len() > MODULE_MAX {
             return Err(ModuleError::Invalid(format!("{} bytes exceed the limit of {MODULE_MAX}", wasm.len())));
         }
-        validate(wasm)?;
-        sizes::check(wasm)?;
-        let (methods, imports) = interface(wasm)?;
+        let (methods, imports) = checked(wasm)?;
         let shape = rewrite::rewrite(wasm, instrumentation).map_err(ModuleError::Unsupported)?;
         let compiled = wasmtime::Module::new(engine, &shape.wasm)
             .map_err(|error| ModuleError::Unsupported(format!("the module does not compile: {error:#}")))?;
@@ -128,6 +120,31 @@ impl Module {
     /// Whether it imports a system function.
     pub fn imports(&self, name: &str) -> bool {
         self.imports.iter().any(|import| import == name)
+    }
+}
+
+/// Checks a module that is not compressed, without compiling it.
+///
+/// # Errors
+/// Says what the IC would object to.
+pub fn check(wasm: &[u8]) -> Result<(), ModuleError> {
+    checked(wasm).map(|_| ())
+}
+
+fn checked(wasm: &[u8]) -> Result<Interface, ModuleError> {
+    validate(wasm)?;
+    sizes::check(wasm)?;
+    interface(wasm)
+}
+
+/// The module in a file, which may be compressed.
+///
+/// # Errors
+/// If it cannot be decompressed.
+pub fn plain(file: &[u8]) -> Result<Cow<'_, [u8]>, ModuleError> {
+    match file {
+        [0x1f, 0x8b, 0x08, ..] => decompress(file).map(Cow::Owned),
+        _ => Ok(Cow::Borrowed(file)),
     }
 }
 

@@ -91,6 +91,7 @@ impl<'a> Known<'a> {
             Message::Call { method, arg }
             | Message::Query { method, arg }
             | Message::Transform { method, arg }
+            | Message::Getter { method, arg }
             | Message::Inspect { method, arg } => {
                 below("name", method, self.kernel.tables.names.count())?;
                 self.blob(arg)
@@ -118,9 +119,11 @@ impl<'a> Known<'a> {
 
     pub(super) fn tree(&self, tree: &CallTree) -> Checked {
         optional(tree.answer, |answer| self.response(answer))?;
+        optional(tree.chosen, |message| self.call(message))?;
         for context in &tree.contexts {
             self.canister(context.canister)?;
             below("principal", context.caller, self.kernel.tables.principals.count())?;
+            optional(context.noted, |message| self.call(message))?;
         }
         for request in &tree.requests {
             self.request(request, tree.contexts.len())?;
@@ -141,7 +144,8 @@ impl<'a> Known<'a> {
         optional(request.queued, |message| self.call(message))?;
         optional(request.waits_for_stop.map(u32::from), |at| below("canister", at, self.states.len()))?;
         ensure(request.path.depth() > 0, "a request has no name")?;
-        let Some(Callback { context, response, .. }) = &request.callback else { return Ok(()) };
+        let Some(Callback { context, response, noted, .. }) = &request.callback else { return Ok(()) };
+        optional(*noted, |message| self.call(message))?;
         below("context", *context, contexts)?;
         optional(response.as_ref().map(|answer| answer.response), |response| self.response(response))
     }
@@ -169,6 +173,7 @@ impl<'a> Known<'a> {
             let snapshot = tables.systems.value(state.system).snapshot;
             snapshot.map_or(Ok(()), |snapshot| self.memory(canister, snapshot.memory))?;
         }
+        world.ghosts.iter().try_for_each(|&ghost| self.blob(ghost))?;
         let mut waiting = 0;
         for &tree in &world.trees {
             below("tree", tree, tables.trees.count())?;
@@ -177,6 +182,10 @@ impl<'a> Known<'a> {
             }
         }
         ensure(waiting == world.queue.len(), "a request waits in no queue")?;
+        for (at, &tree) in world.trees.iter().enumerate().filter(|(_, tree)| **tree != NOT_STARTED) {
+            let chooses = self.kernel.calls().get(at).is_some_and(|call| call.chosen.is_some());
+            ensure(tables.tree(tree).chosen.is_some() == chooses, "a call has another kind of argument")?;
+        }
         let calls = self.kernel.calls().len();
         let is_submitted = |&tree: &u32| tree != NOT_STARTED && tables.tree(tree).submitted;
         ensure(!world.trees[calls..].iter().any(is_submitted), "a task waits for inspection")?;

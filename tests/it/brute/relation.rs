@@ -96,13 +96,14 @@ impl<'a> Relation<'a> {
 
     fn make(&self, world: &mut World, step: &Step, perform_fails: usize) -> Performed {
         match *step {
-            Step::Submit(call) => self.inspect(world, call),
-            Step::Start(call) => {
+            Step::Submit(call, ref arg) => self.inspect(world, call, arg),
+            Step::Start(call, ref arg) => {
                 let entry = &self.scenario.calls[self.instances[call].entry];
                 let caller = self.scenario.actors[self.instances[call].actor].id;
                 world.submitted[call] = false;
                 world.calls[call].state = CallState::Open;
-                let arg = Rc::new(entry.args.clone());
+                world.calls[call].args = arg.clone();
+                let arg = Rc::new(arg.to_vec());
                 let sent = Sent { perform_fails, chain: turns::of_call(call), ..Sent::FROM_OUTSIDE };
                 return self.begin(world, entry.canister, Origin::Call(call), caller, &entry.method, arg, sent);
             }
@@ -186,7 +187,19 @@ impl<'a> Relation<'a> {
         let Sent { deadline_ns, cycles: available, perform_fails, chain, depth } = sent;
         world.reach = depth;
         let (is_responded, is_deleted) = (false, false);
-        let open = Context { canister, chain, origin, caller, is_responded, is_deleted, deadline_ns, available };
+        let call = (Rc::from(method), Rc::clone(&arg));
+        let open = Context {
+            canister,
+            chain,
+            origin,
+            caller,
+            is_responded,
+            is_deleted,
+            deadline_ns,
+            available,
+            method: call.0,
+            arg: call.1,
+        };
         world.contexts.insert(context, open);
         let id = self.hosts[canister][0].id;
         let refusal = match (world.canisters[canister].status, self.host(world, canister)) {
@@ -276,6 +289,7 @@ impl<'a> Relation<'a> {
                 on_reject: call.on_reject,
                 on_cleanup: call.on_cleanup,
                 edge: callee.map(|callee| (caller, callee, call.method.clone())),
+                arg: Rc::new(call.arg.clone()),
                 deadline_ns: call.deadline_ns,
                 is_expired: false,
             },

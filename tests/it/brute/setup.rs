@@ -1,8 +1,9 @@
 //! The first world: canisters installed, setup calls done one by one.
 
 use std::rc::Rc;
+use std::sync::Arc;
 
-use canloom::scenario::{CallState, CallView};
+use canloom::scenario::{CallState, CallView, Captured, Value};
 
 use super::host::START_NS;
 use super::ic0_system::BALANCE;
@@ -19,6 +20,10 @@ pub fn first(relation: &Relation<'_>) -> World {
         entry: instance.entry,
         actor: instance.actor,
         state: CallState::NotStarted,
+        args: scenario.calls[instance.entry].args.as_slice().into(),
+        given: Arc::new(
+            Value::decode_args(&scenario.calls[instance.entry].args, &scenario.labels).unwrap_or_else(Value::Failed),
+        ),
     };
     let mut world = World {
         canisters: (0..relation.hosts.len()).map(|at| install(relation, at)).collect(),
@@ -29,6 +34,7 @@ pub fn first(relation: &Relation<'_>) -> World {
         calls: relation.instances.iter().map(not_started).collect(),
         submitted: vec![false; relation.instances.len()],
         setup_answer: None,
+        captured: Captured::new(),
         spent: vec![0; scenario.faults.len()],
         passed: vec![0; scenario.times.len()],
         now_ns: START_NS,
@@ -38,22 +44,33 @@ pub fn first(relation: &Relation<'_>) -> World {
         switches: 0,
         reach: 0,
         last_number: 0,
+        ghosts: Vec::new(),
         observed: Vec::new(),
     };
     for call in &scenario.setup {
-        let arg = Rc::new(call.args.clone());
+        let arg = match &call.template {
+            None => call.args.clone(),
+            Some(template) => template.variants(&world.captured).expect("captured values fit").remove(0).1,
+        };
+        let arg = Rc::new(arg);
         let method = &call.method;
         relation.begin(&mut world, call.canister, Origin::Setup, call.by, method, arg, Sent::FROM_OUTSIDE);
         while let Some(step) = oldest(relation, &world) {
             relation.apply(&mut world, &step);
         }
         match world.setup_answer.take() {
-            Some(Response::Reply(_)) => {}
+            Some(Response::Reply(reply)) => {
+                for capture in &call.captures {
+                    let value = capture.of(&reply, &scenario.names());
+                    world.captured.entry(capture.name.clone()).or_default().extend(value);
+                }
+            }
             Some(Response::Reject { text, .. }) => panic!("setup: {method} is rejected: {text}"),
             None => panic!("setup: {method} is not answered"),
         }
     }
     (world.steps, world.last_chain, world.switches) = (0, None, 0);
+    world.ghosts = vec![Value::Int(0.into()); scenario.ghosts.len()];
     observe::refresh(relation, None, &mut world);
     world
 }

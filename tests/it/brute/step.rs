@@ -1,14 +1,16 @@
 //! One thing that can happen next, by what it acts upon. No behaviour but its name.
 
+use std::sync::Arc;
+
 use super::message::Mode;
 
 /// One thing that can happen next.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// A call instance is inspected, and if it is let in waits for its start.
-    Submit(usize),
-    /// A call instance starts, and its first message runs.
-    Start(usize),
+    /// A call instance with this argument is inspected, and if it is let in waits for its start.
+    Submit(usize, Arc<[u8]>),
+    /// A call instance starts with this argument, and its first message runs.
+    Start(usize, Arc<[u8]>),
     /// The system runs the timer or the heartbeat of a canister.
     Task(usize, Mode),
     /// The request at this place of a pair's queue runs; what is ahead of it is dropped.
@@ -35,8 +37,8 @@ impl Step {
     /// Its kind in a word.
     pub fn kind(&self) -> &'static str {
         match self {
-            Step::Submit(_) => "submit",
-            Step::Start(_) => "start",
+            Step::Submit(..) => "submit",
+            Step::Start(..) => "start",
             Step::Task(_, Mode::Timer) => "timer",
             Step::Task(..) => "heartbeat",
             Step::Request(..) => "request",

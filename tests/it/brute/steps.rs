@@ -3,7 +3,9 @@
 //! The bounds are the tool's: a fault on a canister as a whole begins while it runs; of several faults that can pay for a
 //! step the first one pays; at most one call of a delivery cannot be performed.
 
-use canloom::scenario::{Bounds, CallState, CallView, FaultKind, FaultPlace, Instance};
+use std::sync::Arc;
+
+use canloom::scenario::{Bounds, CallState, CallView, Captured, FaultKind, FaultPlace, Filling, Instance, Reply};
 
 use super::message::{Mode, Status};
 use super::relation::Relation;
@@ -66,20 +68,47 @@ impl Relation<'_> {
     /// The calls that may begin: by inspection, or by their start.
     pub fn starts(&self, world: &World, bounds: &Bounds) -> Vec<Step> {
         let may_begin = world.started() < bounds.calls && world.open() < bounds.in_flight;
-        let begin = |(call, instance): (usize, &Instance)| {
+        let begin = |(call, instance): (usize, &Instance)| -> Vec<Step> {
             if world.submitted[call] {
-                return Some(Step::Start(call));
+                return vec![Step::Start(call, world.calls[call].args.clone())];
             }
             let is_new = matches!(world.calls[call].state, CallState::NotStarted);
             if !may_begin || !is_new || !self.is_due(world, instance) {
-                return None;
+                return Vec::new();
             }
             let canister = self.scenario.calls[instance.entry].canister;
             let inspects = self.host(world, canister).is_some_and(|host| host.has_export("canister_inspect_message"));
             let is_running = world.canisters[canister].status == Status::Running;
-            Some(if inspects && is_running { Step::Submit(call) } else { Step::Start(call) })
+            let step = |arg| if inspects && is_running { Step::Submit(call, arg) } else { Step::Start(call, arg) };
+            self.arguments(world, call).into_iter().map(step).collect()
         };
-        self.instances.iter().enumerate().filter_map(begin).collect()
+        self.instances.iter().enumerate().flat_map(begin).collect()
+    }
+
+    /// The arguments that a call instance may begin with: each of its values with each of the others'. Of values that calls
+    /// capture it may use those of its own actor, if this one makes such a call, else everybody's.
+    fn arguments(&self, world: &World, call: usize) -> Vec<Arc<[u8]>> {
+        let Instance { entry, actor } = self.instances[call];
+        let entry = &self.scenario.calls[entry];
+        let Some(template) = &entry.template else { return vec![entry.args.as_slice().into()] };
+        let mut captured = Captured::new();
+        for name in template.captured() {
+            let captures =
+                |view: &CallView| self.scenario.calls[view.entry].captures.iter().find(|capture| capture.name == *name);
+            let makes = |view: &&CallView| captures(view).is_some();
+            let is_maker = world.calls.iter().filter(makes).any(|view| view.actor == actor);
+            let mut values = world.captured.get(name).cloned().unwrap_or_default();
+            for view in world.calls.iter().filter(|view| !is_maker || view.actor == actor) {
+                if let (Some(capture), CallState::Done(reply)) = (captures(view), &view.state)
+                    && let Reply::Replied(_, bytes) = reply.as_ref()
+                {
+                    values.extend(capture.of(bytes, &self.scenario.names()));
+                }
+            }
+            captured.insert(name.clone(), Filling::sorted(values));
+        }
+        let variants = template.variants(&captured).expect("every captured value fits");
+        variants.into_iter().map(|(_, bytes)| bytes.into()).collect()
     }
 
     /// Is everything answered that a call of this entry and actor comes after?
@@ -146,7 +175,7 @@ impl Relation<'_> {
         }
         for at in 0..steps.len() {
             let of = match &steps[at] {
-                of @ (Step::Start(_) | Step::Task(..) | Step::Request(..) | Step::Response(_)) => of.clone(),
+                of @ (Step::Start(..) | Step::Task(..) | Step::Request(..) | Step::Response(_)) => of.clone(),
                 _ => continue,
             };
             let Some((caller, performed)) = self.apply(&mut world.clone(), &of) else { continue };

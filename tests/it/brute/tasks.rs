@@ -1,6 +1,7 @@
 //! What code runs without a call: inspection, timers, heartbeats (ic-semantics.md sections 2.7 and 8).
 
 use std::rc::Rc;
+use std::sync::Arc;
 
 use candid::Principal;
 use canloom::scenario::CallState;
@@ -12,7 +13,7 @@ use super::world::{Context, Origin, Response, World};
 
 impl Relation<'_> {
     /// Asks `canister_inspect_message`; nothing that it does is kept (section 2.7).
-    pub fn inspect(&self, world: &mut World, call: usize) {
+    pub fn inspect(&self, world: &mut World, call: usize, arg: &Arc<[u8]>) {
         let entry = &self.scenario.calls[self.instances[call].entry];
         let caller = self.scenario.actors[self.instances[call].actor].id;
         let canister = &world.canisters[entry.canister];
@@ -20,8 +21,8 @@ impl Relation<'_> {
             panic!("a canister that inspects has a module")
         };
         let export = Entry::Export(String::from("canister_inspect_message"));
-        let arg = Rc::new(entry.args.clone());
-        let mut message = Message::new(Mode::Inspect, export, caller, arg, canister.around(world.now_ns));
+        let given = Rc::new(arg.to_vec());
+        let mut message = Message::new(Mode::Inspect, export, caller, given, canister.around(world.now_ns));
         message.cycles.balance = canister.balance;
         message.method.clone_from(&entry.method);
         let refusal = match host.run(state, message) {
@@ -29,6 +30,7 @@ impl Relation<'_> {
             Ok(_) => Some((4, format!("Canister {} rejected the message", host.id))),
             Err(stop) => Some((stop.code / 100, stop.text)),
         };
+        world.calls[call].args = arg.clone();
         world.calls[call].state = CallState::Open;
         world.submitted[call] = refusal.is_none();
         if let Some((code, text)) = refusal {
@@ -67,6 +69,8 @@ impl Relation<'_> {
             is_deleted: false,
             deadline_ns: 0,
             available: 0,
+            method: Rc::from(""),
+            arg: Rc::default(),
         };
         world.contexts.insert(context, open);
         let result = self.run(world, at, "", message);

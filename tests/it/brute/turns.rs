@@ -55,7 +55,7 @@ impl Relation<'_> {
 /// The chain of which a step is a delivery. What happens from outside is none.
 fn chain(world: &World, step: &Step) -> Option<u32> {
     match step {
-        Step::Submit(call) | Step::Start(call) => Some(of_call(*call)),
+        Step::Submit(call, _) | Step::Start(call, _) => Some(of_call(*call)),
         Step::Task(..) => Some(of_task(world.tasks + 1)),
         Step::Request(pair, place) => Some(world.queues[pair][*place].chain),
         Step::Response(callback) | Step::Trap { callback, .. } => Some(world.callbacks[callback].chain),

@@ -1,0 +1,75 @@
+//! T18, the call's `Ok` is not the ledger's: the call went well, and its reply says that nothing was paid.
+
+use candid::Principal;
+use ic_cdk::api::msg_caller;
+use ic_cdk::call::Call;
+use ic_cdk::{init, query, update};
+use std::cell::RefCell;
+use zoo::Error;
+use zoo::payment::{self, Outcome, Payment, plain};
+
+struct Vault {
+    ledger: Principal,
+    balance: u64,
+}
+
+thread_local! {
+    static VAULT: RefCell<Option<Vault>> = const { RefCell::new(None) };
+}
+
+fn vault<R>(access: impl FnOnce(&mut Vault) -> R) -> R {
+    VAULT.with_borrow_mut(|vault| access(vault.as_mut().expect("init has set the state")))
+}
+
+#[init]
+fn init(ledger: Principal, balance: u64) {
+    VAULT.set(Some(Vault { ledger, balance }));
+}
+
+/// Takes the amount from the book and returns the ledger.
+fn debit(amount: u64) -> Result<Principal, Error> {
+    vault(|vault| {
+        vault.balance = vault.balance.checked_sub(amount).ok_or(Error::Insufficient)?;
+        Ok(vault.ledger)
+    })
+}
+
+/// Pays out to the caller. The bug: nobody reads the reply.
+#[update]
+async fn withdraw(amount: u64) -> Result<(), Error> {
+    let ledger = debit(amount)?;
+    let call = Call::unbounded_wait(ledger, "icrc1_transfer").with_arg(plain(msg_caller(), amount));
+    if call.await.is_ok() {
+        return Ok(());
+    }
+    vault(|vault| vault.balance += amount);
+    Err(Error::Refused)
+}
+
+/// Pays out to the caller, and reads the reply.
+#[update]
+async fn withdraw_fixed(amount: u64) -> Result<(), Error> {
+    let ledger = debit(amount)?;
+    let outcome = Payment::open(ledger, msg_caller(), amount).make().await;
+    if outcome == Outcome::Refused {
+        vault(|vault| vault.balance += amount);
+    }
+    outcome.result()
+}
+
+#[update]
+async fn settle() {
+    payment::settle().await;
+}
+
+#[query]
+fn balance() -> u64 {
+    vault(|vault| vault.balance)
+}
+
+#[query]
+fn pending() -> u64 {
+    payment::pending()
+}
+
+zoo::interface!("../did/t18_ok_is_no_success.did");

@@ -1,0 +1,139 @@
+//! `canloom init`.
+
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread::available_parallelism;
+use std::time::Duration;
+
+use canloom::engine::embedded::{Embedded, EmbeddedError};
+use canloom::explore::{Budget, Completeness};
+use canloom::init::{Ask, InitError, Proposal, propose};
+use canloom::portfolio::{self, Phase, Portfolio};
+use canloom::report::{text, was_refused};
+use canloom::scenario::Scenario;
+
+use super::progress::Line;
+use super::{Exit, Failure, print};
+
+/// How long the proposed scenario is explored, to see that it runs.
+const LOOK: Duration = Duration::from_secs(10);
+
+/// Options of `canloom init`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = HELP)]
+pub struct Options {
+    /// The compiled module; it may be compressed with gzip.
+    #[arg(long, value_name = "W")]
+    wasm: PathBuf,
+    /// Its Candid interface; by default what the module has with it (metadata `candid:service`, or `export_candid!`).
+    #[arg(long, value_name = "D")]
+    did: Option<PathBuf>,
+    /// What the canister is installed with, for example '(principal "${alice}", 100 : nat64)'; by default found by trying.
+    #[arg(long, value_name = "CANDID")]
+    init: Option<String>,
+    /// Name of the canister in the scenario; by default that of the file.
+    #[arg(long = "as", value_name = "NAME")]
+    name: Option<String>,
+    /// Write the scenario to this file, which must not be there; by default, or with `-`, it is printed.
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+const HELP: &str = "\
+init installs the canister, calls each of its methods with small arguments, and sees which of them call other canisters.
+It writes a scenario of at most 60 lines in which those calls run beside each other, with a built-in ledger or a stub in
+place of each canister that was called, and every generic oracle on. Then it explores it for at most 10 seconds.
+
+Example:
+  canloom init --wasm target/wasm32-unknown-unknown/release/vault.wasm --did vault.did -o scenario.toml
+  canloom explore scenario.toml
+
+Exit codes: 0 a scenario was written, whatever the first look saw; 1 internal error; 2 bad usage or input.";
+
+/// Runs it.
+pub fn run(options: &Options) -> Result<Exit, Failure> {
+    let output = options.output.as_deref().filter(|file| *file != Path::new("-"));
+    if let Some(file) = output {
+        refuse_existing(file)?;
+    }
+    let mut line = Line::new(false);
+    line.say("calling every method");
+    let file = output.map_or_else(|| PathBuf::from("scenario.toml"), Path::to_path_buf);
+    let ask = Ask {
+        wasm: options.wasm.clone(),
+        did: options.did.clone(),
+        init: options.init.clone(),
+        name: options.name.clone(),
+        file: file.clone(),
+        writes_did: output.is_some(),
+    };
+    let Proposal { text, did } = propose(&ask).map_err(|error| match error {
+        InitError::Engine(EmbeddedError::Machine(_)) => Failure::outside(error),
+        _ => Failure::input(error),
+    })?;
+    match output {
+        None => print(&text)?,
+        Some(file) => {
+            if let Some((name, content)) = &did {
+                write_new(&file.with_file_name(name), content)?;
+            }
+            write_new(file, &text)?;
+        }
+    }
+    let seen = look(&file, &text, &mut line);
+    line.end();
+    eprint!("{}", seen?);
+    match output {
+        Some(file) => eprintln!("next: canloom explore {}", file.display()),
+        None => eprintln!("next: save it with -o scenario.toml, then: canloom explore scenario.toml"),
+    }
+    Ok(Exit::Held)
+}
+
+/// Explores the scenario for a short time; says what was seen.
+fn look(file: &Path, text: &str, line: &mut Line) -> Result<String, Failure> {
+    let wrong =
+        |error: &dyn std::fmt::Display| Failure::outside(format!("bug in canloom: the proposed scenario: {error}"));
+    let scenario = Scenario::from_text(file, text).map_err(|error| wrong(&error))?;
+    let mut engine = Embedded::open(Arc::new(scenario)).map_err(|error| wrong(&error))?;
+    let workers = available_parallelism().map_or(1, usize::from);
+    let budget = Budget { time: Some(LOOK), workers, shard: None, gives_way: false };
+    let portfolio = Portfolio { budget, seed: 0, schedules: u64::MAX };
+    let explored = portfolio::run(&mut engine, &portfolio, &mut |phase| match phase {
+        Phase::Searching(progress) => line.show(&progress),
+        Phase::Sampling(progress) => line.show_sampling(&progress),
+    });
+    let explored = match explored {
+        Ok(explored) => explored.folded(&engine.scenario),
+        Err(error) => return Ok(format!("first look: {error}\n")),
+    };
+    let mut seen = format!("first look: {}", text::verdict(&engine.scenario, &explored));
+    for finding in &explored.findings {
+        seen += &format!("  violated: {}\n", engine.scenario.invariants[finding.invariant].name);
+    }
+    if was_refused(&explored) {
+        seen += "  every call was answered with an error: edit `args`, `by` or `init`\n";
+    } else if explored.completeness != Completeness::Exhaustive {
+        seen += &format!("  that was as far as {} s go\n", LOOK.as_secs());
+    }
+    Ok(seen)
+}
+
+fn refuse_existing(file: &Path) -> Result<(), Failure> {
+    if file.exists() { Err(exists(file)) } else { Ok(()) }
+}
+
+fn exists(file: &Path) -> Failure {
+    Failure::input(format!("{} is there already; remove it, or give another name: -o FILE", file.display()))
+}
+
+/// Writes a file that is not there.
+fn write_new(file: &Path, text: &str) -> Result<(), Failure> {
+    let opened = OpenOptions::new().write(true).create_new(true).open(file);
+    opened.and_then(|mut file| file.write_all(text.as_bytes())).map_err(|error| match error.kind() {
+        std::io::ErrorKind::AlreadyExists => exists(file),
+        _ => Failure::input(format!("cannot write {}: {error}", file.display())),
+    })
+}

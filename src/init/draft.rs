@@ -1,0 +1,202 @@
+//! What is known of a scenario on the way: the canister, those that stand in for its callees, and what is called first.
+//!
+//! In: what trials found. Out: the tables of a scenario that say so, for a trial and for the scenario that is written. Left
+//! out: calls, observations, faults and checks (`page`).
+
+use std::fmt::Write as _;
+
+use candid::Principal;
+
+/// The actors of a draft: somebody, somebody else, who installs the canister, and the anonymous principal.
+pub(super) const ACTORS: [&str; 4] = ["alice", "bob", "admin", "nobody"];
+/// Most canisters whose ids are arguments.
+pub(super) const PEERS: usize = 8;
+/// What an account holds at first, and the amount of an installation: several payments of [`AMOUNTS`] can be made of it.
+pub(super) const START: u64 = 100;
+/// Amounts of calls: two of the first can be made, of the second only one.
+pub(super) const AMOUNTS: [u64; 4] = [10, 60, 1, 100];
+
+/// A scenario on its way.
+#[derive(Clone, Debug)]
+pub(super) struct Draft {
+    /// Name of the canister.
+    pub(super) name: String,
+    /// Path of its module, from the scenario's folder.
+    pub(super) wasm: String,
+    /// Path of its interface, likewise.
+    pub(super) did: Option<String>,
+    /// What it is installed with.
+    pub(super) init: Option<String>,
+    /// Other canisters.
+    pub(super) others: Vec<StandIn>,
+    /// Calls that are made before the others.
+    pub(super) setup: Vec<Setup>,
+}
+
+/// A canister that the module calls.
+#[derive(Clone, Debug)]
+pub(super) struct StandIn {
+    /// Its name.
+    pub(super) name: String,
+    /// Its id, where the canister knows it by itself.
+    pub(super) id: Option<Principal>,
+    /// Which argument its id is, if it is one.
+    pub(super) peer: Option<usize>,
+    /// What it is.
+    pub(super) kind: Kind,
+}
+
+/// What stands in for a callee.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A token, with or without allowances, and its fee.
+    Ledger { icrc2: bool, fee: u64 },
+    /// The ICP ledger, and its fee.
+    IcpLedger { fee: u64 },
+    /// The cycles minting canister.
+    Cmc,
+    /// The exchange rate canister.
+    Xrc,
+    /// Anything else: what it replies, by method.
+    Stub(Vec<(String, String)>),
+}
+
+/// A call before the others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Setup {
+    pub(super) to: String,
+    pub(super) method: String,
+    pub(super) by: &'static str,
+    pub(super) args: String,
+}
+
+impl Draft {
+    /// The tables of the canister and the others, of the setup, and of the actors that `used` says.
+    pub(super) fn tables(&self, used: &dyn Fn(&str) -> bool) -> String {
+        let mut out = String::new();
+        let mut line = |text: String| writeln!(out, "{text}").expect("a string takes everything");
+        line("[actor]".to_string());
+        for actor in ACTORS.into_iter().filter(|actor| used(actor)) {
+            let principal = if actor == "nobody" { " principal = \"anonymous\" " } else { "" };
+            line(format!("{actor} = {{{principal}}}"));
+        }
+        line(String::new());
+        line(format!("[canister.{}]", self.name));
+        line(format!("wasm = {}", quoted(&self.wasm)));
+        if let Some(did) = &self.did {
+            line(format!("did = {}", quoted(did)));
+        }
+        if let Some(init) = &self.init {
+            line(format!("init = {}", quoted(&self.named(init))));
+        }
+        line("controllers = [\"admin\"]  # the first one installs it".to_string());
+        for other in &self.others {
+            line(String::new());
+            for text in other.lines(&self.name) {
+                line(text);
+            }
+        }
+        if !self.setup.is_empty() {
+            line(String::new());
+            line("# What is done before anything is explored.".to_string());
+        }
+        for setup in &self.setup {
+            line("[[setup]]".to_string());
+            line(format!("to = \"{}\"", setup.to));
+            line(format!("method = {}", quoted(&setup.method)));
+            line(format!("by = \"{}\"", setup.by));
+            line(format!("args = {}", quoted(&self.named(&setup.args))));
+        }
+        out
+    }
+
+    /// A Candid text with the names of canisters in place of the arguments that are their ids.
+    pub(super) fn named(&self, text: &str) -> String {
+        let with_id = self.others.iter().filter_map(|other| Some((other.peer?, &other.name)));
+        with_id.fold(text.to_string(), |text, (peer, name)| {
+            text.replace(&format!("${{peer{peer}}}"), &format!("${{{name}}}"))
+        })
+    }
+
+    /// Whether a canister stands for this argument.
+    pub(super) fn has_peer(&self, peer: usize) -> bool {
+        self.others.iter().any(|other| other.peer == Some(peer))
+    }
+
+    /// A name like this one that nothing has.
+    pub(super) fn free_name(&self, wanted: &str) -> String {
+        let is_free = |name: &str| {
+            name != self.name && !ACTORS.contains(&name) && self.others.iter().all(|other| other.name != name)
+        };
+        let numbered = (2..).map(|n| format!("{wanted}{n}"));
+        std::iter::once(wanted.to_string()).chain(numbered).find(|name| is_free(name)).unwrap_or_default()
+    }
+}
+
+impl StandIn {
+    fn lines(&self, canister: &str) -> Vec<String> {
+        let mut lines = vec![format!("[canister.{}]", self.name)];
+        let balances = |fee: u64| {
+            // Enough for a few fees beside what payments take.
+            let balance = START + 20 * fee;
+            let owners = [canister, ACTORS[0], ACTORS[1]]
+                .map(|name| format!("record {{ principal \"${{{name}}}\"; {balance} }}"));
+            owners.join("; ")
+        };
+        match &self.kind {
+            Kind::Ledger { icrc2, fee } => {
+                let builtin = if *icrc2 { "icrc2-ledger" } else { "icrc1-ledger" };
+                lines.push(format!("builtin = \"{builtin}\""));
+                lines.push(format!("init = '(record {{ fee = {fee}; balances = vec {{ {} }} }})'", balances(*fee)));
+            }
+            Kind::IcpLedger { fee } => {
+                lines.push("builtin = \"icp-ledger\"".to_string());
+                lines.push(format!("init = '(record {{ balances = vec {{ {} }} }})'", balances(*fee)));
+            }
+            Kind::Cmc => lines.push("builtin = \"cmc\"".to_string()),
+            Kind::Xrc => {
+                lines.push(
+                    "builtin = \"xrc\"  # knows no rate: add those that the canister asks for to `init`".to_string(),
+                );
+                lines.push("init = '(vec {})'".to_string());
+            }
+            Kind::Stub(replies) => {
+                lines.push("builtin = \"stub\"  # replies what stands here; write what the real one would".to_string());
+                let replies = replies.iter().map(|(method, reply)| format!("{} = {}", key(method), quoted(reply)));
+                lines.push(format!("replies = {{ {} }}", replies.collect::<Vec<_>>().join(", ")));
+            }
+        }
+        if let Some(id) = self.id {
+            lines.insert(1, format!("id = \"{id}\""));
+        }
+        lines
+    }
+
+    /// Whether it is a token with balances after ICRC-1.
+    pub(super) fn is_ledger(&self) -> bool {
+        matches!(self.kind, Kind::Ledger { .. } | Kind::IcpLedger { .. })
+    }
+}
+
+/// A text of TOML.
+pub(super) fn quoted(text: &str) -> String {
+    let is_plain = |c: char| !c.is_control();
+    if text.chars().all(|c| is_plain(c) && c != '"' && c != '\\') {
+        return format!("\"{text}\"");
+    }
+    if text.chars().all(|c| is_plain(c) && c != '\'') {
+        return format!("'{text}'");
+    }
+    let escaped = |c: char| match c {
+        '"' => "\\\"".to_string(),
+        '\\' => "\\\\".to_string(),
+        c if is_plain(c) => c.to_string(),
+        c => format!("\\u{:04x}", u32::from(c)),
+    };
+    format!("\"{}\"", text.chars().map(escaped).collect::<String>())
+}
+
+fn key(name: &str) -> String {
+    let is_bare = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    if !name.is_empty() && name.chars().all(is_bare) { name.to_string() } else { quoted(name) }
+}

@@ -1,0 +1,132 @@
+//! The text of a proposed scenario, with comments for somebody who has never seen one.
+//!
+//! In: a draft and what was chosen. Out: TOML of at most [`LINES_MAX`] lines.
+
+use std::fmt::Write as _;
+
+use super::choose::{Call, Chosen, Edge};
+use super::draft::{Draft, quoted};
+
+/// Most lines.
+pub const LINES_MAX: usize = 60;
+
+/// The scenario.
+pub(super) fn text(draft: &Draft, chosen: &Chosen) -> String {
+    let mut calls = chosen.calls.iter().map(|call| call_line(draft, call)).collect::<Vec<String>>();
+    loop {
+        let text = page(draft, chosen, &calls);
+        // A large cast leaves less room for calls; the last ones get least far.
+        if text.lines().count() <= LINES_MAX || calls.len() <= 1 {
+            return text;
+        }
+        calls.pop();
+    }
+}
+
+fn page(draft: &Draft, chosen: &Chosen, calls: &[String]) -> String {
+    let mut out = String::new();
+    let mut line = |text: &str| writeln!(out, "{text}").expect("a string takes everything");
+    line("# Proposed by `canloom init` after calling every method; edit it. All keys: docs/scenario.md");
+    line("format = 1");
+    line(&format!("name = {}", quoted(&draft.name)));
+    line("");
+    line("# Who calls what: calls that await another canister first. `max`: how often, by its callers in turn.");
+    line("call = [");
+    calls.iter().for_each(|call| line(call));
+    line("]");
+    if !chosen.edges.is_empty() {
+        line("# Which calls between canisters may fail, and how; one of them in each order.");
+        line("fault = [");
+        chosen.edges.iter().for_each(|edge| line(&edge_line(draft, edge)));
+        line("]");
+    }
+    if let Some(wait_s) = chosen.wait_s {
+        line("# Time that may pass once: a timer is due then.");
+        line(&format!("time = [{{ advance = \"{wait_s}s\" }}]"));
+    }
+    for url in &chosen.urls {
+        line("# What the web answers; write what the real server would.");
+        line(&format!("[[outcall]]\nurl = {}\nreplies = [\"\"]", quoted(url)));
+    }
+    line("");
+    line("[explore]");
+    line("calls = 2  # at most so many calls in one order, and so many faults; raise them once this holds");
+    line(&format!("faults = {}", usize::from(!chosen.edges.is_empty())));
+    line("");
+    let used = |actor: &str| {
+        let calls = chosen.calls.iter().any(|call| call.by.contains(&actor));
+        let name = format!("${{{actor}}}");
+        let setup = draft.setup.iter().any(|setup| setup.by == actor || setup.args.contains(&name));
+        actor == "alice"
+            || actor == "admin"
+            || calls
+            || setup
+            || draft.init.as_ref().is_some_and(|init| init.contains(&name))
+            || chosen.calls.iter().any(|call| call.args.contains(&name))
+            || chosen.observed.iter().any(|observed| observed.args.contains(&name))
+            || actor == "bob" && draft.others.iter().any(|other| other.is_ledger())
+    };
+    draft.tables(&used).lines().for_each(|text| line(text));
+    if !chosen.observed.is_empty() {
+        line("");
+        line("# What is read after every step, and compared.");
+        line("[observe]");
+        for observed in &chosen.observed {
+            let args = match observed.args.as_str() {
+                "()" => String::new(),
+                args => format!(", args = {}", quoted(&draft.named(args))),
+            };
+            line(&format!(
+                "{} = {{ from = \"{}\", query = {}{args} }}",
+                observed.name,
+                observed.from,
+                quoted(&observed.query)
+            ));
+        }
+    }
+    line("");
+    line("[check]");
+    line("all = true  # every generic oracle: docs/oracles.md");
+    if let Some(book) = &chosen.book {
+        let pending = book.pending.as_ref().map_or_else(String::new, |pending| format!(", pending = \"{pending}\""));
+        let conserve = format!("conserve = {{ book = \"{}\", real = \"{}\"{pending} }}", book.book, book.real);
+        if book.is_doubtful {
+            line("# These were equal before and after a call. If that has to be so at rest, remove the #:");
+            line(&format!("# {conserve}"));
+        } else {
+            line("# These were equal before and after a call; if that need not be so, remove the line.");
+            line(&conserve);
+        }
+    }
+    out
+}
+
+fn call_line(draft: &Draft, call: &Call) -> String {
+    let by: Vec<String> = call.by.iter().map(|by| format!("\"{by}\"")).collect();
+    let args = match call.args.as_str() {
+        "()" => String::new(),
+        args => format!(", args = {}", quoted(&draft.named(args))),
+    };
+    let max = if call.max > 1 { format!(", max = {}", call.max) } else { String::new() };
+    let note = if call.awaits { "" } else { "  # awaits nobody" };
+    format!(
+        "  {{ id = \"{}\", to = \"{}\", method = {}, by = [{}]{args}{max} }},{note}",
+        call.id,
+        draft.name,
+        quoted(&call.method),
+        by.join(", ")
+    )
+}
+
+fn edge_line(draft: &Draft, edge: &Edge) -> String {
+    let mut kinds = vec!["\"clean_reject\""];
+    if edge.is_bounded {
+        kinds.push("\"sys_unknown\"");
+    }
+    if edge.error.is_some() {
+        kinds.push("\"business_err\"");
+    }
+    let error = edge.error.map_or_else(String::new, |error| format!(", business_err = {}", quoted(error)));
+    let place = quoted(&format!("{} -> {}.{}", draft.name, edge.callee, edge.method));
+    format!("  {{ edge = {place}, kinds = [{}]{error} }},", kinds.join(", "))
+}
