@@ -95,6 +95,7 @@ fn every_corpus_scenario_is_compared_or_needs_what_the_enumerator_lacks() {
     // Tasks, time, upgrades, the management canister, built-in canisters.
     compared.extend(["heartbeat", "heartbeat-fixed", "outcall", "outcall-fixed", "timer", "timer-fixed"]);
     compared.extend(["upgrade", "upgrade-fixed", "upgrade-stopped"]);
+    compared.extend(["control-escrow", "control-guard", "control-heartbeat", "control-journal", "control-vault"]);
     compared.sort_unstable();
     assert_eq!(corpus::names(), compared, "give each scenario of corpus/ a test in this file");
 }

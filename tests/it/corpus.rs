@@ -314,6 +314,25 @@ fn vault_sound_counter_and_counter_check_hold_with_all_sometimes_seen() {
 }
 
 #[test]
+fn controls_hold_exhaustively_under_all_generic_oracles_with_all_sometimes_seen() {
+    let names: Vec<String> = names().into_iter().filter(|name| name.starts_with("control-")).collect();
+    assert_eq!(names.len(), 5);
+    for name in names {
+        let run = explored(&name);
+        assert!(run.explored.findings.is_empty(), "{name}: {:?}", run.explored.findings);
+        assert_eq!(run.explored.completeness, Completeness::Exhaustive, "{name}");
+        assert!(!run.explored.sometimes.is_empty(), "{name}");
+        assert!(run.explored.sometimes.iter().all(|(_, seen)| *seen), "{name}: {:?}", run.explored.sometimes);
+        let invariants = run.scenario.invariants.iter();
+        let oracles: BTreeSet<&str> =
+            invariants.map(|invariant| invariant.name.split(':').next().unwrap_or("")).collect();
+        let generic =
+            ["serializable", "err-is-noop", "probe", "no-callback-trap", "stop-terminates", "all-calls-answered"];
+        assert!(generic.iter().chain(&["conserve"]).all(|oracle| oracles.contains(oracle)), "{name}: {oracles:?}");
+    }
+}
+
+#[test]
 fn loop_of_b_runs_once_and_burns_30e9_to_40e9_instructions() {
     for (name, interleavings) in [("counter", 40), ("counter-check", 20)] {
         let run = explored(name);
