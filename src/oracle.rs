@@ -23,13 +23,17 @@ use crate::engine::embedded::sequence::{Answered, Sequence};
 use crate::invariant::{self, Violation};
 use crate::kernel::tree::Context;
 use crate::kernel::world::NOT_STARTED;
-use crate::kernel::{Marks, Response, Unsupported, World};
+use crate::kernel::{Change, Marks, Response, Unsupported, World};
 use crate::scenario::{Invariant, Oracle, Rule, Value, View};
 
-/// How often timers may run before a call is made again, or observations are compared.
-const ROUNDS: usize = 8;
-/// Most calls with an error whose omission is tried in all combinations.
-const ERRORS_MAX: usize = 12;
+/// Time that passes, at least, round by round, before a failure or a change counts: from a second to four months, each with
+/// the timers and heartbeats that run then. Locks that expire, retries that back off and repairs are correct.
+const ROUNDS_NS: [u64; 8] = {
+    const S: u64 = 1_000_000_000;
+    [S, 10 * S, 100 * S, 1_000 * S, 10_000 * S, 100_000 * S, 1_000_000 * S, 10_000_000 * S]
+};
+/// Most combinations of calls with an error that may have been left out.
+const CHOICES_MAX: usize = 1 << 16;
 
 /// Whether an invariant of either kind is violated in a world with this view. `complete`: nothing must happen any more and no
 /// call can begin.
@@ -65,26 +69,28 @@ pub fn violation(
         }
         Oracle::ErrIsNoop { entries, ignore } => effect_of_error(engine, world, observations, entries, ignore)?,
         Oracle::Probe { entries, allow } => {
-            if !Alone::is_at_rest(&engine.kernel, world) {
-                None
-            } else {
-                stuck(engine, world, entries, allow)?
-            }
+            let is_gone = |change| matches!(change, Change::Reinstall | Change::Uninstall | Change::SnapshotLoad);
+            let excuses = has_mark(engine, world, Marks::has_unknown) || was_administered(engine, world, is_gone);
+            let is_judged = !excuses && Alone::is_at_rest(&engine.kernel, world);
+            // What is not offered to a call that is made again says nothing of the canister.
+            if is_judged { stuck(engine, world, entries, allow).unwrap_or(None) } else { None }
         }
     };
     Ok(reason.map(|reason| Violation { error: Some(reason) }))
 }
 
 /// The oracles of a scenario that say nothing because what they compare with was cut short, by position.
-///
-/// # Errors
-/// If a guest cannot tell what the IC would do.
-pub fn undecided(engine: &mut Embedded) -> Result<Vec<usize>, Unsupported> {
-    let scenario = engine.scenario.clone();
+pub fn undecided(engine: &Embedded) -> Vec<usize> {
+    let scenario = &engine.scenario;
     let compares = |(_, invariant): &(usize, &Invariant)| invariant.oracle().is_some_and(Oracle::compares);
     let comparing: Vec<usize> = scenario.invariants.iter().enumerate().filter(compares).map(|(at, _)| at).collect();
-    let is_cut = !comparing.is_empty() && engine.sequence()?.is_cut;
-    Ok(if is_cut { comparing } else { Vec::new() })
+    if engine.is_sequence_cut() { comparing } else { Vec::new() }
+}
+
+/// Whether somebody has done such a thing to a canister as a whole, as far as the faults that were spent tell.
+fn was_administered(engine: &Embedded, world: &World, is_wanted: impl Fn(Change) -> bool) -> bool {
+    let faults = engine.kernel.faults().iter().zip(&world.faults);
+    faults.filter(|(_, spent)| **spent > 0).any(|(fault, _)| fault.changes.iter().any(|&change| is_wanted(change)))
 }
 
 fn has_mark(engine: &Embedded, world: &World, is_wanted: impl Fn(Marks) -> bool) -> bool {
@@ -142,7 +148,7 @@ fn not_serializable(
     ignore: &[usize],
     replies: bool,
 ) -> Result<Option<String>, Unsupported> {
-    let sequence = engine.sequence()?;
+    let sequence = engine.sequence();
     let own = engine.kernel.calls().len();
     let Some(calls) = engine.answered(&world.trees[..own]) else { return Ok(None) };
     if sequence.is_cut {
@@ -154,9 +160,8 @@ fn not_serializable(
         if engine.may_refuse(call.3) { errors.push(call) } else { sure.push(call) }
     }
     let mut same_calls = false;
-    for left_out in 0..1u32 << errors.len().min(ERRORS_MAX) {
-        let made = errors.iter().enumerate().filter(|(at, _)| left_out & (1 << at) == 0).map(|(_, call)| *call);
-        let mut made: Vec<Answered> = sure.iter().copied().chain(made).collect();
+    for mut made in with_some_of(&errors) {
+        made.extend(&sure);
         made.sort_unstable();
         let rests = if replies {
             sequence.rests(&world.times, &made)
@@ -177,6 +182,21 @@ fn not_serializable(
     ))
 }
 
+/// Each choice of some of these calls, which are sorted, all of them first; equal ones are told apart by their number only.
+fn with_some_of(calls: &[Answered]) -> Vec<Vec<Answered>> {
+    let mut choices = vec![Vec::new()];
+    for equal in calls.chunk_by(|a, b| a == b) {
+        let longer = |chosen: &Vec<Answered>| {
+            let with = |n: usize| [chosen.as_slice(), &equal[..n]].concat();
+            (0..=equal.len()).rev().map(with).collect::<Vec<_>>()
+        };
+        choices = choices.iter().flat_map(longer).collect();
+        // What the bounds of a scenario allow is less: at most 64 calls, of few kinds of errors.
+        choices.truncate(CHOICES_MAX);
+    }
+    choices
+}
+
 fn are_equal(a: &[Arc<Value>], b: &[Arc<Value>], ignore: &[usize]) -> bool {
     a.iter().zip(b).enumerate().all(|(at, (a, b))| ignore.contains(&at) || a == b)
 }
@@ -195,11 +215,15 @@ fn effect_of_error(
         return Ok(None);
     }
     let Some(answer) = engine.kernel.answer(world.trees[at]) else { return Ok(None) };
-    if has_mark(engine, world, |marks| marks.has_unknown() || marks.has_injected()) || !engine.reply(answer).is_error()
-    {
+    // What became of an unknown outcome, or of a trap that no code can foresee, is not the canister's to undo; a fault must
+    // have struck the call itself, and nobody may have changed the canister meanwhile.
+    let excuses = |marks: Marks| marks.has_unknown() || marks.has_injected();
+    let is_struck = world.faulted() == 0 || engine.kernel.tree(world.trees[at]).marks.has_fault();
+    let is_judged = is_struck && !has_mark(engine, world, excuses) && !was_administered(engine, world, |_| true);
+    if !is_judged || !engine.reply(answer).is_error() {
         return Ok(None);
     }
-    let sequence = engine.sequence()?;
+    let sequence = engine.sequence();
     let before = sequence.rests(&world.times, &[]);
     let is_as_before = |now: &[Arc<Value>]| before.iter().any(|before| are_equal(before, now, ignore));
     if sequence.is_cut || is_as_before(observations) {
@@ -207,8 +231,9 @@ fn effect_of_error(
     }
     if Alone::is_at_rest(&engine.kernel, world) {
         let mut rest = AtRest { canisters: world.canisters.clone(), time_ns: world.time_ns };
-        for _ in 0..ROUNDS {
-            let Some(next) = engine.alone().let_timers_run(&rest)? else { break };
+        for least_ns in ROUNDS_NS {
+            // What is not offered when time passes says nothing of the canister.
+            let Ok(next) = engine.alone().let_time_pass(&rest, least_ns) else { return Ok(None) };
             rest = next;
             let later = World { canisters: rest.canisters.clone(), time_ns: rest.time_ns, ..world.clone() };
             if is_as_before(&engine.observe(&later)?) {
@@ -234,7 +259,7 @@ fn stuck(
     entries: &[usize],
     allow: &[String],
 ) -> Result<Option<String>, Unsupported> {
-    let sequence = engine.sequence()?;
+    let sequence = engine.sequence();
     if sequence.is_cut {
         return Ok(None);
     }
@@ -245,9 +270,8 @@ fn stuck(
         let Some(failure) = new_failure(engine, &sequence, &first, probe, allow)? else { continue };
         let mut rest = first.clone();
         let mut is_stuck = true;
-        for _ in 0..ROUNDS {
-            let Some(next) = engine.alone().let_timers_run(&rest)? else { break };
-            rest = next;
+        for least_ns in ROUNDS_NS {
+            rest = engine.alone().let_time_pass(&rest, least_ns)?;
             if new_failure(engine, &sequence, &rest, probe, allow)?.is_none() {
                 is_stuck = false;
                 break;

@@ -82,6 +82,7 @@ pub fn sample(
 ) -> Result<Explored, Unsupported> {
     let began = Instant::now();
     let executions_before = engine.kernel.counters().executions;
+    engine.prepare(sampling.time.map(|time| Instant::now() + time));
     let mut forks: Vec<Embedded> = (1..sampling.workers).map(|_| engine.fork()).collect();
     let mut walkers: Vec<Walker> =
         (0..sampling.workers.max(1)).map(|_| Walker::new(engine, sampling.strategy, sampling.seed)).collect();
@@ -256,8 +257,8 @@ fn finish(engine: &mut Embedded, sampling: &Sampling, walkers: Vec<Walker>) -> R
         findings,
         sometimes: tally.sometimes.iter().enumerate().filter_map(|(at, seen)| Some((at, (*seen)?))).collect(),
         answered: tally.answered,
-        refused: engine.refused(tally.answered)?,
-        undecided: oracle::undecided(engine)?,
+        refused: engine.refused(tally.answered),
+        undecided: oracle::undecided(engine),
         by_faults,
         unfinished: None,
         within: Vec::new(),

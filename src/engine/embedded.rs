@@ -14,6 +14,7 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
+use std::time::Instant;
 
 use candid::Principal;
 
@@ -114,6 +115,8 @@ pub struct Embedded {
     /// What oracles compare worlds with: made when one first asks.
     alone: Option<Alone>,
     sequence: Arc<OnceLock<Arc<Sequence>>>,
+    /// When no more of it is worked out.
+    until: Option<Instant>,
 }
 
 impl Embedded {
@@ -232,6 +235,7 @@ impl Embedded {
             allowance: allowance.clone(),
             alone,
             sequence: Arc::default(),
+            until: None,
         })
     }
 
@@ -250,6 +254,7 @@ impl Embedded {
             allowance: self.allowance.clone(),
             alone: self.alone.as_ref().map(Alone::fork),
             sequence: self.sequence.clone(),
+            until: self.until,
         }
     }
 

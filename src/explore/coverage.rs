@@ -298,6 +298,16 @@ pub struct Row {
 }
 
 impl Coverage {
+    /// The same with each name as this makes it.
+    pub fn renamed(&self, name: impl Fn(&str) -> String) -> Coverage {
+        let names = |names: &BTreeSet<String>| names.iter().map(|one| name(one)).collect::<BTreeSet<String>>();
+        let row = |row: &Row| Row { canister: name(&row.canister), seen: names(&row.seen) };
+        Coverage {
+            methods: self.methods.iter().map(|(canister, methods)| (name(canister), names(methods))).collect(),
+            points: self.points.iter().map(|(point, seen)| (name(point), row(seen))).collect(),
+        }
+    }
+
     /// Pairs that were seen, and those that are possible.
     pub fn pairs(&self) -> (usize, usize) {
         let possible = |row: &Row| self.methods.get(&row.canister).map_or(0, BTreeSet::len);

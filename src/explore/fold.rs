@@ -30,6 +30,10 @@ impl Explored {
 /// Whether the way of a finding passes a violation of another one's invariant that is as simple as that one.
 fn is_passed(finding: &Finding, other: &Finding) -> bool {
     let steps = other.schedule.steps.len();
+    // What is violated before anything happens is on every way.
+    if steps == 0 {
+        return false;
+    }
     finding.met.iter().any(|&(invariant, rank)| {
         invariant == other.invariant
             && (u32::from(rank.faults), u32::from(rank.calls)) == (other.faults, other.calls)

@@ -98,6 +98,8 @@ impl<'a> Search<'a> {
     }
 
     fn go_on(&mut self, budget: &Budget, progress: &mut dyn FnMut(&Progress)) -> Result<(), ExploreError> {
+        // Once, and before threads ask for it.
+        self.engine.prepare(budget.time.map(|time| self.began + time));
         let mut forks: Vec<Embedded> = (1..budget.workers).map(|_| self.engine.fork()).collect();
         let deadline = Deadline { began: self.began, time: budget.time };
         let mut chunk = Vec::new();

@@ -78,6 +78,11 @@ impl Kernel {
             }
             Target::Canister { canister, task } => self.change(&mut next, canister, task, choice.fault)?,
         };
+        if let (Some(_), Some(at), true) = (choice.fault, choice.tree(), self.plan.marks) {
+            let mut tree = self.tree(next.trees[at as usize]).as_ref().clone();
+            tree.marks.add_fault();
+            next.trees[at as usize] = self.tables.intern_tree(tree);
+        }
         self.stop_what_is_idle(&mut next);
         self.take_turn(world, choice, &mut next);
         Ok((next, happened))

@@ -32,13 +32,14 @@ pub struct CallTree {
 }
 
 /// What happened in a tree, as far as an oracle asks: one bit for each canister of which a callback trapped, one for a call
-/// that ended in SYS_UNKNOWN, one for a trap that a fault injected.
+/// that ended in SYS_UNKNOWN, one for a fault of any kind, one for a trap that a fault injected.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Marks(u128);
 
 /// Above the bits of canisters, of which there are fewer.
 const UNKNOWN: u128 = 1 << 127;
 const INJECTED: u128 = 1 << 126;
+const FAULT: u128 = 1 << 125;
 
 impl Marks {
     /// A callback of this canister trapped by itself.
@@ -69,6 +70,16 @@ impl Marks {
     /// Whether a fault made a callback trap.
     pub fn has_injected(self) -> bool {
         self.0 & INJECTED != 0
+    }
+
+    /// A fault struck a message of the tree.
+    pub fn add_fault(&mut self) {
+        self.0 |= FAULT;
+    }
+
+    /// Whether a fault struck a message of the tree.
+    pub fn has_fault(self) -> bool {
+        self.0 & FAULT != 0
     }
 
     /// Whether nothing is marked.

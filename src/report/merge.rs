@@ -198,7 +198,8 @@ fn check(scenario: &Scenario, report: &str, part: &Part) -> Result<(), MergeErro
     if met.chain(&part.undecided).any(|&at| at >= count) {
         return wrong("an invariant that the scenario does not have");
     }
-    if part.sometimes.iter().any(|(at, _)| *at >= count) {
+    let is_sometimes = |at: usize| scenario.invariants.get(at).is_some_and(|one| one.when == When::Sometimes);
+    if part.sometimes.iter().any(|(at, _)| !is_sometimes(*at)) {
         return wrong("a `sometimes` that the scenario does not have");
     }
     Ok(())
@@ -220,7 +221,7 @@ fn empty(part: &Part) -> Explored {
         sometimes: part.sometimes.iter().map(|&(at, _)| (at, false)).collect(),
         answered: (0, 0),
         refused: Vec::new(),
-        undecided: part.undecided.clone(),
+        undecided: Vec::new(),
         outcomes: BTreeMap::new(),
         by_faults: Vec::new(),
         tasks: part.tasks.clone(),
@@ -251,6 +252,9 @@ fn add(explored: &mut Explored, report: &str, part: &Part) -> Result<(), MergeEr
     for (at, seen) in &mut explored.sometimes {
         *seen |= part.sometimes.contains(&(*at, true));
     }
+    explored.undecided.extend(&part.undecided);
+    explored.undecided.sort_unstable();
+    explored.undecided.dedup();
     let (ok, err) = part.answered;
     explored.answered = (explored.answered.0 | ok, explored.answered.1 | err);
     for (entry, text) in &part.refused {
@@ -260,11 +264,11 @@ fn add(explored: &mut Explored, report: &str, part: &Part) -> Result<(), MergeEr
     }
     for section in &part.outcomes {
         let outcomes = explored.outcomes.entry((section.calls, section.faults)).or_default();
-        outcomes.extend(section.outcomes.iter().cloned());
+        outcomes.extend(section.outcomes.iter().map(|outcome| printable(outcome)));
     }
     part.by_faults.iter().for_each(|level| level.add_to(&mut explored.by_faults));
     explored.add_timers(&part.timers);
-    explored.coverage.merge(&part.coverage);
+    explored.coverage.merge(&part.coverage.renamed(printable));
     explored.out_of_memory = explored.out_of_memory.take().or_else(|| part.out_of_memory.as_deref().map(printable));
     Ok(())
 }
@@ -277,8 +281,10 @@ fn printable(text: &str) -> String {
 /// `None` where one part was not counted.
 fn sum(all: Option<BigUint>, report: &str, more: Option<&str>) -> Result<Option<BigUint>, MergeError> {
     let (Some(all), Some(more)) = (all, more) else { return Ok(None) };
+    // Longer than any count of a search, and long to read.
+    let is_number = more.len() <= 10_000 && more.bytes().all(|byte| byte.is_ascii_digit());
     match more.parse::<BigUint>() {
-        Ok(number) if more.bytes().all(|byte| byte.is_ascii_digit()) => Ok(Some(all + number)),
+        Ok(number) if is_number => Ok(Some(all + number)),
         _ => Err(MergeError::Wrong { report: report.to_string(), what: format!("`{more}` is not a number") }),
     }
 }

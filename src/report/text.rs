@@ -143,6 +143,9 @@ fn sampling(scenario: &Scenario, explored: &Explored, sampled: &Sampled) -> Stri
     format!("portfolio: {searched}; then {drawn}")
 }
 
+/// Widest column of await points.
+const WIDTH_MAX: usize = 100;
+
 /// Interleaving coverage as a table: a line for each await point, with the methods that were delivered while it was open and
 /// those that never were. Empty if nothing awaits.
 pub fn coverage(coverage: &Coverage) -> String {
@@ -155,7 +158,7 @@ pub fn coverage(coverage: &Coverage) -> String {
         out,
         "\ncoverage: {seen} of {possible} pairs of an await point and a method delivered while it was open"
     );
-    let width = coverage.points.keys().map(|name| name.chars().count()).max().unwrap_or(0);
+    let width = coverage.points.keys().map(|name| name.chars().count()).max().unwrap_or(0).min(WIDTH_MAX);
     for (name, row) in &coverage.points {
         let seen: Vec<&str> = row.seen.iter().map(String::as_str).collect();
         let unseen = coverage.unseen(row);
@@ -236,7 +239,7 @@ fn by_faults(explored: &Explored) -> String {
         parts.push(format!("{list} faults complete"));
     }
     if let Some(depth) = next {
-        let percent = depth.expanded * 100 / depth.worlds.max(1);
+        let percent = u128::from(depth.expanded) * 100 / u128::from(depth.worlds.max(1));
         parts.push(format!("{}: {percent} % of the worlds found so far", plural(depth.faults, "fault")));
     }
     parts.join(", ")

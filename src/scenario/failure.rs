@@ -17,9 +17,15 @@ impl Reply {
         }
     }
 
-    /// Whether it may say that the call was not made: an error, or the reply `false`.
+    /// Whether it may say that the call was not made: an error, the reply `false`, or `null` where there could be a value.
     pub fn may_refuse(&self) -> bool {
-        self.is_error() || matches!(self, Reply::Replied(Value::Bool(false), _))
+        let is_nothing = |bytes: &[u8]| bytes == b"DIDL\0\0";
+        self.is_error()
+            || match self {
+                Reply::Replied(Value::Bool(false), _) => true,
+                Reply::Replied(Value::Null, bytes) => !is_nothing(bytes),
+                _ => false,
+            }
     }
 
     /// The kind of its failure, if it may be one.
@@ -81,16 +87,35 @@ fn without_values(text: &str) -> String {
             out.push_str("principal");
             continue;
         }
+        // Account identifiers, hashes and signatures.
+        if word.len() >= HEX_MIN && word.chars().all(|c| c.is_ascii_hexdigit()) {
+            out.push('#');
+            continue;
+        }
         for c in word.chars() {
             match c.is_ascii_digit() {
                 true if out.ends_with('#') => {}
-                true => out.push('#'),
+                true => {
+                    // A sign, and what groups digits or parts them, belongs to the number.
+                    if out.ends_with('-') {
+                        out.pop();
+                    }
+                    let is_inside = out.ends_with(['_', ',', '.', '\'']) && out[..out.len() - 1].ends_with('#');
+                    if is_inside {
+                        out.pop();
+                    } else {
+                        out.push('#');
+                    }
+                }
                 false => out.push(c),
             }
         }
     }
     out
 }
+
+/// Digits from which on a word in hexadecimal is a number, and no word.
+const HEX_MIN: usize = 16;
 
 #[cfg(test)]
 mod tests {
@@ -100,15 +125,21 @@ mod tests {
     fn errors_about_other_amounts_and_people_are_of_one_kind() {
         let rejected = |text: &str| Reply::Rejected { code: 4, text: text.to_string() }.failure_kind().unwrap();
         let anonymous = "2vxsx-fae has 30 of 1_000 left";
-        assert_eq!(rejected(anonymous), "reject 4: principal has # of #_# left");
+        assert_eq!(rejected(anonymous), "reject 4: principal has # of # left");
         assert_eq!(rejected(anonymous), rejected("aaaaa-aa has 7 of 2_000 left"));
         assert_ne!(rejected("busy"), rejected("not enough"));
+        assert_eq!(rejected("has 7 left"), rejected("has 1_000_000 left"));
+        assert_eq!((rejected("at 12.5 %"), rejected("at -5 %")), (rejected("at 7 %"), rejected("at 7 %")));
+        assert_eq!(rejected("no 00ff12ab34cd56ef77"), rejected("no deadbeefdeadbeefdead"));
+        assert_ne!(rejected("v1.Busy"), rejected("v1.Low"));
     }
 
     #[test]
     fn a_reply_that_is_neither_err_nor_false_is_no_failure() {
         let variant = |label: &str, value| Value::Variant(label.to_string(), Box::new(value));
-        let reply = |value| Reply::Replied(value, Vec::new());
+        let reply = |value| Reply::Replied(value, b"DIDL\0\0".to_vec());
+        assert!(!reply(Value::Null).may_refuse());
+        assert!(Reply::Replied(Value::Null, b"DIDL\x01\x6e\x7d\x01\0\0".to_vec()).may_refuse());
         assert_eq!(reply(variant("Ok", Value::Null)).failure_kind(), None);
         let low = |n: i32| variant("Err", variant("Low", Value::Int(n.into())));
         assert_eq!(reply(low(5)).failure_kind().as_deref(), Some("Err(Low(#))"));

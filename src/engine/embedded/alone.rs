@@ -12,7 +12,7 @@ use crate::schedule::Task;
 
 /// Worlds that one chain of messages may pass through, and steps of a probe.
 const CHAIN_MAX: usize = 4_096;
-/// Firings of timers that are planned at least: rounds of [`Alone::let_timers_run`] begin anew each time.
+/// Firings of timers that are planned at least: rounds of [`Alone::let_time_pass`] begin anew each time.
 const TIMERS: u32 = 8;
 
 /// A kernel for executions one after the other.
@@ -43,7 +43,7 @@ pub struct AtRest {
     pub time_ns: u64,
 }
 
-/// There are more executions one after the other than are looked at.
+/// There are more executions one after the other than are looked at, or a bound cuts one short.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TooMany;
 
@@ -80,7 +80,9 @@ impl Alone {
             heartbeats: limits.heartbeats.max(1),
             ..limits
         };
-        let plan = Plan { calls, faults: Vec::new(), limits, wide: limits, ..plan.clone() };
+        // One after the other, interchangeable actors come in any order.
+        let (faults, symmetric) = (Vec::new(), Vec::new());
+        let plan = Plan { calls, faults, symmetric, limits, wide: limits, ..plan.clone() };
         let mut kernel = kernel.fork();
         kernel.plan(plan);
         Alone { kernel, own, probes }
@@ -142,8 +144,13 @@ impl Alone {
                 return Ok(Err(TooMany));
             }
             self.going_on(&world, &mut choices)?;
-            if choices.is_empty() && !ends.contains(&world) {
-                ends.push(world);
+            if choices.is_empty() {
+                if self.kernel.is_cut_by_depth(&world) || self.kernel.is_cut_by_timers(&world) {
+                    return Ok(Err(TooMany));
+                }
+                if !ends.contains(&world) {
+                    ends.push(world);
+                }
                 continue;
             }
             for choice in &choices {
@@ -153,11 +160,13 @@ impl Alone {
         Ok(Ok(()))
     }
 
-    /// The steps of chains that have begun; none at rest.
+    /// The steps of chains that have begun, and time that may pass meanwhile, last; none at rest.
     fn going_on(&mut self, world: &World, choices: &mut Vec<Choice>) -> Result<(), Unsupported> {
         self.kernel.choices(world, choices)?;
-        let begun = |choice: &Choice| choice.tree().is_some_and(|tree| world.trees[tree as usize] != NOT_STARTED);
-        choices.retain(begun);
+        choices.retain(|choice| match choice.target {
+            Target::Clock(_) => true,
+            _ => choice.tree().is_some_and(|tree| world.trees[tree as usize] != NOT_STARTED),
+        });
         // An expired request that nobody waits for may start, and need not.
         if !world.trees.iter().any(|&tree| self.kernel.is_busy(tree)) {
             choices.clear();
@@ -177,20 +186,16 @@ impl Alone {
         Ok(self.kernel.answer(world.trees[tree]))
     }
 
-    /// Lets time pass until the next timer that is set, and runs those that are due and a heartbeat of each canister, one
-    /// after the other; `None` if there are none.
+    /// Lets time pass, at least so much and until the next timer that is set, and runs the timers that are due and a heartbeat
+    /// of each canister, one after the other.
     ///
     /// # Errors
     /// If a guest cannot tell what the IC would do.
-    pub fn let_timers_run(&mut self, rest: &AtRest) -> Result<Option<AtRest>, Unsupported> {
+    pub fn let_time_pass(&mut self, rest: &AtRest, least_ns: u64) -> Result<AtRest, Unsupported> {
         let mut world = self.kernel.start(rest.canisters.clone(), rest.time_ns);
         let canisters = 0..world.canisters.len() as u16;
         let next = canisters.clone().filter_map(|canister| self.kernel.timer(&world, canister)).min();
-        let beats = self.kernel.tasks_that_may_run().contains(&Task::Heartbeat);
-        if next.is_none() && !beats {
-            return Ok(None);
-        }
-        world.time_ns = world.time_ns.saturating_add(next.unwrap_or(0));
+        world.time_ns = world.time_ns.saturating_add(next.unwrap_or(0).max(least_ns));
         let due: Vec<u16> = canisters.filter(|&canister| self.kernel.timer(&world, canister) == Some(0)).collect();
         let mut choices = Vec::new();
         self.kernel.choices(&world, &mut choices)?;
@@ -201,7 +206,7 @@ impl Alone {
                 self.run(&mut world, tree)?;
             }
         }
-        Ok(Some(AtRest { canisters: world.canisters, time_ns: world.time_ns }))
+        Ok(AtRest { canisters: world.canisters, time_ns: world.time_ns })
     }
 
     /// Begins a chain and runs it to its end, first message first.
@@ -212,7 +217,8 @@ impl Alone {
         *world = self.kernel.apply(world, begin)?.0;
         for _ in 0..CHAIN_MAX {
             self.going_on(world, &mut choices)?;
-            let Some(next) = choices.first() else { break };
+            let passes_time = |choice: &&Choice| matches!(choice.target, Target::Clock(_));
+            let Some(next) = choices.first().filter(|choice| !passes_time(choice)) else { break };
             *world = self.kernel.apply(world, next)?.0;
         }
         Ok(())

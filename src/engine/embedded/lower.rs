@@ -80,9 +80,7 @@ fn ghost_spec(scenario: &Scenario, ghost: &Ghost) -> GhostSpec {
 
 /// Whether an invariant asks what happened in a tree beside what is left of it.
 fn reads_marks(invariant: &Invariant) -> bool {
-    let reads = |oracle: &Oracle| {
-        matches!(oracle, Oracle::NoCallbackTrap { .. } | Oracle::ErrIsNoop { .. } | Oracle::Serializable { .. })
-    };
+    let reads = |oracle: &Oracle| oracle.compares() || matches!(oracle, Oracle::NoCallbackTrap { .. });
     invariant.oracle().is_some_and(reads)
 }
 

@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::Embedded;
 use super::alone::{Alone, AtRest};
@@ -16,6 +17,8 @@ use crate::scenario::{Reply, Value};
 
 /// Worlds at rest that are looked at; beyond this nothing is said.
 const WORLDS_MAX: usize = 20_000;
+/// Calls that are made again in all of them.
+const PROBES_MAX: usize = 200_000;
 
 /// A call that was answered: its entry, its actor, its interned argument and the answer.
 pub type Answered = (u32, u32, u32, Answer);
@@ -65,20 +68,38 @@ impl Sequence {
 
 impl Embedded {
     /// The executions one after the other of this scenario.
-    ///
-    /// # Errors
-    /// If a guest cannot tell what the IC would do; likewise below.
-    pub fn sequence(&mut self) -> Result<Arc<Sequence>, Unsupported> {
+    pub fn sequence(&mut self) -> Arc<Sequence> {
         if let Some(sequence) = self.sequence.get() {
-            return Ok(sequence.clone());
+            return sequence.clone();
         }
-        // Two threads may both do this; they find the same.
-        let found = Arc::new(self.work_out()?);
-        Ok(self.sequence.get_or_init(|| found).clone())
+        let found = Arc::new(self.work_out());
+        self.sequence.get_or_init(|| found).clone()
     }
 
-    fn work_out(&mut self) -> Result<Sequence, Unsupported> {
+    /// Works out what oracles compare with, if any does, until this time; later nothing more is looked at.
+    pub fn prepare(&mut self, until: Option<Instant>) {
+        self.until = until;
+        if self.alone.is_some() {
+            let _ = self.sequence();
+        }
+    }
+
+    /// Whether what oracles compare with was cut short, or never worked out.
+    pub fn is_sequence_cut(&self) -> bool {
+        self.sequence.get().is_none_or(|sequence| sequence.is_cut)
+    }
+
+    /// What a canister asks for here that is not offered, such as one more canister to be created, says nothing of it.
+    fn work_out(&mut self) -> Sequence {
         let mut sequence = Sequence::default();
+        if self.walk_all(&mut sequence).is_err() {
+            sequence.is_cut = true;
+        }
+        sequence
+    }
+
+    fn walk_all(&mut self, sequence: &mut Sequence) -> Result<(), Unsupported> {
+        let mut probes = 0;
         let start = self.start.clone();
         let first = self.alone().start(&start);
         let mut seen: HashSet<World> = HashSet::from([first.clone()]);
@@ -87,9 +108,10 @@ impl Embedded {
         while let Some(world) = waiting.pop() {
             let rest = AtRest { canisters: world.canisters.clone(), time_ns: world.time_ns };
             if self.alone().is_quiescent(&world) {
-                self.note(&mut sequence, &world)?;
+                self.note(sequence, &world)?;
                 if probed.insert(rest.clone()) {
-                    self.probe_all(&mut sequence, &rest)?;
+                    self.probe_all(sequence, &rest)?;
+                    probes += self.alone().probes.len();
                 }
             }
             let Ok(after) = self.alone().after(&world)? else {
@@ -101,12 +123,13 @@ impl Embedded {
                     waiting.push(next);
                 }
             }
-            if seen.len() > WORLDS_MAX || self.allowance.ceiling.is_exceeded() {
+            let is_late = self.until.is_some_and(|until| Instant::now() > until);
+            if seen.len() > WORLDS_MAX || probes > PROBES_MAX || is_late || self.allowance.ceiling.is_exceeded() {
                 sequence.is_cut = true;
                 break;
             }
         }
-        Ok(sequence)
+        Ok(())
     }
 
     /// Notes answers and observations of a world at rest, unless a call is open.
@@ -148,6 +171,9 @@ impl Embedded {
     }
 
     /// Makes a call again at rest.
+    ///
+    /// # Errors
+    /// If a guest cannot tell what the IC would do.
     pub fn probe(&mut self, rest: &AtRest, probe: usize) -> Result<Probed, Unsupported> {
         let answer = self.alone().probe(rest, probe)?;
         Ok(Probed(answer.map(|answer| self.reply(answer))))
@@ -155,18 +181,17 @@ impl Embedded {
 
     /// The entries that were answered with errors only (bits of those that were answered without one, and with one), each
     /// with its error if it is made alone at the start.
-    pub fn refused(&mut self, (ok, err): (u64, u64)) -> Result<Vec<(usize, String)>, Unsupported> {
+    pub fn refused(&mut self, (ok, err): (u64, u64)) -> Vec<(usize, String)> {
         let mut refused = Vec::new();
         for entry in (0..self.scenario.calls.len()).filter(|entry| err & !ok & (1 << entry) != 0) {
             let rest = AtRest { canisters: self.start.canisters.clone(), time_ns: self.start.time_ns };
             let probe = self.alone().probes.iter().position(|probe| probe.entry == entry);
-            let text = match probe {
-                Some(probe) => self.probe(&rest, probe)?.text(),
-                None => String::new(),
-            };
+            // What is not offered here is no reason to refuse the scenario.
+            let probed = probe.and_then(|probe| self.probe(&rest, probe).ok());
+            let text = probed.map_or_else(String::new, |probed| probed.text());
             refused.push((entry, text));
         }
-        Ok(refused)
+        refused
     }
 
     /// Executions one after the other, with the kernel that makes them.

@@ -20,7 +20,7 @@ use super::CheckpointError;
 
 const MAGIC: &[u8; 19] = b"canloom checkpoint\n";
 /// Number of this format.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 const BEGIN: u64 = MAGIC.len() as u64 + 4;
 /// Where a record begins: bytes that no text holds.
 const MARK: [u8; 8] = [0x9e, 0xc1, 0x00, 0xff, 0x6c, 0x6f, 0x6f, 0xfd];

@@ -107,9 +107,9 @@ fn a_checkpoint_of_another_version_is_refused() {
     assert!(text.contains("it was made by canloom 9.1.0, and this is canloom 0.1.0"), "{text}");
     assert!(text.contains("name another directory, or delete this one"), "{text}");
     let mut format = saved.log.clone();
-    format[19] = 2;
+    format[19] = 1;
     let text = saved.resume(&format).unwrap_err().to_string();
-    assert!(text.contains("has format 2, and this canloom reads and writes format 1"), "{text}");
+    assert!(text.contains("has format 1, and this canloom reads and writes format 2"), "{text}");
     assert_eq!(saved.resume(&saved.log).as_ref(), Ok(&saved.report), "nothing was changed");
 }
 
