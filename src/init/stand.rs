@@ -86,6 +86,7 @@ pub(super) struct Stand {
     engine: Embedded,
     names: Names,
     first: World,
+    body: &'static str,
 }
 
 /// The argument of an installation with the types of the interface, if it says them.
@@ -151,9 +152,14 @@ impl Stand {
                 }
                 other => InitError::Engine(other),
             })?;
-        engine.kernel.plan(Plan { outcalls: vec![any_outcall()], limits: limits(), wide: limits(), ..Plan::EMPTY });
+        engine.kernel.plan(Plan {
+            outcalls: vec![any_outcall(draft.body)],
+            limits: limits(),
+            wide: limits(),
+            ..Plan::EMPTY
+        });
         let first = engine.kernel.start(engine.start().canisters.clone(), START_NS);
-        Ok(Stand { engine, names, first })
+        Ok(Stand { engine, names, first, body: draft.body })
     }
 
     /// The world after the setup.
@@ -194,7 +200,8 @@ impl Stand {
                 chosen: None,
             });
         }
-        let plan = Plan { calls, outcalls: vec![any_outcall()], limits: limits(), wide: limits(), ..Plan::EMPTY };
+        let plan =
+            Plan { calls, outcalls: vec![any_outcall(self.body)], limits: limits(), wide: limits(), ..Plan::EMPTY };
         self.engine.kernel.plan(plan);
         can
     }
@@ -291,7 +298,7 @@ fn limits() -> Limits {
     Limits { calls: 1, in_flight: 1, depth: 200, timers: 1, heartbeats: 1, ..Limits::NONE }
 }
 
-/// Whatever is asked of the web is answered with nothing.
-fn any_outcall() -> OutcallSpec {
-    OutcallSpec { url: "*".to_string(), status: 200, bodies: vec![Vec::new()] }
+/// Whatever is asked of the web is answered with this.
+fn any_outcall(body: &str) -> OutcallSpec {
+    OutcallSpec { url: "*".to_string(), status: 200, bodies: vec![body.as_bytes().to_vec()] }
 }

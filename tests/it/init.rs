@@ -89,7 +89,8 @@ fn a_vault_is_given_a_ledger_and_its_two_bad_withdrawals_are_found() {
     assert!(text.contains("init = '(principal \"${ledger}\", principal \"${alice}\", 100 : nat64)'"), "{text}");
     let balance = "conserve = { book = \"get_balance\", real = \"ledger_of_vault\", pending = \"pending\" }";
     assert!(text.contains(&format!("\n{balance}\n")), "{text}");
-    expect(&found(&text), &[("conserve", Grade::A)], &text);
+    let rollback_fails = ("err-is-noop: vault.withdraw_rollback", Grade::B);
+    expect(&found(&text), &[("conserve", Grade::A), rollback_fails], &text);
     let stale = without(&text, &["withdraw_rollback", "withdraw_sound"]);
     expect(&found(&stale), &[("conserve", Grade::A)], &stale);
     let rollback = without(&text, &["withdraw_stale", "withdraw_sound"]);
@@ -109,6 +110,14 @@ fn a_vault_of_plain_numbers_is_given_a_stub_that_answers_as_it_needs() {
     let text = proposed(&ask(sample("plain_vault")));
     assert!(text.contains("replies = { transfer = \"(true)\" }"), "{text}");
     expect(&found(&text), &[("serializable", Grade::A)], &text);
+}
+
+#[test]
+fn a_shop_is_given_prices_from_the_web_and_its_stale_sale_is_found() {
+    let text = proposed(&ask(sample("shop")));
+    assert!(text.contains("[[outcall]]\nurl = \"https://prices.example/item\"\nreplies = [\"10\"]\n"), "{text}");
+    expect(&found(&text), &[("serializable", Grade::A)], &text);
+    assert_held(&without(&text, &["buy_stale"]));
 }
 
 #[test]
