@@ -2,7 +2,7 @@ CANLOOM := target/release/canloom
 # Writes random modules; a package of its own, see there.
 SMITH := cargo run --quiet --release --locked --manifest-path tests/smith/Cargo.toml --target-dir target/smith --
 
-.PHONY: help demo test model lint build canisters fixtures bench hostile zoo nightly clean
+.PHONY: help demo test model lint build canisters fixtures bench hostile zoo mutants nightly clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -20,7 +20,7 @@ model: canisters ## Check the same handlers under loom: an independent exhaustiv
 	cargo test --release --locked -p model
 
 lint: ## Check formatting, clippy and documentation; no warning is tolerated
-	cargo fmt --all --check && (cd tests/smith && cargo fmt --check) && cd canisters && cargo fmt --all --check && rustfmt --check --edition 2024 fixtures/*/src/lib.rs
+	cargo fmt --all --check && (cd tests/smith && cargo fmt --check) && (cd tests/mutants && cargo fmt --check) && cd canisters && cargo fmt --all --check && rustfmt --check --edition 2024 fixtures/*/src/lib.rs
 	cargo clippy --release --workspace --all-targets --locked -- -D warnings && cd canisters && cargo clippy --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --release --workspace --no-deps --locked
 
@@ -49,6 +49,10 @@ zoo: canisters ## Explore the bug zoo and write its table, docs/zoo.md
 
 nightly: fixtures ## Compare 1,000 random scenarios with brute force, whatever the workers and bounds; `make test` has a part
 	COMPLETE=1 cargo test --release --locked --test it -- against_brute_force::complete --nocapture
+
+mutants: build ## Make mistakes in correct canisters and count those that are found: docs/mutants.md; MUTANTS=--check compares
+	cargo test --quiet --release --locked --manifest-path tests/mutants/Cargo.toml --target-dir target/mutants/tool
+	cargo run --quiet --release --locked --manifest-path tests/mutants/Cargo.toml --target-dir target/mutants/tool -- $(MUTANTS)
 
 clean: ## Delete everything that was built
 	rm -rf target

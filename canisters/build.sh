@@ -100,6 +100,10 @@ compile() {
     for folder in "$cargo_home"/registry/src/*/; do
         flags+=("--remap-path-prefix=${folder%/}=/registry")
     done
+    # What else the environment asks for: flags without blanks in them.
+    local more
+    read -ra more <<<"${CANISTER_RUSTFLAGS:-}"
+    flags+=(${more[@]+"${more[@]}"})
     # A path may contain blanks, so the flags are separated by a character that is in none.
     local IFS=$'\x1f'
     export CARGO_ENCODED_RUSTFLAGS="${flags[*]}"

@@ -3,6 +3,10 @@
 //! In: an invariant and what an expression sees of a world. Out: a [`Violation`] or none. Whether the exploration as a whole
 //! is held or violated is decided in `report`.
 
+mod step;
+
+pub use step::{Before, Broken};
+
 use crate::scenario::{Expr, Invariant, View, When};
 
 /// An invariant does not hold in a world.
@@ -19,7 +23,17 @@ pub fn violation(invariant: &Invariant, expr: &Expr, view: &View<'_>, complete: 
     if !applies(invariant.when, view, complete) {
         return None;
     }
-    match expr.eval(view) {
+    verdict(expr.eval(view))
+}
+
+/// Whether an invariant of steps is violated by the step from the world `before` to the world of `view`.
+pub fn step_violation(invariant: &Invariant, before: &View<'_>, view: &View<'_>) -> Option<Violation> {
+    let expr = invariant.expr().filter(|_| invariant.when == When::Step)?;
+    verdict(expr.eval_step(before, view))
+}
+
+fn verdict(holds: Result<bool, String>) -> Option<Violation> {
+    match holds {
         Ok(true) => None,
         Ok(false) => Some(Violation { error: None }),
         Err(error) => Some(Violation { error: Some(error) }),
@@ -32,7 +46,7 @@ pub fn applies(when: When, view: &View<'_>, complete: bool) -> bool {
         When::Always => true,
         When::Quiescent => view.quiet,
         When::Final => complete,
-        When::Sometimes => false,
+        When::Step | When::Sometimes => false,
     }
 }
 

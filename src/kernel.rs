@@ -11,8 +11,8 @@
 //! rules    why a step is legal or not  step      what a step does                deliver   messages that are executed
 //! settle   how a context is answered   fault     what a fault does to a request  change    stop, upgrade, snapshots
 //! manage   the management canister     observe   queries and inspection          composite queries that call queries
-//! symmetry interchangeable calls       turns     context switches                cuts      what narrow bounds cut off
-//! argument what a call starts with    save     tables and executions as bytes
+//! ghost    sums of what happened       argument what a call starts with          symmetry interchangeable calls
+//! turns    context switches            cuts     what narrow bounds cut off      save     tables and executions as bytes
 //! ```
 
 pub mod guest;
@@ -31,6 +31,7 @@ mod deliver;
 mod enabled;
 mod fault;
 mod fingerprint;
+mod ghost;
 mod manage;
 mod memo;
 mod observe;
@@ -41,6 +42,7 @@ mod symmetry;
 mod tables;
 mod turns;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use candid::Principal;
@@ -49,6 +51,7 @@ use serde::{Deserialize, Serialize};
 pub use argument::{Arguments, Chosen, Variant, Variants};
 pub use cuts::Cuts;
 pub use enabled::{Choice, Target};
+pub use ghost::{Adder, GhostSpec, Moment};
 pub use guest::{Cycles, Function, Guest, Input, MemoryId, Response};
 pub use manage::METHODS as MANAGEMENT_METHODS;
 pub use memo::Effects;
@@ -151,6 +154,13 @@ pub enum Message {
         /// Interned response that the callback was for.
         response: u32,
     },
+    /// An update call that observes: what it does to the canister is dropped.
+    Getter {
+        /// Interned name.
+        method: u32,
+        /// Interned argument.
+        arg: u32,
+    },
 }
 
 /// Something the IC would do that canloom cannot tell: not a verdict about the canister.
@@ -189,6 +199,8 @@ pub struct Kernel {
     memo: Arc<Memo>,
     /// Messages and queries that this fork executed.
     executed: u64,
+    /// By ghost, sum, message and response: the next sum.
+    sums: HashMap<(usize, u32, u32, u32), u32>,
 }
 
 impl Kernel {
@@ -207,6 +219,7 @@ impl Kernel {
             tables: Arc::new(Tables::new()),
             memo: Arc::default(),
             executed: 0,
+            sums: HashMap::new(),
         };
         for (name, id, guest) in canisters {
             kernel.names.push(name.into());
@@ -232,6 +245,7 @@ impl Kernel {
             tables: self.tables.clone(),
             memo: self.memo.clone(),
             executed: 0,
+            sums: HashMap::new(),
         }
     }
 
@@ -242,6 +256,7 @@ impl Kernel {
     pub fn plan(&mut self, plan: Plan) {
         assert!(plan.faults.len() <= 32, "bug in canloom: more than 32 faults");
         self.memo = Arc::default();
+        self.sums.clear();
         self.call_messages = plan.calls.iter().map(|call| self.tables.intern_call(&call.method, &call.arg)).collect();
         self.sources = argument::sources(&plan);
         self.variants = Arc::default();
@@ -262,6 +277,11 @@ impl Kernel {
             }
         }
         self.plan = plan;
+        for call in 0..self.plan.calls.len() {
+            // Kept now, so that tables that are read back later find the same ids given out. What is wrong with them is said
+            // to whoever asks for choices.
+            let _ = self.variants_after(call, Vec::new());
+        }
     }
 
     /// Says the same within these bounds; worlds within others cannot be continued.
@@ -279,6 +299,7 @@ impl Kernel {
             faults: vec![0; self.plan.faults.len()],
             times: vec![0; self.plan.times.len()],
             outcalls: vec![0; self.plan.outcalls.len()],
+            ghosts: self.ghosts_at_start(),
             time_ns,
             turns: self.plan.limits.switches.map(|_| Turns::default()),
         }
@@ -320,6 +341,7 @@ impl Kernel {
     /// Tells interchangeable calls apart from now on: no canonical form. Searches find the same in more worlds.
     pub fn tell_calls_apart(&mut self) {
         self.groups.clear();
+        self.plan.symmetric.clear();
     }
 
     /// What may happen.

@@ -92,6 +92,7 @@ pub fn grade(grade: Grade) -> &'static str {
 pub fn when_word(when: When) -> &'static str {
     match when {
         When::Always => "always",
+        When::Step => "step",
         When::Quiescent => "quiescent",
         When::Final => "final",
         When::Sometimes => "sometimes",

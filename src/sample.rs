@@ -15,6 +15,7 @@ mod offers;
 mod trim;
 mod walker;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -221,6 +222,10 @@ fn finish(engine: &mut Embedded, sampling: &Sampling, walkers: Vec<Walker>) -> R
         tally.merge(&walker.atlas.tally);
     }
     let mut violating = vec![0u64; invariants];
+    // Each thread knows the steps that it made.
+    let steps = walkers.iter().flat_map(|walker| walker.atlas.worlds());
+    let steps = steps.flat_map(|(key, seen)| seen.broken.iter().map(move |&at| (key, at)));
+    steps.collect::<HashSet<(&[u8], u16)>>().iter().for_each(|(_, at)| violating[usize::from(*at)] += 1);
     let mut by_faults: Vec<FaultLevel> = Vec::new();
     for seen in worlds.values() {
         seen.violated.iter().for_each(|&at| violating[usize::from(at)] += 1);

@@ -26,6 +26,7 @@ mod fault;
 mod filling;
 pub mod generate;
 mod generator;
+mod ghost;
 mod interface;
 mod invariant;
 mod load;
@@ -36,6 +37,7 @@ mod position;
 mod show;
 mod stub;
 mod suggest;
+mod symmetric;
 mod template;
 mod value;
 
@@ -45,6 +47,7 @@ use std::path::{Path, PathBuf};
 
 use candid::Principal;
 
+pub(crate) use calls::observed_as;
 pub use calls::{CallEntry, Observation, SetupCall};
 pub use capture::{Capture, first_value};
 pub use cast::{Actor, Canister, Code};
@@ -54,6 +57,7 @@ pub use error::ScenarioError;
 pub use expr::{CallState, CallView, Expr, ExprError, Reply, View};
 pub use fault::{Fault, FaultKind, FaultPlace};
 pub use filling::Filling;
+pub use ghost::{Ghost, GhostAt};
 pub use invariant::{Ask, Closure, Expect, Holds, Invariant, Rule, When};
 pub use names::Names;
 pub use narrow::{BoundError, BoundName};
@@ -96,10 +100,14 @@ pub struct Scenario {
     pub calls: Vec<CallEntry>,
     /// Faults that may be injected.
     pub faults: Vec<Fault>,
+    /// Sums over the messages between canisters.
+    pub ghosts: Vec<Ghost>,
     /// Time that may pass.
     pub times: Vec<TimeStep>,
     /// What HTTP outcalls are answered with.
     pub outcalls: Vec<Outcall>,
+    /// Actors that are interchangeable, in the order in which they start; none or at least two.
+    pub symmetric: Vec<usize>,
     /// Seed of the random bytes that canisters draw.
     pub seed: u32,
     /// What is checked.
@@ -179,13 +187,20 @@ impl Scenario {
         (0..).map(names::automatic_canister_id).filter(|id| !taken(id)).take(self.bounds.create as usize).collect()
     }
 
+    /// Names of what is read in every world: the observations, then the ghosts.
+    pub fn observed_names(&self) -> Vec<String> {
+        let observations = self.observations.iter().map(|observation| &observation.name);
+        observations.chain(self.ghosts.iter().map(|ghost| &ghost.name)).cloned().collect()
+    }
+
     /// The names expressions of this scenario may use.
     pub fn names(&self) -> Names {
         Names {
             canisters: self.canisters.iter().map(|canister| (canister.name.clone(), canister.id)).collect(),
             actors: self.actors.iter().map(|actor| (actor.name.clone(), actor.id)).collect(),
-            observations: self.observations.iter().map(|observation| observation.name.clone()).collect(),
+            observations: self.observed_names(),
             calls: self.calls.iter().map(|call| call.id.clone()).collect(),
+            refusals: self.calls.iter().map(|call| call.expect_err.clone()).collect(),
         }
     }
 }

@@ -149,7 +149,8 @@ impl Findings {
                 Some(answer) => CallState::Done(self.reply(answer)),
             };
             let args = self.scenario.calls[call.entry].args.as_slice().into();
-            views.push(CallView { entry: call.entry, actor: call.actor, state, args });
+            let given = Arc::new(Value::decode_args(&args, &self.scenario.labels).unwrap_or_else(Value::Failed));
+            views.push(CallView { entry: call.entry, actor: call.actor, state, args, given });
         }
         views
     }

@@ -3,6 +3,7 @@
 //! In: an installed scenario and a schedule. Out: the trace; or a divergence with the rule that is in the way.
 
 use crate::engine::embedded::Embedded;
+use crate::invariant::{Before, Broken};
 use crate::kernel::{Refusal, Unsupported, World};
 use crate::oracle;
 use crate::scenario::Value;
@@ -49,7 +50,7 @@ pub struct Replayed {
 /// If a step is not possible, or the engine cannot tell what the IC would do.
 pub fn replay(engine: &mut Embedded, schedule: &Schedule, invariant: Option<usize>) -> Result<Replayed, ReplayError> {
     let mut world = engine.start().clone();
-    let names = engine.scenario.observations.iter().map(|observation| observation.name.clone()).collect();
+    let names = engine.scenario.observed_names();
     let start = engine.observe(&world)?;
     let mut replayed =
         Replayed { trace: Trace { names, start, events: Vec::new() }, violated: None, values: Vec::new() };
@@ -66,10 +67,28 @@ pub fn replay(engine: &mut Embedded, schedule: &Schedule, invariant: Option<usiz
         let mut event = describe(engine, &world, &next, step, &choice, &happened);
         event.observations = engine.observe(&next)?;
         replayed.trace.events.push(event);
+        check_step(engine, &world, &next, invariant, &mut replayed)?;
         world = next;
         check(engine, &world, invariant, &mut replayed)?;
     }
     Ok(replayed)
+}
+
+fn check_step(
+    engine: &mut Embedded,
+    world: &World,
+    next: &World,
+    invariant: Option<usize>,
+    replayed: &mut Replayed,
+) -> Result<(), Unsupported> {
+    let Some(position) = invariant.filter(|_| replayed.violated.is_none()) else { return Ok(()) };
+    let Some(before) = Before::of(engine, world)? else { return Ok(()) };
+    let broken = before.broken(engine, next)?.into_iter().find(|broken| broken.invariant == position);
+    if let Some(Broken { error, values, .. }) = broken {
+        replayed.violated = Some((replayed.trace.events.len(), error));
+        replayed.values = values;
+    }
+    Ok(())
 }
 
 fn check(

@@ -5,10 +5,11 @@
 
 pub mod alone;
 mod arguments;
+mod ghost;
 mod lower;
 pub mod sequence;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -19,7 +20,9 @@ use candid::Principal;
 use crate::kernel::guest::{Env, Execution, Guest};
 use crate::kernel::world::{CanisterState, NOT_STARTED};
 use crate::kernel::{CallSpec, Input, Kernel, Limits, Plan, Response, Unsupported, World};
-use crate::scenario::{Bounds, CallState, CallView, Code, FaultPlace, Invariant, Oracle, Reply, Scenario, Value, View};
+use crate::scenario::{
+    Bounds, CallState, CallView, Code, FaultPlace, Invariant, Oracle, Reply, Scenario, Value, View, observed_as,
+};
 use crate::trace::Outcome;
 
 use alone::Alone;
@@ -106,6 +109,7 @@ pub struct Embedded {
     actors: Vec<usize>,
     values: BTreeMap<(usize, u32), Arc<Value>>,
     replies: BTreeMap<u32, Arc<Reply>>,
+    arguments: HashMap<Arc<[u8]>, Arc<Value>>,
     allowance: Allowance,
     /// What oracles compare worlds with: made when one first asks.
     alone: Option<Alone>,
@@ -203,7 +207,10 @@ impl Embedded {
         let mut queries = Vec::with_capacity(scenario.observations.len());
         for observation in &scenario.observations {
             let args = given.argument_of(&scenario, &observation.template, &observation.args)?;
-            queries.push((observation.canister as u16, kernel.query(&observation.method, &args)));
+            let method = &observation.method;
+            let message =
+                if observation.is_update { kernel.getter(method, &args) } else { kernel.query(method, &args) };
+            queries.push((observation.canister as u16, message));
         }
         let instances = scenario.instances();
         let chosen = arguments::chosen(&scenario, &given).map_err(EmbeddedError::Scenario)?;
@@ -220,6 +227,7 @@ impl Embedded {
             actors: instances.iter().map(|instance| instance.actor).collect(),
             values: BTreeMap::new(),
             replies: BTreeMap::new(),
+            arguments: HashMap::new(),
             scenario,
             allowance: allowance.clone(),
             alone,
@@ -238,6 +246,7 @@ impl Embedded {
             actors: self.actors.clone(),
             values: BTreeMap::new(),
             replies: BTreeMap::new(),
+            arguments: HashMap::new(),
             allowance: self.allowance.clone(),
             alone: self.alone.as_ref().map(Alone::fork),
             sequence: self.sequence.clone(),
@@ -261,12 +270,12 @@ impl Embedded {
         &self.start
     }
 
-    /// Values of the observations in a world, in file order.
+    /// Values of the observations in a world, in file order, then those of the ghosts.
     ///
     /// # Errors
     /// If a query asks for something that the engine does not offer.
     pub fn observe(&mut self, world: &World) -> Result<Vec<Arc<Value>>, Unsupported> {
-        let mut values = Vec::with_capacity(self.queries.len());
+        let mut values = Vec::with_capacity(self.queries.len() + world.ghosts.len());
         for at in 0..self.queries.len() {
             let (canister, query) = self.queries[at];
             let response = self.kernel.observe(world, canister, query)?;
@@ -277,6 +286,11 @@ impl Embedded {
             let value = Arc::new(self.decode(at, response));
             self.values.insert((at, response), value.clone());
             values.push(value);
+        }
+        for (at, &sum) in world.ghosts.iter().enumerate() {
+            let key = (self.queries.len() + at, sum);
+            let value = || Arc::new(ghost::value(self.kernel.ghost(world, at)));
+            values.push(self.values.entry(key).or_insert_with(value).clone());
         }
         Ok(values)
     }
@@ -303,9 +317,20 @@ impl Embedded {
             };
             let entry = self.kernel.calls()[at].entry;
             let args = self.kernel.argument(world, at).unwrap_or_default();
-            views.push(CallView { entry, actor: self.actors[at], state, args });
+            let given = self.given(&args);
+            views.push(CallView { entry, actor: self.actors[at], state, args, given });
         }
         views
+    }
+
+    /// What arguments say, for expressions.
+    fn given(&mut self, args: &Arc<[u8]>) -> Arc<Value> {
+        if let Some(value) = self.arguments.get(args) {
+            return value.clone();
+        }
+        let value = Arc::new(Value::decode_args(args, &self.scenario.labels).unwrap_or_else(Value::Failed));
+        self.arguments.insert(args.clone(), value.clone());
+        value
     }
 
     /// An interned response as expressions see it.
@@ -385,7 +410,8 @@ fn install(guest: &mut WasmGuest, canister: &crate::scenario::Canister) -> Resul
 /// Calls and observations must name methods that exist.
 fn check_methods(scenario: &Scenario, modules: &BTreeMap<PathBuf, Arc<Module>>) -> Result<(), EmbeddedError> {
     let file = scenario.file.display();
-    let method = |canister: usize, name: &str, line: Option<usize>, query: bool| {
+    // `observed`: whether it is observed as an update, if it is observed.
+    let method = |canister: usize, name: &str, line: Option<usize>, observed: Option<bool>| {
         let canister = &scenario.canisters[canister];
         let place = line.map_or_else(|| file.to_string(), |line| format!("{file}:{line}"));
         let known: BTreeMap<&str, Method> = match &canister.code {
@@ -402,29 +428,39 @@ fn check_methods(scenario: &Scenario, modules: &BTreeMap<PathBuf, Arc<Module>>) 
                 let text = format!("{place}: canister `{}` has no method `{name}`{hint}", canister.name);
                 Err(EmbeddedError::Scenario(text))
             }
-            Some(Method::Update) if query => Err(EmbeddedError::Scenario(format!(
-                "{place}: `{name}` of canister `{}` is not a query method, and only queries can be observed",
-                canister.name
-            ))),
-            Some(_) => Ok(()),
+            // A stub's method is what it is called as.
+            Some(Method::Query) if matches!(canister.code, Code::Stub(_)) => Ok(()),
+            Some(kind) => match observed {
+                Some(is_update) if is_update != (*kind == Method::Update) => {
+                    let text = format!("{place}: canister `{}`: {}", canister.name, observed_as(name, is_update));
+                    Err(EmbeddedError::Scenario(text))
+                }
+                _ => Ok(()),
+            },
         }
     };
     for call in &scenario.calls {
-        method(call.canister, &call.method, Some(call.line), false)?;
+        method(call.canister, &call.method, Some(call.line), None)?;
     }
     for observation in &scenario.observations {
-        method(observation.canister, &observation.method, Some(observation.line), true)?;
+        let observed = Some(observation.is_update);
+        method(observation.canister, &observation.method, Some(observation.line), observed)?;
     }
     for call in &scenario.setup {
-        method(call.canister, &call.method, None, false)?;
+        method(call.canister, &call.method, None, None)?;
     }
     for call in scenario.canisters.iter().flat_map(|canister| builtin::calls(&canister.code)) {
-        method(call.canister, &call.method, Some(call.line), false)?;
+        method(call.canister, &call.method, Some(call.line), None)?;
+    }
+    for ghost in &scenario.ghosts {
+        if let Some(callee) = ghost.callee {
+            method(callee, &ghost.method, Some(ghost.line), None)?;
+        }
     }
     for fault in &scenario.faults {
         match &fault.place {
             FaultPlace::Edge { callee: Some(callee), method: name, .. } => {
-                method(*callee, name, Some(fault.line), false)?
+                method(*callee, name, Some(fault.line), None)?
             }
             FaultPlace::Edge { callee: None, method: name, .. }
                 if !crate::kernel::MANAGEMENT_METHODS.contains(&name.as_str()) =>

@@ -4,7 +4,9 @@
 
 use super::count;
 use super::found::{Completeness, Explored};
+use super::graph::Graph;
 use super::search::Search;
+use super::tally::Place;
 use super::walk::finding;
 use super::{ExploreError, Finding, Shard};
 use crate::kernel::Cuts;
@@ -47,9 +49,11 @@ impl Search<'_> {
             let worlds = [in_prefix, in_graph].into_iter().flatten().map(|found| found.worlds).sum();
             let (rank, path) = match (in_prefix, in_graph) {
                 (Some(a), b) if b.is_none_or(|b| a.rank < b.rank) => {
-                    (a.rank, prefix.firsts[a.simplest[0] as usize].clone())
+                    // Worlds and their steps come in the order of their first paths.
+                    let Place { world, step } = a.simplest[0];
+                    (a.rank, [prefix.firsts[world as usize].as_slice(), step.as_slice()].concat())
                 }
-                (_, Some(b)) => (b.rank, graph.path(&b.simplest)),
+                (_, Some(b)) => (b.rank, path(&graph, &b.simplest)),
                 _ => continue,
             };
             findings.push(finding(engine, invariant, rank, worlds, &path)?);
@@ -86,6 +90,15 @@ impl Search<'_> {
             sampled: None,
         })
     }
+}
+
+/// The least path to one of these worlds, and on by its step if it is one from there that matters.
+fn path(graph: &Graph, places: &[Place]) -> Vec<u32> {
+    let worlds: Vec<u32> = places.iter().map(|place| place.world).collect();
+    let (mut path, world) = graph.path(&worlds);
+    let reached = places.iter().find(|place| place.world == world);
+    path.extend(reached.and_then(|place| place.step));
+    path
 }
 
 /// The bounds that cut something off, with their numbers.

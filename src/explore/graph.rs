@@ -212,12 +212,12 @@ impl Graph {
         &self.edges[node.edges as usize..node.edges as usize + node.edge_count as usize]
     }
 
-    /// A shortest path to one of these worlds, which all have one rank: of several the one that where they
+    /// A shortest path to one of these worlds, to which the same number of steps leads: of several the one that where they
     /// part has spent fewer faults, then started fewer calls, then made fewer context switches, then takes the earlier choice.
-    /// Positions among the choices of each world on the way.
+    /// Positions among the choices of each world on the way, and the world that it leads to.
     ///
     /// The choice of path depends on the graph alone, and not on the order in which it was found.
-    pub fn path(&self, targets: &[u32]) -> Vec<u32> {
+    pub fn path(&self, targets: &[u32]) -> (Vec<u32>, u32) {
         let length = self.rank(targets[0]).steps;
         let mut leads = vec![false; self.len()];
         for &target in targets {
@@ -242,7 +242,7 @@ impl Graph {
             path.push(ordinal as u32);
             at = edge.to;
         }
-        path
+        (path, at)
     }
 }
 

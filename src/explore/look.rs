@@ -9,7 +9,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::coverage::{News, Observer};
 use super::graph::Rank;
 use crate::engine::embedded::Embedded;
-use crate::invariant;
+use crate::invariant::{self, Before};
 use crate::kernel::{Choice, Cuts, Unsupported, World};
 use crate::oracle;
 use crate::scenario::{CallState, CallView};
@@ -37,15 +37,45 @@ pub struct Look {
     pub violated: Vec<(usize, Option<String>)>,
     /// `sometimes` that are seen, by position.
     pub seen: Vec<usize>,
+    /// Invariants of steps that steps from here violate: for each of them the simplest of these steps.
+    pub broken: Vec<BrokenStep>,
+}
+
+/// A step that violates an invariant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BrokenStep {
+    /// Position of the invariant.
+    pub invariant: usize,
+    /// How simple the world after the step is.
+    pub rank: Rank,
+    /// Which of the world's choices the step is.
+    pub ordinal: u32,
+}
+
+impl BrokenStep {
+    /// Adds it to those of its world, unless a simpler step violates the same invariant.
+    fn add_to(self, steps: &mut Vec<BrokenStep>) {
+        match steps.iter_mut().find(|other| other.invariant == self.invariant) {
+            // Steps come in the order of the choices, so of equal ones the first stays.
+            Some(other) if self.rank < other.rank => *other = self,
+            Some(_) => {}
+            None => steps.push(self),
+        }
+    }
 }
 
 impl Look {
     /// Adds the invariants violated here to those that are violated on a way, unless they were before.
     pub fn add_met(&self, rank: Rank, met: &mut Vec<(usize, Rank)>) {
-        for &(invariant, _) in &self.violated {
-            if met.iter().all(|(other, _)| *other != invariant) {
-                met.push((invariant, rank));
-            }
+        add_met(self.violated.iter().map(|(invariant, _)| *invariant), rank, met);
+    }
+}
+
+/// Adds invariants that are violated at this rank to those that were met before.
+pub fn add_met(violated: impl Iterator<Item = usize>, rank: Rank, met: &mut Vec<(usize, Rank)>) {
+    for invariant in violated {
+        if met.iter().all(|(other, _)| *other != invariant) {
+            met.push((invariant, rank));
         }
     }
 }
@@ -110,6 +140,7 @@ pub fn look(engine: &mut Embedded, world: &World, choices: &[Choice]) -> Result<
         answered: answered(&calls),
         violated,
         seen: seen.map(|(at, _)| at).collect(),
+        broken: Vec::new(),
         outcome: has_outcome.then(|| engine.outcome(&observations, &calls).to_string()),
     })
 }
@@ -138,10 +169,11 @@ pub struct Visitor {
 pub fn visit(engine: &mut Embedded, world: &World, steps: u32, visitor: &mut Visitor) -> Result<Visit, Unsupported> {
     let Visitor { choices, observer } = visitor;
     engine.kernel.choices(world, choices)?;
-    let look = look(engine, world, choices)?;
+    let mut look = look(engine, world, choices)?;
+    let observed = Before::of(engine, world)?;
     let mut successors = Vec::with_capacity(choices.len());
     let mut deliveries = 0;
-    for choice in choices.iter() {
+    for (ordinal, choice) in choices.iter().enumerate() {
         let before = engine.kernel.executed();
         let (mut next, happened) = engine.kernel.apply(world, choice)?;
         if engine.kernel.executed() != before {
@@ -151,7 +183,14 @@ pub fn visit(engine: &mut Embedded, world: &World, steps: u32, visitor: &mut Vis
         deliveries += u64::from(happened.delivery().is_some());
         observer.step(&engine.kernel, world, choice, &next);
         engine.kernel.canonicalize(&mut next);
-        successors.push(Successor::new(engine, &next, steps + 1, choice.multiplicity));
+        let successor = Successor::new(engine, &next, steps + 1, choice.multiplicity);
+        if let Some(observed) = &observed {
+            for broken in observed.broken(engine, &next)? {
+                let step = BrokenStep { invariant: broken.invariant, rank: successor.rank, ordinal: ordinal as u32 };
+                step.add_to(&mut look.broken);
+            }
+        }
+        successors.push(successor);
     }
     Ok(Visit { look, news: observer.take(), successors, deliveries })
 }

@@ -16,10 +16,32 @@ use crate::scenario::{Invariant, When};
 pub struct Found {
     /// The simplest rank at which it is violated.
     pub rank: Rank,
-    /// The worlds of that rank that violate it.
-    pub simplest: Vec<u32>,
-    /// Number of violating worlds.
+    /// Where it is violated at that rank: in these worlds, or by a step from each of them.
+    pub simplest: Vec<Place>,
+    /// Number of violating worlds, or of those that violating steps leave.
     pub worlds: u64,
+}
+
+/// Where an invariant is violated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// In this world.
+    pub world: u32,
+    /// By the step that is this choice of it, if it is an invariant of steps.
+    pub step: Option<u32>,
+}
+
+impl Found {
+    fn add(found: &mut Option<Found>, rank: Rank, place: Place) {
+        let found = found.get_or_insert_with(|| Found { rank, simplest: Vec::new(), worlds: 0 });
+        found.worlds += 1;
+        if rank < found.rank {
+            (found.rank, found.simplest) = (rank, Vec::new());
+        }
+        if found.rank == rank {
+            found.simplest.push(place);
+        }
+    }
 }
 
 /// Sums over the worlds looked at.
@@ -81,15 +103,14 @@ impl Tally {
         }
         for (position, _) in look.violated {
             self.violations += 1;
-            let none = || Found { rank, simplest: Vec::new(), worlds: 0 };
-            let found = self.found[position].get_or_insert_with(none);
-            found.worlds += 1;
-            if rank < found.rank {
-                (found.rank, found.simplest) = (rank, Vec::new());
-            }
-            if found.rank == rank {
-                found.simplest.push(at);
-            }
+            Found::add(&mut self.found[position], rank, Place { world: at, step: None });
+        }
+        for step in look.broken {
+            self.violations += 1;
+            // A step further than the world that it leaves, whatever a checkpoint says.
+            let rank = Rank { steps: rank.steps + 1, ..step.rank };
+            let place = Place { world: at, step: Some(step.ordinal) };
+            Found::add(&mut self.found[step.invariant], rank, place);
         }
     }
 

@@ -9,6 +9,7 @@ use super::found::{Finding, Grade};
 use super::graph::Rank;
 use super::look::{self, Successor};
 use crate::engine::embedded::Embedded;
+use crate::invariant::{Before, Broken};
 use crate::kernel::Permutation;
 use crate::schedule::{Root, Schedule, StepKind};
 
@@ -23,7 +24,8 @@ pub(super) fn finding(
     let Rank { faults, calls, switches, .. } = rank;
     let walked = walk(engine, path)?;
     let steps = &walked.schedule.steps;
-    let violated = walked.last.violated.into_iter().find(|(at, _)| *at == invariant);
+    let in_world = walked.last.violated.into_iter().find(|(at, _)| *at == invariant).map(|(_, error)| error);
+    let by_step = walked.broken.into_iter().find(|broken| broken.invariant == invariant).map(|broken| broken.error);
     Ok(Finding {
         invariant,
         calls: u32::from(calls),
@@ -32,7 +34,7 @@ pub(super) fn finding(
         faults: u32::from(faults),
         grade: Grade::of(steps, walked.callback_traps, u32::from(faults)),
         worlds,
-        error: violated.ok_or_else(|| not_there("a violation"))?.1,
+        error: in_world.or(by_step).ok_or_else(|| not_there("a violation"))?,
         met: walked.met,
         also: Vec::new(),
         schedule: walked.schedule,
@@ -56,6 +58,8 @@ struct Walked {
     met: Vec<(usize, Rank)>,
     /// What is seen at its end.
     last: look::Look,
+    /// Invariants of steps that its last step violates.
+    broken: Vec<Broken>,
 }
 
 fn walk(engine: &mut Embedded, path: &[u32]) -> Result<Walked, ExploreError> {
@@ -67,6 +71,7 @@ fn walk(engine: &mut Embedded, path: &[u32]) -> Result<Walked, ExploreError> {
     let mut steps = Vec::new();
     let mut order = Vec::new();
     let mut callback_traps = false;
+    let mut broken = Vec::new();
     let mut met = Vec::new();
     let mut rank = Successor::new(engine, &world, 0, 1).rank;
     for &ordinal in path {
@@ -81,16 +86,20 @@ fn walk(engine: &mut Embedded, path: &[u32]) -> Result<Walked, ExploreError> {
         let (next, happened) = engine.kernel.apply(&world, &choice)?;
         let traps = happened.delivery().is_some_and(|delivery| delivery.effects.trap.is_some());
         callback_traps |= traps && choice.kind == StepKind::Response;
+        if let Some(before) = Before::of(engine, &world)? {
+            broken = before.broken(engine, &next)?;
+        }
         world = next;
         if let Some(next) = engine.kernel.canonicalize(&mut world) {
             moved = moved.then(&next);
         }
         rank = Successor::new(engine, &world, order.len() as u32 + 1, 1).rank;
         order.push((rank, ordinal));
+        look::add_met(broken.iter().map(|broken| broken.invariant), rank, &mut met);
     }
     engine.kernel.choices(&world, &mut choices)?;
     let last = look::look(engine, &world, &choices)?;
     last.add_met(rank, &mut met);
     let schedule = Schedule { steps: engine.kernel.in_order_of_start(steps) };
-    Ok(Walked { schedule, order, callback_traps, met, last })
+    Ok(Walked { schedule, order, callback_traps, met, last, broken })
 }

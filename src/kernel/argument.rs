@@ -84,7 +84,7 @@ impl Kernel {
         self.variants_after(call, reads.filter_map(answered).collect())
     }
 
-    fn variants_after(&self, call: usize, answers: Answers) -> Result<Variants, Unsupported> {
+    pub(super) fn variants_after(&self, call: usize, answers: Answers) -> Result<Variants, Unsupported> {
         let spec = &self.plan.calls[call];
         let Some(chosen) = &spec.chosen else {
             let variant = Variant { values: Values::default(), arg: spec.arg.as_slice().into() };

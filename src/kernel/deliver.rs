@@ -10,7 +10,8 @@ use candid::Principal;
 
 use crate::schedule::{Path, Task};
 
-use super::guest::{Cycles, Env, Function, Response};
+use super::ghost::Moment;
+use super::guest::{Cycles, Env, Function, Response, Trap};
 use super::memo::{Effects, Sent};
 use super::settle::deliver_answer;
 use super::system::Hook;
@@ -35,6 +36,11 @@ struct Run {
     perform_fails: u32,
     /// Whether a fault makes it trap whatever it does.
     traps: bool,
+}
+
+/// Why an update call is undone whose heap is larger than the settings allow.
+pub(super) fn over_heap_limit(limit: u64) -> Trap {
+    Trap { code: 539, text: format!("Canister exceeded its current Wasm memory limit of {limit} bytes") }
 }
 
 impl Kernel {
@@ -144,6 +150,7 @@ impl Kernel {
         let mut context = Context::new(request.path.clone(), request.callee, caller);
         context.available = request.cycles;
         context.deadline_ns = request.callback.as_ref().map_or(0, |callback| callback.deadline_ns);
+        context.noted = self.noted(Moment::Effect, (request.caller, request.callee), message);
         self.begin(world, at, tree, context, message, perform_fails)
     }
 
@@ -181,6 +188,9 @@ impl Kernel {
             }
             world.trees[at as usize] = self.tables.intern_tree(tree);
             return Ok(Happened::System("the canister was uninstalled since: no callback runs".to_string()));
+        }
+        if let Some(noted) = callback.noted {
+            self.count(world, Moment::Reply, (request.caller, request.callee), noted, in_flight.response);
         }
         let run = Run {
             at,
@@ -220,8 +230,7 @@ impl Kernel {
             let is_call = matches!(self.tables.messages.value(run.message), Message::Call { .. });
             match self.exceeded_heap(canister, &effects) {
                 Some(limit) if is_call => {
-                    let text = format!("Canister exceeded its current Wasm memory limit of {limit} bytes");
-                    Arc::new(Effects::trap(memory, 539, &text))
+                    Arc::new(Effects { trap: Some(over_heap_limit(limit)), ..Effects::none(memory) })
                 }
                 _ => effects,
             }
@@ -253,10 +262,15 @@ impl Kernel {
             }
         }
         let is_callback = || matches!(self.tables.messages.value(run.message), Message::Callback { .. });
-        if self.plan.marks && effects.trap.is_some() && !run.traps && is_callback() {
-            run.tree.marks.add_trap(canister);
+        if self.plan.marks && effects.trap.is_some() && is_callback() {
+            if run.traps { run.tree.marks.add_injected() } else { run.tree.marks.add_trap(canister) }
         }
         let settled = self.settle(&mut run.tree, run.context, &effects, cleanup.as_deref());
+        if let (Some(noted), Some((_, response))) = (context.noted, &settled.answered) {
+            let caller = self.canister(self.tables.principals.value(context.caller));
+            let caller = caller.expect("bug in canloom: a request comes from a canister");
+            self.count(world, Moment::Effect, (caller, canister), noted, *response);
+        }
         world.trees[run.at as usize] = self.tables.intern_tree(run.tree);
         debug_assert_ne!(world.trees[run.at as usize], NOT_STARTED);
         Ok(Happened::Delivery(Delivery {
@@ -329,6 +343,7 @@ impl Kernel {
             deadline_ns,
             response: None,
             expired: false,
+            noted: sent.callee.and_then(|callee| self.noted(Moment::Reply, (caller, callee), sent.message)),
         };
         let Some(callee) = sent.callee else {
             let text = format!("No route to canister {}", sent.callee_id).into();

@@ -37,6 +37,7 @@ impl Kernel {
         let callback = tree.requests[place].callback.as_mut().expect("bug in canloom: an expiring call has a caller");
         callback.response = Some(InFlight { response, refund: 0 });
         callback.expired = true;
+        callback.noted = None;
         if self.plan.marks {
             tree.marks.add_unknown();
         }

@@ -43,6 +43,9 @@ impl Hash for Content<'_> {
             queued.hash(hasher);
         }
         (&world.faults, &world.times, &world.outcalls, world.time_ns).hash(hasher);
+        for &ghost in &world.ghosts {
+            tables.blobs.value(ghost).hash(hasher);
+        }
         if let Some(turns) = world.turns {
             turns.hash(hasher);
         }
@@ -85,6 +88,8 @@ impl Hash for TreeContent<'_> {
             (&context.path, context.canister, caller).hash(hasher);
             (context.answered, context.held, context.deleted).hash(hasher);
             (context.available, context.deadline_ns, context.instructions).hash(hasher);
+            // Without ghosts a tree has the hash that it would have if there were none.
+            context.noted.into_iter().for_each(|message| self.message(message, hasher));
         }
         for request in &tree.requests {
             (&request.path, request.caller, request.callee, request.cycles, request.waits_for_stop).hash(hasher);
@@ -95,6 +100,7 @@ impl Hash for TreeContent<'_> {
             let Some(callback) = &request.callback else { continue };
             (callback.context, callback.on_reply, callback.on_reject, callback.on_cleanup).hash(hasher);
             (callback.sent, callback.deadline_ns, callback.expired).hash(hasher);
+            callback.noted.into_iter().for_each(|message| self.message(message, hasher));
             callback.response.is_some().hash(hasher);
             if let Some(answer) = &callback.response {
                 (tables.responses.value(answer.response), answer.refund).hash(hasher);

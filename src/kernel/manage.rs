@@ -15,6 +15,7 @@ use candid::utils::ArgumentDecoder;
 use candid::{Encode, Nat, Principal};
 
 use super::Happened;
+use super::ghost::Moment;
 use super::guest::{Cycles, Module, Response};
 use super::settle::deliver_answer;
 use super::system::Status;
@@ -120,6 +121,10 @@ impl Kernel {
             }
         };
         let response = self.tables.responses.intern(response);
+        let edge = (request.caller, request.callee);
+        if let Some(noted) = self.noted(Moment::Effect, edge, message) {
+            self.count(world, Moment::Effect, edge, noted, response);
+        }
         deliver_answer(&mut tree, &request.path, InFlight { response, refund });
         world.trees[at as usize] = self.tables.intern_tree(tree);
         Ok(Happened::System(text))

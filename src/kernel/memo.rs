@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 use xxhash_rust::xxh3::Xxh3Builder;
 
-use super::guest::{Cycles, Env, Execution, Function, Input, MemoryId, Read, Trap};
-use super::{Counters, Kernel, Place, Unsupported};
+use super::guest::{Cycles, Env, Execution, Function, MemoryId, Read, Trap};
+use super::{Counters, Kernel, Message, Place, Unsupported};
 
 /// What an execution does to the world.
 #[derive(Debug, Serialize, Deserialize)]
@@ -202,13 +202,15 @@ impl Kernel {
             return Ok(found);
         }
         let input = self.tables.input(message);
+        // What observes is no execution of the search.
         let is_query = matches!(
-            input,
-            Input::Query { .. }
-                | Input::Inspect { .. }
-                | Input::Transform { .. }
-                | Input::CompositeCallback { .. }
-                | Input::CompositeCleanup { .. }
+            self.tables.messages.value(message),
+            Message::Query { .. }
+                | Message::Getter { .. }
+                | Message::Inspect { .. }
+                | Message::Transform { .. }
+                | Message::CompositeCallback { .. }
+                | Message::CompositeCleanup { .. }
         );
         let guest = &mut self.guests[usize::from(canister)];
         let mut execution =

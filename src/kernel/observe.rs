@@ -1,8 +1,9 @@
-//! Executions that leave no trace: queries that observe, and `canister_inspect_message`.
+//! Executions that leave no trace: queries and updates that observe, and `canister_inspect_message`.
 
 use candid::Principal;
 
 use super::Happened;
+use super::deliver::over_heap_limit;
 use super::guest::{Env, Response};
 use super::system::{Pending, Status};
 use super::tree::CallTree;
@@ -15,7 +16,12 @@ impl Kernel {
         self.tables.intern_query(method, arg)
     }
 
-    /// What a query answers in one canister state, as an interned response.
+    /// Interns an update call that observes, for [`Kernel::observe`].
+    pub fn getter(&mut self, method: &str, arg: &[u8]) -> u32 {
+        self.tables.intern_getter(method, arg)
+    }
+
+    /// What a query, or an update on a copy of the state, answers in one canister state, as an interned response.
     ///
     /// # Errors
     /// If the guest cannot tell what the IC would do.
@@ -30,7 +36,17 @@ impl Kernel {
         }
         let env = self.env_outside(world, canister);
         let effects = self.execute(canister, state.memory, query, &env)?;
-        self.finish_query(world, canister, effects, &env, 0)
+        if !matches!(self.tables.messages.value(query), Message::Getter { .. }) {
+            return self.finish_query(world, canister, effects, &env, 0);
+        }
+        let text = match (self.exceeded_heap(canister, &effects), &effects.trap, effects.response) {
+            (Some(limit), _, _) => self.trap_text(canister, &over_heap_limit(limit)),
+            (None, Some(trap), _) => self.trap_text(canister, trap),
+            (None, None, _) if !effects.sent.is_empty() => "observing it needs a call, which is refused".to_string(),
+            (None, None, Some(response)) => return Ok(response),
+            (None, None, None) => format!("IC0506: Canister {} did not reply to the call", self.id(canister)),
+        };
+        Ok(self.tables.responses.intern(Response::Reject { code: 5, text: text.into() }))
     }
 
     /// What a canister sees of itself, in a message that comes from outside.

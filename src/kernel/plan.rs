@@ -10,6 +10,7 @@ use candid::Principal;
 use crate::schedule::Task;
 
 use super::argument::Chosen;
+use super::ghost::GhostSpec;
 
 /// A call instance.
 #[derive(Clone, Debug)]
@@ -196,6 +197,10 @@ pub struct Plan {
     pub times: Vec<TimeSpec>,
     /// Answers of the world outside.
     pub outcalls: Vec<OutcallSpec>,
+    /// Sums over the messages between canisters.
+    pub ghosts: Vec<GhostSpec>,
+    /// Calls of each of the callers that are interchangeable; a caller's first call starts after one of each caller before.
+    pub symmetric: Vec<Vec<usize>>,
     /// Settings of the canisters that have some of their own, by position.
     pub heaps: Vec<(u16, HeapSettings)>,
     /// Seed of the bytes that canisters draw.
@@ -221,6 +226,8 @@ impl Plan {
         faults: Vec::new(),
         times: Vec::new(),
         outcalls: Vec::new(),
+        ghosts: Vec::new(),
+        symmetric: Vec::new(),
         heaps: Vec::new(),
         seed: 0,
         marks: false,

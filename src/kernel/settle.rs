@@ -59,6 +59,7 @@ impl Kernel {
         if let Some(response) = response {
             let refund = std::mem::take(&mut tree.contexts[at].available);
             tree.contexts[at].answered = true;
+            tree.contexts[at].noted = None;
             dropped = !deliver_answer(tree, &path, InFlight { response, refund });
         }
         if tree.contexts[at].answered && !awaits {

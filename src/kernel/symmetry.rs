@@ -1,4 +1,4 @@
-//! Interchangeable calls in canonical form: equal calls are sorted by progress.
+//! Interchangeable calls in canonical form: equal calls are sorted by progress. Interchangeable callers start in order.
 //!
 //! Two instances of one entry with the same caller, method and argument can be exchanged: nothing in a world names them
 //! but their position. The permutation moves the whole subtree of a call, and its requests in the queues with it. Outside
@@ -117,14 +117,30 @@ impl Kernel {
         steps
     }
 
-    /// How many interchangeable calls that have not started this one stands for; 0 if an equal one with a lower number
-    /// stands for it.
+    /// How many interchangeable calls that have not started this one stands for; 0 if an equal one with a lower number, or
+    /// by a caller who is listed before, stands for it.
     pub(super) fn start_multiplicity(&self, world: &World, call: usize) -> u32 {
-        let Some(group) = self.groups.iter().find(|group| group.contains(&call)) else { return 1 };
         if world.trees[call] != NOT_STARTED {
             // Submitted before: a tree of its own.
             return 1;
         }
+        self.equal_calls(world, call) * self.equal_callers(world, call)
+    }
+
+    /// How many interchangeable callers who have not started a call could start this one in place of its own.
+    fn equal_callers(&self, world: &World, call: usize) -> u32 {
+        let callers = &self.plan.symmetric;
+        let Some(caller) = callers.iter().position(|calls| calls.contains(&call)) else { return 1 };
+        let has_started = |calls: &&Vec<usize>| calls.iter().any(|&call| world.trees[call] != NOT_STARTED);
+        if has_started(&&callers[caller]) {
+            return 1;
+        }
+        let waiting = callers.iter().filter(|calls| !has_started(calls)).count() as u32;
+        if callers[..caller].iter().all(|calls| has_started(&calls)) { waiting } else { 0 }
+    }
+
+    fn equal_calls(&self, world: &World, call: usize) -> u32 {
+        let Some(group) = self.groups.iter().find(|group| group.contains(&call)) else { return 1 };
         let mut waiting = group.iter().filter(|&&other| world.trees[other] == NOT_STARTED);
         if waiting.next() == Some(&call) { 1 + waiting.count() as u32 } else { 0 }
     }

@@ -72,9 +72,15 @@ impl Tables {
         self.messages.intern(Message::Query { method, arg })
     }
 
+    pub(super) fn intern_getter(&self, method: &str, arg: &[u8]) -> u32 {
+        let method = self.names.intern(method.to_string());
+        let arg = self.blobs.intern(Arc::from(arg));
+        self.messages.intern(Message::Getter { method, arg })
+    }
+
     pub(super) fn input(&self, message: u32) -> Input<'_> {
         match self.messages.value(message) {
-            Message::Call { method, arg } => {
+            Message::Call { method, arg } | Message::Getter { method, arg } => {
                 Input::Call { method: self.names.value(*method), arg: self.blobs.value(*arg) }
             }
             Message::Query { method, arg } => {

@@ -31,13 +31,14 @@ pub struct CallTree {
     pub marks: Marks,
 }
 
-/// What happened in a tree, as far as an oracle asks: one bit for each canister of which a callback trapped, and one for
-/// a call that ended in SYS_UNKNOWN.
+/// What happened in a tree, as far as an oracle asks: one bit for each canister of which a callback trapped, one for a call
+/// that ended in SYS_UNKNOWN, one for a trap that a fault injected.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Marks(u128);
 
 /// Above the bits of canisters, of which there are fewer.
 const UNKNOWN: u128 = 1 << 127;
+const INJECTED: u128 = 1 << 126;
 
 impl Marks {
     /// A callback of this canister trapped by itself.
@@ -58,6 +59,16 @@ impl Marks {
     /// Whether a call ended in SYS_UNKNOWN.
     pub fn has_unknown(self) -> bool {
         self.0 & UNKNOWN != 0
+    }
+
+    /// A fault made a callback trap.
+    pub fn add_injected(&mut self) {
+        self.0 |= INJECTED;
+    }
+
+    /// Whether a fault made a callback trap.
+    pub fn has_injected(self) -> bool {
+        self.0 & INJECTED != 0
     }
 
     /// Whether nothing is marked.
@@ -87,6 +98,8 @@ pub struct Context {
     pub deadline_ns: u64,
     /// Instructions so far, 0 unless the canister can see them.
     pub instructions: u64,
+    /// The message that opened it, if a ghost counts it when it is answered.
+    pub noted: Option<MessageId>,
 }
 
 /// A request that still matters: it may start, or its caller waits for the response.
@@ -129,6 +142,8 @@ pub struct Callback {
     pub response: Option<InFlight>,
     /// Whether the call ended in SYS_UNKNOWN: the real response, if any comes, is dropped.
     pub expired: bool,
+    /// The message sent, if a ghost counts it when the reply is delivered.
+    pub noted: Option<MessageId>,
 }
 
 /// A response on its way to the caller.
@@ -153,6 +168,7 @@ impl Context {
             available: 0,
             deadline_ns: 0,
             instructions: 0,
+            noted: None,
         }
     }
 }

@@ -58,6 +58,8 @@ pub struct World {
     pub times: Vec<u8>,
     /// How often each scripted HTTP outcall of the scenario was answered.
     pub outcalls: Vec<u8>,
+    /// What the harness counted: for each ghost of the scenario, its interned sum.
+    pub ghosts: Vec<u32>,
     /// Nanoseconds since 1970.
     pub time_ns: u64,
     /// Only where context switches are bounded.
@@ -77,6 +79,8 @@ pub struct Shape {
     pub times: usize,
     /// Scripted HTTP outcalls.
     pub outcalls: usize,
+    /// Ghosts.
+    pub ghosts: usize,
     /// Whether it says whose turn it is.
     pub turns: bool,
 }
@@ -105,6 +109,7 @@ impl World {
             faults: self.faults.len(),
             times: self.times.len(),
             outcalls: self.outcalls.len(),
+            ghosts: self.ghosts.len(),
             turns: self.turns.is_some(),
         }
     }
@@ -141,6 +146,9 @@ impl World {
         out.extend_from_slice(&self.faults);
         out.extend_from_slice(&self.times);
         out.extend_from_slice(&self.outcalls);
+        for &ghost in &self.ghosts {
+            put(out, ghost);
+        }
         out.extend_from_slice(&self.time_ns.to_le_bytes());
         if let Some(turns) = self.turns {
             put(out, turns.last.map_or(0, |tree| tree + 1));
@@ -167,6 +175,7 @@ impl World {
         let faults = reader.take(shape.faults).to_vec();
         let times = reader.take(shape.times).to_vec();
         let outcalls = reader.take(shape.outcalls).to_vec();
+        let ghosts = (0..shape.ghosts).map(|_| reader.u32()).collect();
         let time_ns = u64::from_le_bytes(reader.take(8).try_into().expect("eight bytes"));
         let turns = shape.turns.then(|| Turns { last: reader.u32().checked_sub(1), switches: reader.take(1)[0] });
         let mut queue = Vec::new();
@@ -177,7 +186,7 @@ impl World {
             let segments: Vec<u32> = (0..depth).map(|_| reader.u32()).collect();
             queue.push(Queued { pair, tree, path: Path::from_segments(&segments) });
         }
-        World { canisters, trees, queue, faults, times, outcalls, time_ns, turns }
+        World { canisters, trees, queue, faults, times, outcalls, ghosts, time_ns, turns }
     }
 }
 
@@ -227,13 +236,16 @@ mod tests {
             prop::collection::vec(any::<u8>(), 3),
             any::<u64>(),
             (prop::option::of(0u32..4), any::<u8>()),
+            prop::collection::vec(any::<u32>(), 2),
         )
-            .prop_map(move |(canisters, trees, queue, faults, used, time_ns, (last, switches))| {
+            .prop_map(move |(canisters, trees, queue, faults, used, time_ns, (last, switches), ghosts)| {
                 let canisters =
                     canisters.into_iter().map(|(m, system)| CanisterState { memory: MemoryId(m), system }).collect();
                 let (times, outcalls) = (used[..1].to_vec(), used[1..].to_vec());
                 let turns = has_turns.then_some(Turns { last, switches });
-                let mut world = World { canisters, trees, queue: Vec::new(), faults, times, outcalls, time_ns, turns };
+                let queued = Vec::new();
+                let mut world =
+                    World { canisters, trees, queue: queued, faults, times, outcalls, ghosts, time_ns, turns };
                 for (a, b, tree, path) in queue {
                     world.enqueue(Queued { pair: (a, b), tree, path: Path::from_segments(&path) });
                 }

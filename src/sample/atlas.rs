@@ -14,6 +14,7 @@ use crate::engine::embedded::Embedded;
 use crate::explore::coverage::Observer;
 use crate::explore::look::look;
 use crate::explore::tally::Tally;
+use crate::invariant::Before;
 use crate::kernel::{Choice, Unsupported, World};
 use crate::scheduler::Offer;
 
@@ -41,6 +42,8 @@ pub struct Node {
 struct Edge {
     to: u32,
     delivers: bool,
+    /// Whether [`Atlas::broken`] has something of it.
+    breaks: bool,
 }
 
 /// What was seen in a distinct world.
@@ -48,6 +51,8 @@ struct Edge {
 pub struct Seen {
     /// Invariants that are violated, by position.
     pub violated: SmallVec<[u16; 2]>,
+    /// Invariants of steps that a step from here violated that was made.
+    pub broken: SmallVec<[u16; 2]>,
     /// Whether an execution is complete here.
     pub complete: bool,
     /// Faults spent.
@@ -61,6 +66,8 @@ pub struct Atlas {
     offers: Offers,
     positions: HashMap<Box<[u8]>, u32, Xxh3Builder>,
     seen: Vec<Seen>,
+    /// By world and choice: invariants that the step violates.
+    broken: HashMap<(u32, u32), SmallVec<[u16; 2]>, Xxh3Builder>,
     /// What was seen in the distinct worlds, violations apart.
     pub tally: Tally,
     observer: Observer,
@@ -77,6 +84,7 @@ impl Atlas {
             offers: Offers::new(engine),
             positions: HashMap::default(),
             seen: Vec::new(),
+            broken: HashMap::default(),
             tally: Tally::new(&engine.scenario.invariants),
             observer: Observer::default(),
             key: Vec::new(),
@@ -92,6 +100,7 @@ impl Atlas {
         if self.nodes.len() > NODES_MAX {
             self.nodes.clear();
             self.table.clear();
+            self.broken.clear();
         }
         if self.nodes.is_empty() {
             let world = engine.start().clone();
@@ -108,6 +117,14 @@ impl Atlas {
     /// What was seen in a world.
     pub fn seen(&self, at: u32) -> &Seen {
         &self.seen[self.nodes[at as usize].seen as usize]
+    }
+
+    /// Invariants that a step violates that was made: the choice at this position.
+    pub fn broken(&self, at: u32, position: u32) -> &[u16] {
+        if !self.nodes[at as usize].edges[position as usize].breaks {
+            return &[];
+        }
+        self.broken.get(&(at, position)).map_or(&[], |broken| broken)
     }
 
     /// Distinct worlds: encoded canonical form, and what was seen.
@@ -128,8 +145,18 @@ impl Atlas {
         let delivers = happened.delivery().is_some();
         self.observer.step(&engine.kernel, &world, &choice, &next);
         self.tally.coverage.add(self.observer.take());
+        let broken: SmallVec<[u16; 2]> = match Before::of(engine, &world)? {
+            Some(before) => before.broken(engine, &next)?.iter().map(|broken| broken.invariant as u16).collect(),
+            None => SmallVec::new(),
+        };
         let to = self.add(engine, &next)?;
-        self.nodes[at as usize].edges[position as usize] = Edge { to, delivers };
+        let node = &mut self.nodes[at as usize];
+        node.edges[position as usize] = Edge { to, delivers, breaks: !broken.is_empty() };
+        if !broken.is_empty() {
+            let seen = &mut self.seen[node.seen as usize];
+            seen.broken.extend(broken.iter().copied().filter(|at| !seen.broken.contains(at)).collect::<Vec<_>>());
+            self.broken.insert((at, position), broken);
+        }
         Ok((to, delivers))
     }
 
@@ -145,7 +172,7 @@ impl Atlas {
         let seen = self.look(engine, world, &choices)?;
         let (messages, extras) = self.offers.of(engine, world, &choices);
         let spent = (world.faulted() as u16, engine.kernel.started(world) as u16);
-        let edges = vec![Edge { to: UNKNOWN, delivers: false }; choices.len()].into();
+        let edges = vec![Edge { to: UNKNOWN, delivers: false, breaks: false }; choices.len()].into();
         let at = self.nodes.len() as u32;
         let copied = choices.as_slice().into();
         self.nodes.push(Node { key, choices: copied, edges, messages, extras, spent, seen });
@@ -167,7 +194,8 @@ impl Atlas {
         let mut look = look(engine, world, choices)?;
         let violated = std::mem::take(&mut look.violated).into_iter().map(|(at, _)| at as u16).collect();
         let at = self.seen.len() as u32;
-        self.seen.push(Seen { violated, complete: look.complete, faults: look.spent.1 as u16 });
+        let broken = SmallVec::new();
+        self.seen.push(Seen { violated, broken, complete: look.complete, faults: look.spent.1 as u16 });
         self.positions.insert(self.key.as_slice().into(), at);
         self.tally.add(0, Default::default(), look);
         Ok(at)

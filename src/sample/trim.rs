@@ -5,8 +5,9 @@
 //! the delivery that it replaced. This makes a finding readable; it is not the shortest one.
 
 use crate::engine::embedded::Embedded;
-use crate::explore::look::{Successor, look};
+use crate::explore::look::{Successor, add_met, look};
 use crate::explore::{Finding, Grade, Rank};
+use crate::invariant::Before;
 use crate::kernel::Unsupported;
 use crate::schedule::{Root, Schedule, Step, StepKind};
 
@@ -132,6 +133,20 @@ fn follow(engine: &mut Embedded, invariant: usize, steps: &[Step]) -> Result<Opt
         let traps = happened.delivery().is_some_and(|delivery| delivery.effects.trap.is_some());
         callback_traps |= traps && choice.kind == StepKind::Response;
         made.push(step.clone());
+        let broken = match Before::of(engine, &world)? {
+            Some(before) => before.broken(engine, &next)?,
+            None => Vec::new(),
+        };
         world = next;
+        if !broken.is_empty() {
+            let rank = Successor::new(engine, &world, made.len() as u32, 1).rank;
+            add_met(broken.iter().map(|broken| broken.invariant), rank, &mut met);
+        }
+        if let Some(broken) = broken.into_iter().find(|broken| broken.invariant == invariant) {
+            let (calls, faults) = (engine.kernel.started(&world), world.faulted());
+            let switches = engine.scenario.bounds.switches.map(|_| u32::from(world.switches()));
+            let error = broken.error;
+            return Ok(Some(Followed { steps: made, faults, calls, switches, callback_traps, error, met }));
+        }
     }
 }

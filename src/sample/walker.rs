@@ -78,12 +78,17 @@ impl Walker {
         let mut record = Record::default();
         let mut at = self.atlas.start(engine)?;
         loop {
-            self.note_violations(at, schedule);
+            for nth in 0..self.atlas.seen(at).violated.len() {
+                self.note_violation(self.atlas.seen(at).violated[nth], at, schedule);
+            }
             let Some(offer) = self.choose(at, turn) else { break };
             self.count(&offer, &mut record);
             let (next, delivers) = self.atlas.step(engine, at, offer.position)?;
             self.path.push(offer.position);
             self.deliveries += u64::from(delivers);
+            for nth in 0..self.atlas.broken(at, offer.position).len() {
+                self.note_violation(self.atlas.broken(at, offer.position)[nth], next, schedule);
+            }
             at = next;
         }
         for (_, messages) in &mut record.chains {
@@ -128,18 +133,16 @@ impl Walker {
         record.messages += 1;
     }
 
-    fn note_violations(&mut self, at: u32, schedule: u64) {
-        let seen = self.atlas.seen(at);
+    /// An invariant is violated where the schedule stands: in this world, or by the step to it.
+    fn note_violation(&mut self, invariant: u16, at: u32, schedule: u64) {
         let (faults, calls) = self.atlas.node(at).spent;
-        for &invariant in &seen.violated {
-            let first = self.first[usize::from(invariant)].get_or_insert(schedule);
-            *first = schedule.min(*first);
-            let best = &mut self.best[usize::from(invariant)];
-            let rank = (faults, calls, self.path.len() as u32, schedule);
-            if best.as_ref().is_none_or(|best| rank < (best.faults, best.calls, best.steps, best.schedule)) {
-                let path = self.path.clone();
-                *best = Some(Best { faults, calls, steps: path.len() as u32, schedule, path });
-            }
+        let first = self.first[usize::from(invariant)].get_or_insert(schedule);
+        *first = schedule.min(*first);
+        let best = &mut self.best[usize::from(invariant)];
+        let rank = (faults, calls, self.path.len() as u32, schedule);
+        if best.as_ref().is_none_or(|best| rank < (best.faults, best.calls, best.steps, best.schedule)) {
+            let path = self.path.clone();
+            *best = Some(Best { faults, calls, steps: path.len() as u32, schedule, path });
         }
     }
 }

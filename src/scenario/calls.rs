@@ -11,6 +11,7 @@ use super::capture::{self, Capture};
 use super::cast::Cast;
 use super::document::{Table, Text};
 use super::error::ScenarioError;
+use super::expr::Reply;
 use super::generator::{self, VARIANTS_MAX};
 use super::load::CALLS_MAX;
 use super::names::{check_identifier, check_name};
@@ -19,11 +20,13 @@ use super::template::{Template, too_many};
 
 /// Most setup calls, and most observations.
 const ITEMS_MAX: usize = 256;
+/// Most texts of `expect_err`.
+const REFUSALS_MAX: usize = 64;
 /// Longest method name.
 const METHOD_MAX: usize = 200;
 
-pub(crate) const CALL_KEYS: &[&str] = &["id", "to", "method", "by", "args", "gen", "capture", "max", "after"];
-const CALL_KEYS_LATER: &[&str] = &["expect_err", "symmetric"];
+pub(crate) const CALL_KEYS: &[&str] =
+    &["id", "to", "method", "by", "args", "gen", "capture", "max", "after", "expect_err"];
 
 /// A call made before the exploration.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,15 +45,17 @@ pub struct SetupCall {
     pub captures: Vec<Capture>,
 }
 
-/// A query whose reply is read in every world.
+/// A query, or an update on a copy of the state, whose reply is read in every world.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Observation {
     /// Its name, an identifier of expressions.
     pub name: String,
     /// Index of the canister asked.
     pub canister: usize,
-    /// The query method.
+    /// The method.
     pub method: String,
+    /// Whether it is called as an update; what it does is dropped.
+    pub is_update: bool,
     /// Candid bytes of the arguments; empty where there is a template.
     pub args: Vec<u8>,
     /// How the arguments are made of values that setup calls captured.
@@ -84,8 +89,17 @@ pub struct CallEntry {
     pub max: u32,
     /// Index of the entry that must be answered before this one starts; these references have no cycle.
     pub after: Option<usize>,
+    /// Texts that make an error answer a refusal, which is expected; none is empty.
+    pub expect_err: Vec<String>,
     /// Line of the file, from 1.
     pub line: usize,
+}
+
+impl CallEntry {
+    /// Whether this answer to the call is an error that the scenario expects.
+    pub fn is_refusal(&self, reply: &Reply) -> bool {
+        reply.is_refusal(&self.expect_err)
+    }
 }
 
 /// Finds `[observe.*]` and makes their names known.
@@ -96,7 +110,7 @@ pub(crate) fn observation_tables<'a>(
     let tables = root.named_tables("observe", ITEMS_MAX)?;
     for (name, table) in &tables {
         check_identifier(name.value).map_err(|problem| name.error(problem))?;
-        table.check_keys(&["from", "query", "args", "path"], &["update"])?;
+        table.check_keys(&["from", "query", "update", "args", "path"], &[])?;
         if cast.names.principal(name.value).is_ok() {
             let text = format!("`{0}` is also an actor or a canister; rename `[observe.{0}]`", name.value);
             return Err(name.error(text));
@@ -116,17 +130,26 @@ pub(crate) fn call_tables<'a>(root: &Table<'a>, cast: &mut Cast) -> Result<Vec<T
         return Err(root.error("nothing to explore: add a `[[call]]` with `id`, `to`, `method` and `by`"));
     }
     for table in &tables {
-        table.check_keys(CALL_KEYS, CALL_KEYS_LATER)?;
+        table.check_keys(CALL_KEYS, &[])?;
         let id = table.required_text("id", "\"withdraw\"")?;
         check_name(id.value).map_err(|problem| id.error(problem))?;
         if cast.names.call(id.value).is_ok() {
             return Err(id.error(format!("there is another call `{}`; give one of them another `id`", id.value)));
         }
         cast.names.calls.push(id.value.to_string());
+        cast.names.refusals.push(refusals(table)?);
         let captures = capture::read(table, &cast.names)?;
         cast.captured_by_calls.extend(captures.into_iter().map(|capture| capture.name));
     }
     Ok(tables)
+}
+
+fn refusals(table: &Table<'_>) -> Result<Vec<String>, ScenarioError> {
+    let Some(texts) = table.texts("expect_err", REFUSALS_MAX)? else { return Ok(Vec::new()) };
+    if let Some(empty) = texts.iter().find(|text| text.value.is_empty()) {
+        return Err(empty.error("every error contains the empty text; write a part of the errors that are expected"));
+    }
+    Ok(texts.iter().map(|text| text.value.to_string()).collect())
 }
 
 /// Reads `[[setup]]`.
@@ -147,10 +170,14 @@ pub(crate) fn setup(root: &Table<'_>, cast: &mut Cast) -> Result<Vec<SetupCall>,
 /// Reads the tables found by [`observation_tables`].
 pub(crate) fn observations(tables: &[(Text<'_>, Table<'_>)], cast: &Cast) -> Result<Vec<Observation>, ScenarioError> {
     let read = |(name, table): &(Text<'_>, Table<'_>)| {
-        let target = Target::read(table, "from", "query", cast)?;
-        if target.is_query == Some(false) {
-            let text = format!("`{}` is not a query; observing with an update is not offered yet", target.method);
-            return Err(table.error_at_key("query", text));
+        if let (true, Some(update)) = (table.has("query"), table.text("update")?) {
+            return Err(update.error("an observation has either `query` or `update`; remove one"));
+        }
+        let is_update = table.has("update");
+        let key = if is_update { "update" } else { "query" };
+        let target = Target::read(table, "from", key, cast)?;
+        if target.is_query == Some(is_update) {
+            return Err(table.error_at_key(key, observed_as(&target.method, is_update)));
         }
         let path = match table.text("path")? {
             Some(text) => {
@@ -159,9 +186,27 @@ pub(crate) fn observations(tables: &[(Text<'_>, Table<'_>)], cast: &Cast) -> Res
             None => None,
         };
         let Target { canister, method, args, template, .. } = target;
-        Ok(Observation { name: name.value.to_string(), canister, method, args, template, path, line: table.line() })
+        Ok(Observation {
+            name: name.value.to_string(),
+            canister,
+            method,
+            is_update,
+            args,
+            template,
+            path,
+            line: table.line(),
+        })
     };
     tables.iter().map(read).collect()
+}
+
+/// What is said of a method that is observed as what it is not.
+pub(crate) fn observed_as(method: &str, is_update: bool) -> String {
+    if is_update {
+        format!("`{method}` is a query method; write `query = \"{method}\"`")
+    } else {
+        format!("`{method}` is not a query method; write `update = \"{method}\"`, which runs it on a copy of the state")
+    }
 }
 
 /// Reads the tables found by [`call_tables`].
@@ -183,8 +228,21 @@ pub(crate) fn calls(tables: &[Table<'_>], cast: &Cast) -> Result<Vec<CallEntry>,
         };
         let captures = capture::read(table, &cast.names)?;
         let Target { canister, method, args, args_text, template, .. } = target;
-        let (id, line) = (id.clone(), table.line());
-        calls.push(CallEntry { id, canister, method, by, args, template, captures, args_text, max, after, line });
+        let (id, line, expect_err) = (id.clone(), table.line(), cast.names.refusals[calls.len()].clone());
+        calls.push(CallEntry {
+            id,
+            canister,
+            method,
+            by,
+            args,
+            template,
+            captures,
+            args_text,
+            max,
+            after,
+            expect_err,
+            line,
+        });
     }
     check_cycles(tables, &calls)?;
     check_captures(tables, &calls, cast)?;

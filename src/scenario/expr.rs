@@ -1,4 +1,4 @@
-//! Expressions of invariants: text in, a typed tree out, evaluated on borrowed values with exact integers.
+//! Expressions of invariants and ghosts: text in, a typed tree out, evaluated on borrowed values with exact integers.
 //!
 //! 1. `words` and `literals` rewrite `and`, `or`, `not`, `=>` and integers, keeping track of columns.
 //! 2. `parse` runs the parser of the `cel` crate on the result; its values and evaluation are not used.
@@ -25,7 +25,20 @@ use super::path::Step;
 use super::value::Value;
 use number::Arithmetic;
 
-/// A checked expression of type bool.
+/// Where an expression stands; it decides what it can see and of which type it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// In an invariant of worlds: a bool.
+    World,
+    /// In an invariant of steps, which sees the world before: a bool.
+    Step,
+    /// `when` of a ghost, which sees one message: a bool.
+    When,
+    /// `add` of a ghost: an integer.
+    Add,
+}
+
+/// A checked expression: of type bool, but for what a ghost adds.
 #[derive(Clone, Debug)]
 pub struct Expr {
     root: Node,
@@ -33,6 +46,8 @@ pub struct Expr {
     shown: Vec<(String, Node)>,
     /// Names of fields that occur, for the labels of decoded values.
     fields: Vec<String>,
+    /// Actors and canisters that are named.
+    named: Vec<String>,
 }
 
 /// Why a text is not an expression.
@@ -58,7 +73,7 @@ impl ExprError {
 /// What an expression can see of a world. Borrowed, cheap to build.
 #[derive(Clone, Copy, Debug)]
 pub struct View<'a> {
-    /// One value per observation of the scenario, in its order.
+    /// One value per observation of the scenario, in its order, then one per ghost.
     pub observations: &'a [Arc<Value>],
     /// Every call instance, in any order.
     pub calls: &'a [CallView],
@@ -81,6 +96,19 @@ pub struct CallView {
     pub state: CallState,
     /// Candid bytes of its arguments; empty while they are still to be chosen.
     pub args: Arc<[u8]>,
+    /// What they say: the first value if there is exactly one, else the list of them.
+    pub given: Arc<Value>,
+}
+
+/// A message between two canisters, as the expressions of a ghost see it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct MessageView<'a> {
+    /// Its arguments, as in [`CallView::given`].
+    pub(crate) args: &'a Value,
+    /// The first value of the reply to it.
+    pub(crate) reply: &'a Value,
+    /// The principal of the caller.
+    pub(crate) by: &'a Value,
 }
 
 /// How far a call instance is.
@@ -114,7 +142,12 @@ impl Expr {
     /// # Errors
     /// Syntax, unknown names (with the nearest known one) and types that cannot fit, each with its column.
     pub fn parse(text: &str, names: &Names) -> Result<Expr, ExprError> {
-        parse::parse(text, names)
+        parse::parse(text, names, Purpose::World)
+    }
+
+    /// Likewise, of an expression that stands elsewhere.
+    pub(crate) fn parse_for(text: &str, names: &Names, purpose: Purpose) -> Result<Expr, ExprError> {
+        parse::parse(text, names, purpose)
     }
 
     /// Whether the expression holds.
@@ -122,13 +155,51 @@ impl Expr {
     /// # Errors
     /// Why it cannot be evaluated: a failed observation, a missing field, a type that does not fit, a division by zero.
     pub fn eval(&self, view: &View<'_>) -> Result<bool, String> {
-        eval::truth(&self.root, view)
+        eval::truth(&self.root, view, None)
+    }
+
+    /// Whether it holds of a step from the world `before` to the world of `view`.
+    ///
+    /// # Errors
+    /// As [`Expr::eval`].
+    pub fn eval_step(&self, before: &View<'_>, view: &View<'_>) -> Result<bool, String> {
+        eval::truth(&self.root, view, Some(before))
+    }
+
+    /// Whether it holds of a message.
+    ///
+    /// # Errors
+    /// As [`Expr::eval`].
+    pub(crate) fn eval_message(&self, message: &MessageView<'_>) -> Result<bool, String> {
+        eval::truth_of_message(&self.root, message)
+    }
+
+    /// The integer that it is for a message.
+    ///
+    /// # Errors
+    /// As [`Expr::eval`].
+    pub(crate) fn number_of_message(&self, message: &MessageView<'_>) -> Result<BigInt, String> {
+        eval::number_of_message(&self.root, message)
     }
 
     /// What the expression reads, with the values, for a report; what cannot be evaluated is [`Value::Failed`].
     pub fn values(&self, view: &View<'_>) -> Vec<(String, Value)> {
-        let value = |node| eval::value(node, view).unwrap_or_else(Value::Failed);
+        self.values_with(None, view)
+    }
+
+    /// Likewise, of a step from the world `before`.
+    pub fn values_of_step(&self, before: &View<'_>, view: &View<'_>) -> Vec<(String, Value)> {
+        self.values_with(Some(before), view)
+    }
+
+    fn values_with(&self, before: Option<&View<'_>>, view: &View<'_>) -> Vec<(String, Value)> {
+        let value = |node| eval::value(node, view, before).unwrap_or_else(Value::Failed);
         self.shown.iter().map(|(name, node)| (name.clone(), value(node))).collect()
+    }
+
+    /// Whether it names this actor.
+    pub(crate) fn names_actor(&self, name: &str) -> bool {
+        self.named.iter().any(|named| named == name)
     }
 
     /// Names of fields that the expression follows.
@@ -148,10 +219,14 @@ enum Node {
     Now,
     /// The item of the innermost `sum` over a list of values.
     Item,
-    /// The reply of the call of the innermost `sum` over calls.
+    /// The reply of the call of the innermost `sum` over calls, or of a ghost's message.
     ItemReply,
-    /// The principal of that call's actor; one constant per actor.
+    /// Its arguments.
+    ItemArgs,
+    /// The principal of that call's actor, one constant per actor; or who sends a ghost's message.
     ItemBy(Arc<[Value]>),
+    /// What something was before the step.
+    Before(Box<Node>),
     Field(Box<Node>, Step),
     /// Whether the field is there.
     Has(Box<Node>, Step),
@@ -167,6 +242,21 @@ enum Node {
     In(Box<Node>, Vec<Node>),
     Count(List),
     Sum(List, Box<Node>),
+}
+
+impl Reply {
+    /// Whether it is an error whose text, or the text of whose value, contains one of these.
+    pub fn is_refusal(&self, texts: &[String]) -> bool {
+        let contains = |error: &str| texts.iter().any(|text| error.contains(text.as_str()));
+        match self {
+            Reply::Rejected { text, .. } => contains(text),
+            Reply::Replied(Value::Variant(_, error), _) if self.is_error() => match error.as_ref() {
+                Value::Text(text) => contains(text),
+                error => contains(&error.to_string()),
+            },
+            Reply::Replied(..) => false,
+        }
+    }
 }
 
 /// What `count` and `sum` run over.
@@ -185,6 +275,8 @@ struct CallList {
     actor: Option<usize>,
     /// For messages.
     id: String,
+    /// Texts that make an error of these calls a refusal.
+    refusals: Arc<[String]>,
 }
 
 /// Which calls a list has.
@@ -194,6 +286,7 @@ enum Wanted {
     Done,
     Ok,
     Err,
+    Refused,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -182,7 +182,7 @@ fn fault(table: &Table<'_>, cast: &Cast) -> Result<Fault, ScenarioError> {
     let (place, wanted) = match (table.text("edge")?, table.text("at")?) {
         (Some(_), Some(at)) => return Err(at.error("a fault has either `edge` or `at`; remove one")),
         (None, Some(at)) => read_at(&at, cast)?,
-        (Some(edge), None) => (read_edge(&edge, cast)?, Where::Edge),
+        (Some(edge), None) => (read_edge(&edge, edge.value, cast)?, Where::Edge),
         (None, None) => return Err(table.missing("edge", "\"vault -> ledger.icrc1_transfer\"")),
     };
     let kinds = read_kinds(table, wanted)?;
@@ -253,11 +253,11 @@ fn read_at(at: &Text<'_>, cast: &Cast) -> Result<(FaultPlace, Where), ScenarioEr
     }
 }
 
-/// `caller -> callee.method`; canister names have no dot, so the first dot ends the callee.
-fn read_edge(edge: &Text<'_>, cast: &Cast) -> Result<FaultPlace, ScenarioError> {
-    let parts = edge.value.split_once("->").and_then(|(caller, rest)| Some((caller, rest.split_once('.')?)));
+/// `caller -> callee.method`, which `edge` is or begins with; canister names have no dot, so the first dot ends the callee.
+pub(crate) fn read_edge(edge: &Text<'_>, value: &str, cast: &Cast) -> Result<FaultPlace, ScenarioError> {
+    let parts = value.split_once("->").and_then(|(caller, rest)| Some((caller, rest.split_once('.')?)));
     let Some((caller, (callee, method))) = parts else {
-        let text = format!("`{}` is not an edge; write `caller -> callee.method`", shorten(edge.value));
+        let text = format!("`{}` is not an edge; write `caller -> callee.method`", shorten(value));
         return Err(edge.error(text));
     };
     let canister = |part: &str, from: usize| {

@@ -8,15 +8,20 @@ use candid::Principal;
 use super::check::Oracle;
 use super::document::{Table, Text};
 use super::error::ScenarioError;
-use super::expr::Expr;
+use super::expr::{Expr, Purpose};
 use super::names::Names;
 use super::suggest::{hint, shorten};
 
 /// Most `[[invariant]]`.
 const ITEMS_MAX: usize = 256;
 
-const WHEN: &[(&str, When)] =
-    &[("always", When::Always), ("quiescent", When::Quiescent), ("final", When::Final), ("sometimes", When::Sometimes)];
+const WHEN: &[(&str, When)] = &[
+    ("always", When::Always),
+    ("step", When::Step),
+    ("quiescent", When::Quiescent),
+    ("final", When::Final),
+    ("sometimes", When::Sometimes),
+];
 const EXPECT: &[(&str, Expect)] = &[("holds", Expect::Holds), ("violated", Expect::Violated)];
 
 /// A property of observations and calls.
@@ -103,6 +108,8 @@ impl fmt::Debug for Closure {
 pub enum When {
     /// In every world.
     Always,
+    /// In every step from one world to the next.
+    Step,
     /// Where nothing is pending.
     Quiescent,
     /// Where all calls are answered and nothing can run.
@@ -143,10 +150,6 @@ pub(crate) fn read(root: &Table<'_>, names: &Names) -> Result<Vec<Invariant>, Sc
 
 fn invariant(table: &Table<'_>, name: &str, names: &Names) -> Result<Invariant, ScenarioError> {
     let when = table.required_text("when", "\"quiescent\"")?;
-    if when.value == "step" {
-        return Err(when
-            .error("`when = \"step\"` is not offered yet; use \"always\", \"quiescent\", \"final\" or \"sometimes\""));
-    }
     let when = choose("`when`", &when, WHEN)?;
     let expect_text = table.text("expect")?;
     let expect = expect_text.as_ref().map_or(Ok(Expect::Holds), |text| choose("`expect`", text, EXPECT))?;
@@ -154,7 +157,8 @@ fn invariant(table: &Table<'_>, name: &str, names: &Names) -> Result<Invariant, 
         return Err(text.error("what is never seen is `when = \"always\"` with `not (...)`; remove `expect`"));
     }
     let text = table.required_text("expr", "\"book == real\"")?;
-    let expr = Expr::parse(text.value, names).map_err(|error| text.error_at(error.offset, error.text))?;
+    let purpose = if when == When::Step { Purpose::Step } else { Purpose::World };
+    let expr = Expr::parse_for(text.value, names, purpose).map_err(|error| text.error_at(error.offset, error.text))?;
     let rule = Rule::Expr(expr);
     Ok(Invariant {
         name: name.to_string(),

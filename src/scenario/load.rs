@@ -14,9 +14,11 @@ use super::environment;
 use super::error::ScenarioError;
 use super::expr::Expr;
 use super::fault;
+use super::ghost;
 use super::invariant::{self, Invariant};
 use super::position::Source;
 use super::suggest::{hint, shorten};
+use super::symmetric::{self, Parts};
 use super::{Bounds, CallEntry, Labels, Scenario};
 
 /// The version of the format that is read.
@@ -49,15 +51,26 @@ const KEYS: &[&str] = &[
     "observe",
     "call",
     "fault",
+    "ghost",
     "check",
     "invariant",
     "time",
     "outcall",
 ];
-const KEYS_LATER: &[&str] = &["ghost", "symmetric"];
-pub(crate) const EXPLORE_KEYS: &[&str] =
-    &["strategy", "calls", "in_flight", "faults", "depth", "timers", "heartbeats", "create", "seed", "switches"];
-const EXPLORE_KEYS_LATER: &[&str] = &["runs", "mode", "preemptions", "symmetric"];
+pub(crate) const EXPLORE_KEYS: &[&str] = &[
+    "strategy",
+    "calls",
+    "in_flight",
+    "faults",
+    "depth",
+    "timers",
+    "heartbeats",
+    "create",
+    "seed",
+    "switches",
+    "symmetric",
+];
+const EXPLORE_KEYS_LATER: &[&str] = &["runs", "mode", "preemptions"];
 const STRATEGIES_ELSEWHERE: &[&str] = &["random", "pos", "pct"];
 
 /// The scenario in the bytes of a file.
@@ -70,7 +83,7 @@ pub(super) fn from_bytes(file: &Path, bytes: &[u8]) -> Result<Scenario, Scenario
     let document = document::parse(source)?;
     let root = Table::root(source, &document);
     check_format(&root)?;
-    root.check_keys(KEYS, KEYS_LATER)?;
+    root.check_keys(KEYS, &[])?;
 
     let name = root.required_text("name", "\"my-scenario\"")?;
     if name.value.trim().is_empty() {
@@ -80,11 +93,13 @@ pub(super) fn from_bytes(file: &Path, bytes: &[u8]) -> Result<Scenario, Scenario
 
     let mut cast: Cast = cast::read(&root)?;
     let observed = calls::observation_tables(&root, &mut cast)?;
+    let counted = ghost::tables(&root, &mut cast)?;
     let called = calls::call_tables(&root, &mut cast)?;
     let setup = calls::setup(&root, &mut cast)?;
     let observations = calls::observations(&observed, &cast)?;
     let calls = calls::calls(&called, &cast)?;
     let faults = fault::read(&root, &cast)?;
+    let ghosts = ghost::read(&counted, &cast)?;
     let times = environment::times(&root)?;
     let outcalls = environment::outcalls(&root)?;
     let seed = match root.table("explore")? {
@@ -94,12 +109,15 @@ pub(super) fn from_bytes(file: &Path, bytes: &[u8]) -> Result<Scenario, Scenario
     let mut invariants = invariant::read(&root, &cast.names)?;
     invariants.extend(check::read(&root, &cast.names, &calls, &cast.canisters, &invariants)?);
     let times_max = times.iter().map(|time| time.max).sum();
+    let parts = Parts { calls: &calls, invariants: &invariants, ghosts: &ghosts };
+    let symmetric = symmetric::read(&root, &cast, &parts)?;
     let bounds = bounds(&root, &calls, !faults.is_empty(), times_max)?;
 
     let mut labels = Labels::common();
     let paths = observations.iter().filter_map(|observation| observation.path.as_ref());
     paths.flat_map(|path| path.names()).for_each(|name| labels.add(name));
     invariants.iter().filter_map(Invariant::expr).flat_map(Expr::fields).for_each(|name| labels.add(name));
+    ghosts.iter().flat_map(|ghost| ghost.fields()).for_each(|name| labels.add(name));
     cast.interfaces.iter().flatten().flat_map(|did| did.labels()).for_each(|name| labels.add(name));
 
     Ok(Scenario {
@@ -115,8 +133,10 @@ pub(super) fn from_bytes(file: &Path, bytes: &[u8]) -> Result<Scenario, Scenario
         observations,
         calls,
         faults,
+        ghosts,
         times,
         outcalls,
+        symmetric,
         seed,
         invariants,
         labels,

@@ -14,10 +14,12 @@ pub struct Names {
     pub canisters: Vec<(String, Principal)>,
     /// Actors and their principals.
     pub actors: Vec<(String, Principal)>,
-    /// Observations.
+    /// Observations, then ghosts.
     pub observations: Vec<String>,
     /// Ids of call entries.
     pub calls: Vec<String>,
+    /// For each of them the texts that make an error a refusal.
+    pub refusals: Vec<Vec<String>>,
 }
 
 impl Names {
@@ -70,6 +72,7 @@ const RESERVED: &[&str] = &[
     "done",
     "ok",
     "err",
+    "refused",
     "count",
     "sum",
     "quiet",

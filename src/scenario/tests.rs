@@ -4,8 +4,10 @@ mod builtin;
 mod check;
 mod did;
 mod generated;
+mod ghosts;
 mod refusals;
 mod schema;
+mod symmetric;
 
 use super::*;
 

@@ -165,6 +165,21 @@ impl Value {
     /// # Errors
     /// As [`Value::decode`].
     pub fn decode_with(reply: &[u8], labels: &Labels) -> Result<Value, String> {
+        let mut first = Value::decode_first(reply, labels, 1)?;
+        Ok(first.pop().unwrap_or(Value::Null))
+    }
+
+    /// The arguments of a call: the first value if there is exactly one, else the list of them.
+    ///
+    /// # Errors
+    /// As [`Value::decode`].
+    pub fn decode_args(args: &[u8], labels: &Labels) -> Result<Value, String> {
+        let mut values = Value::decode_first(args, labels, usize::MAX)?;
+        Ok(if values.len() == 1 { values.remove(0) } else { Value::List(values) })
+    }
+
+    /// The first values, at most so many.
+    fn decode_first(reply: &[u8], labels: &Labels, most: usize) -> Result<Vec<Value>, String> {
         let mut config = DecoderConfig::new();
         config
             .set_decoding_quota(DECODE_COST_MAX * UNTYPED_FACTOR)
@@ -177,8 +192,7 @@ impl Value {
             if text.contains("ecursion") { too_deep() } else { format!("not a Candid reply: {text}") }
         })?;
         let mut converter = Converter { labels, values_left: VALUES_MAX };
-        let first = args.args.into_iter().next();
-        first.map_or(Ok(Value::Null), |value| converter.convert(value, DEPTH_MAX))
+        args.args.into_iter().take(most).map(|value| converter.convert(value, DEPTH_MAX)).collect()
     }
 
     /// The value that `path` leads to.

@@ -11,6 +11,7 @@ use candid::utils::ArgumentEncoder;
 use candid::{IDLArgs, Principal};
 
 use super::seen::Seen;
+use crate::report::when_word;
 use crate::scenario::{Closure, Expect, Names, Scenario, When};
 
 /// A scenario that is being written. See [`crate::testing`].
@@ -387,16 +388,6 @@ impl FaultKeys<'_> {
     pub fn business_err(self, reply: impl ArgumentEncoder) -> Self {
         self.0.candid("business_err", reply);
         self
-    }
-}
-
-/// As a scenario file says it.
-fn when_word(when: When) -> &'static str {
-    match when {
-        When::Always => "always",
-        When::Quiescent => "quiescent",
-        When::Final => "final",
-        When::Sometimes => "sometimes",
     }
 }
 

@@ -3,6 +3,7 @@
 //! The enumerator (`brute`) merges nothing, remembers nothing and shares no code with the search.
 
 mod complete;
+mod symmetric;
 mod unrest;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -273,7 +273,7 @@ fn calls_show_their_arguments_to_expressions_when_they_have_begun() {
     let mut play = Play::new(&picks(""));
     play.steps("1{amt=2}");
     let calls = play.engine.calls(&play.world);
-    assert_eq!(*calls[0].args, []);
+    assert!(calls[0].args.is_empty());
     assert_eq!(calls[1].args.to_vec(), candid::encode_one(2u32).expect("Candid"));
 }
 

@@ -69,7 +69,7 @@ impl Play {
 
     /// The value of an observation.
     pub fn observe(&mut self, name: &str) -> String {
-        let at = self.engine.scenario.observations.iter().position(|observation| observation.name == name);
+        let at = self.engine.scenario.observed_names().iter().position(|observed| observed == name);
         let values = self.engine.observe(&self.world).expect("all is offered");
         values[at.expect("an observation of this name")].to_string()
     }

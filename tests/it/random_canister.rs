@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::TestRunner;
 
-use super::stage::{Stage, call, observe};
+use super::stage::{Stage, call, ghosts, observe};
 use super::wat_canister::canister;
 
 /// One thing that a delivery does.
@@ -239,6 +239,9 @@ impl Recipe {
             ("now and then", "sometimes", format!("x0 - x0 / 5 * 5 == {r1} and count(open(\"e0\")) > 0")),
         ] {
             let _ = writeln!(text, "[[invariant]]\nname = \"{name}\"\nwhen = \"{when}\"\nexpr = '{expr}'");
+        }
+        if let Some((caller, callee, method)) = edges.first() {
+            text.push_str(&ghosts(*caller, *callee, METHODS[*method], r2));
         }
         Stage::new(&canisters, &text)
     }

@@ -115,6 +115,24 @@ pub fn observe(from: usize, name: &str) -> String {
     format!("[observe.{name}]\nfrom = \"c{from}\"\nquery = \"{name}\"\n")
 }
 
+/// Ghosts of the effects and replies on an edge, where every other scenario has them, and invariants of steps that read
+/// them and the observations x0 and x1.
+pub fn ghosts(caller: usize, callee: usize, method: &str, remainder: u32) -> String {
+    let mut text = String::new();
+    if remainder % 2 == 0 {
+        let edge = format!("c{caller} -> c{callee}.{method}");
+        let _ = writeln!(text, "[ghost.did]\non = \"{edge}:effect\"");
+        let _ =
+            writeln!(text, "[ghost.told]\non = \"{edge}:reply\"\nwhen = \"it.by == c{caller}\"\nadd = \"it.reply\"");
+        let expr = "did <= before(did) or told > before(told) or x1 != before(x1)";
+        let _ = writeln!(text, "[[invariant]]\nname = \"told at once\"\nwhen = \"step\"\nexpr = \"{expr}\"");
+        let _ = writeln!(text, "[[invariant]]\nname = \"few\"\nwhen = \"always\"\nexpr = \"did < 2\"");
+    }
+    let expr = format!("x0 - x0 / 5 * 5 != {remainder} or before(x0) == x0");
+    let _ = writeln!(text, "[[invariant]]\nname = \"by no step\"\nwhen = \"step\"\nexpr = \"{expr}\"");
+    text
+}
+
 /// A fault on the edge from c0 to method `method` of c1, as often as the bound allows.
 pub fn fault(method: &str, kinds: &str) -> String {
     format!("[[fault]]\nedge = \"c0 -> c1.{method}\"\nkinds = [{kinds}]\nbudget = 1\n")

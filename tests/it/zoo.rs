@@ -31,7 +31,7 @@ const ZOO: [(&str, &str, (u32, u32, u32), &[&str]); 21] = [
     ("t13", "conserve", (0, 0, 9), &[]),
     ("t14", "serializable", (2, 0, 10), &[]),
     ("t15", "conserve", (1, 1, 1), &["err-is-noop: proxy.rate"]),
-    ("t16", "conserve", (1, 1, 3), &[]),
+    ("t16", "conserve", (1, 1, 4), &["err-is-noop: exchange.swap"]),
     ("t17", "err-is-noop: swaps.swap", (1, 0, 3), &[]),
     ("t18", "conserve", (1, 1, 2), &[]),
     ("t19", "conserve", (2, 0, 6), &["no-callback-trap: desk", "serializable"]),

@@ -5,11 +5,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::ghost::Sum;
 use crate::kernel::{
-    CallSpec, Change, Chosen, FaultSpec, HeapSettings, Limits, MANAGEMENT, OutcallSpec, Place, Plan, TimeSpec,
+    CallSpec, Change, Chosen, FaultSpec, GhostSpec, HeapSettings, Limits, MANAGEMENT, Moment, OutcallSpec, Place, Plan,
+    TimeSpec,
 };
 use crate::scenario::{
-    Bounds, Fault, FaultKind, FaultPlace, Instance, Invariant, Oracle, Outcall, Rule, Scenario, TimeStep,
+    Bounds, Fault, FaultKind, FaultPlace, Ghost, GhostAt, Instance, Invariant, Oracle, Outcall, Scenario, TimeStep,
 };
 
 fn call_specs(scenario: &Scenario, chosen: Vec<Option<Chosen>>) -> Vec<CallSpec> {
@@ -47,6 +49,8 @@ pub(super) fn plan(scenario: &Scenario, chosen: Vec<Option<Chosen>>, upgrades: &
         faults: faults.map(|(at, fault)| fault_spec(fault, upgrades.get(&at).copied().unwrap_or(0))).collect(),
         times: scenario.times.iter().map(time).collect(),
         outcalls: outcall_specs(scenario),
+        ghosts: scenario.ghosts.iter().map(|ghost| ghost_spec(scenario, ghost)).collect(),
+        symmetric: symmetric(scenario),
         heaps: heap_settings(scenario),
         seed: u64::from(scenario.seed),
         marks: scenario.invariants.iter().any(reads_marks),
@@ -55,9 +59,31 @@ pub(super) fn plan(scenario: &Scenario, chosen: Vec<Option<Chosen>>, upgrades: &
     }
 }
 
+/// The call instances of each interchangeable actor.
+fn symmetric(scenario: &Scenario) -> Vec<Vec<usize>> {
+    let instances = scenario.instances();
+    let calls = |&actor: &usize| (0..instances.len()).filter(|&at| instances[at].actor == actor).collect();
+    scenario.symmetric.iter().map(calls).collect()
+}
+
+fn ghost_spec(scenario: &Scenario, ghost: &Ghost) -> GhostSpec {
+    GhostSpec {
+        edge: (ghost.caller as u16, ghost.callee.map_or(MANAGEMENT, |callee| callee as u16)),
+        method: ghost.method.clone(),
+        at: match ghost.at {
+            GhostAt::Effect => Moment::Effect,
+            GhostAt::Reply => Moment::Reply,
+        },
+        adder: Arc::new(Sum { ghost: ghost.clone(), labels: scenario.labels.clone() }),
+    }
+}
+
 /// Whether an invariant asks what happened in a tree beside what is left of it.
 fn reads_marks(invariant: &Invariant) -> bool {
-    matches!(&invariant.rule, Rule::Oracle(Oracle::NoCallbackTrap { .. } | Oracle::ErrIsNoop { .. }))
+    let reads = |oracle: &Oracle| {
+        matches!(oracle, Oracle::NoCallbackTrap { .. } | Oracle::ErrIsNoop { .. } | Oracle::Serializable { .. })
+    };
+    invariant.oracle().is_some_and(reads)
 }
 
 /// Bounds of the search.

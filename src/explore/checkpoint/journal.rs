@@ -120,6 +120,7 @@ impl Journal {
         look.outcome = self.take_text(part)?;
         let (invariants, canisters) = (engine.scenario.invariants.len(), engine.start().canisters.len());
         let fits = look.violated.iter().map(|(at, _)| at).chain(&look.seen).all(|&at| at < invariants)
+            && look.broken.iter().all(|step| step.invariant < invariants)
             && look.timers.iter().all(|&(at, _)| usize::from(at) < canisters)
             && news.iter().all(|news| news.fits(engine));
         if !fits {

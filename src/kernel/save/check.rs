@@ -91,6 +91,7 @@ impl<'a> Known<'a> {
             Message::Call { method, arg }
             | Message::Query { method, arg }
             | Message::Transform { method, arg }
+            | Message::Getter { method, arg }
             | Message::Inspect { method, arg } => {
                 below("name", method, self.kernel.tables.names.count())?;
                 self.blob(arg)
@@ -122,6 +123,7 @@ impl<'a> Known<'a> {
         for context in &tree.contexts {
             self.canister(context.canister)?;
             below("principal", context.caller, self.kernel.tables.principals.count())?;
+            optional(context.noted, |message| self.call(message))?;
         }
         for request in &tree.requests {
             self.request(request, tree.contexts.len())?;
@@ -142,7 +144,8 @@ impl<'a> Known<'a> {
         optional(request.queued, |message| self.call(message))?;
         optional(request.waits_for_stop.map(u32::from), |at| below("canister", at, self.states.len()))?;
         ensure(request.path.depth() > 0, "a request has no name")?;
-        let Some(Callback { context, response, .. }) = &request.callback else { return Ok(()) };
+        let Some(Callback { context, response, noted, .. }) = &request.callback else { return Ok(()) };
+        optional(*noted, |message| self.call(message))?;
         below("context", *context, contexts)?;
         optional(response.as_ref().map(|answer| answer.response), |response| self.response(response))
     }
@@ -170,6 +173,7 @@ impl<'a> Known<'a> {
             let snapshot = tables.systems.value(state.system).snapshot;
             snapshot.map_or(Ok(()), |snapshot| self.memory(canister, snapshot.memory))?;
         }
+        world.ghosts.iter().try_for_each(|&ghost| self.blob(ghost))?;
         let mut waiting = 0;
         for &tree in &world.trees {
             below("tree", tree, tables.trees.count())?;

@@ -2,11 +2,13 @@
 //!
 //! An observation's type is known only once it has a value, so it fits everywhere here and is checked at evaluation.
 
+use num_bigint::BigInt;
+
 use cel::common::ast::{self, CallExpr, IdedExpr, LiteralValue, SourceInfo, operators};
 
 use super::resolve::CALL_LISTS;
 use super::words::Rewritten;
-use super::{Arithmetic, Comparison, Expr, ExprError, List, Node};
+use super::{Arithmetic, Comparison, Expr, ExprError, List, Node, Purpose};
 use crate::scenario::names::Names;
 use crate::scenario::suggest::hint;
 use crate::scenario::value::Value;
@@ -48,18 +50,26 @@ pub(super) type Typed = (Node, Type);
 pub(super) fn compile(
     text: &str,
     names: &Names,
+    purpose: Purpose,
     rewritten: &Rewritten,
     tree: &IdedExpr,
     info: &SourceInfo,
 ) -> Result<Expr, ExprError> {
-    let (item, shown, fields) = (Item::None, Vec::new(), Vec::new());
-    let mut compiler = Compiler { text, names, rewritten, info, item, shown, fields };
+    let is_of_message = matches!(purpose, Purpose::When | Purpose::Add);
+    let item = if is_of_message { Item::Message } else { Item::None };
+    let (is_before, shown, fields, named) = (false, Vec::new(), Vec::new(), Vec::new());
+    let mut compiler = Compiler { text, names, purpose, rewritten, info, item, is_before, shown, fields, named };
     let (root, ty) = compiler.node(tree)?;
-    if !ty.fits(Type::Bool) {
-        let problem = format!("an invariant must be true or false, this is {}; compare it with something", ty.name());
-        return Err(ExprError::new(text, 0, problem));
+    let (wanted, problem) = match purpose {
+        Purpose::World | Purpose::Step => (Type::Bool, "an invariant must be true or false"),
+        Purpose::When => (Type::Bool, "`when` must be true or false"),
+        Purpose::Add => (Type::Int, "`add` must be an integer"),
+    };
+    if !ty.fits(wanted) {
+        let remedy = if wanted == Type::Bool { "; compare it with something" } else { "" };
+        return Err(ExprError::new(text, 0, format!("{problem}, this is {}{remedy}", ty.name())));
     }
-    Ok(Expr { root, shown: compiler.shown, fields: compiler.fields })
+    Ok(Expr { root, shown: compiler.shown, fields: compiler.fields, named: compiler.named })
 }
 
 /// What `it` means at the place being compiled.
@@ -68,17 +78,23 @@ pub(super) enum Item {
     None,
     Call,
     Value,
+    /// The message that a ghost counts.
+    Message,
 }
 
 /// Walks one syntax tree.
 pub(super) struct Compiler<'a> {
     pub(super) text: &'a str,
     pub(super) names: &'a Names,
+    purpose: Purpose,
     pub(super) rewritten: &'a Rewritten,
     info: &'a SourceInfo,
     pub(super) item: Item,
+    /// Whether what is compiled stands within `before`.
+    is_before: bool,
     pub(super) shown: Vec<(String, Node)>,
     pub(super) fields: Vec<String>,
+    pub(super) named: Vec<String>,
 }
 
 impl Compiler<'_> {
@@ -166,15 +182,19 @@ impl Compiler<'_> {
                 self.show_as(self.source(id), &node);
                 Ok((node, Type::Int))
             }
-            ("sum", [list, term]) => self.sum(id, list, term),
-            ("count", _) => self.error(id, "`count` takes one list, as in `count(done(\"foo\"))`"),
+            ("sum", [list, term]) => self.sum(id, list, term, Type::Int),
+            ("count", [list, filter]) => self.sum(id, list, filter, Type::Bool),
+            ("count", _) => {
+                self.error(id, "`count` takes a list, as in `count(done(\"foo\"))`, and perhaps a condition of `it`")
+            }
             ("sum", _) => self.error(id, "`sum` takes a list and an expression, as in `sum(ok(\"foo\"), it.reply)`"),
-            ("before", _) => self.error(id, "`before` is not offered yet"),
+            ("before", [of]) => self.before(id, of),
+            ("before", _) => self.error(id, "`before` takes what is observed or counted, as in `before(x)`"),
             (name, _) if CALL_LISTS.iter().any(|(list, _)| *list == name) => {
                 self.error(id, format!("`{name}(...)` is a list of calls; write `count({name}(...))`"))
             }
             (name, _) => {
-                let known = ["count", "sum"].into_iter().chain(CALL_LISTS.iter().map(|(list, _)| *list));
+                let known = ["count", "sum", "before"].into_iter().chain(CALL_LISTS.iter().map(|(list, _)| *list));
                 self.error(id, format!("unknown function `{name}`{}", hint(name, known)))
             }
         }
@@ -223,13 +243,41 @@ impl Compiler<'_> {
         Ok((Node::Compare(comparison, Box::new(a), Box::new(b)), Type::Bool))
     }
 
-    fn sum(&mut self, id: u64, list: &IdedExpr, term: &IdedExpr) -> Result<Typed, ExprError> {
+    fn before(&mut self, id: u64, of: &IdedExpr) -> Result<Typed, ExprError> {
+        if self.purpose != Purpose::Step {
+            return self.error(id, "`before` stands only in an invariant with `when = \"step\"`");
+        }
+        if self.is_before {
+            return self.error(id, "`before` stands within another one; only one step is looked back");
+        }
+        let outer = std::mem::replace(&mut self.item, Item::None);
+        self.is_before = true;
+        let typed = self.node(of);
+        self.is_before = false;
+        self.item = outer;
+        let (node, ty) = typed?;
+        let node = Node::Before(Box::new(node));
+        self.show_as(self.source(id), &node);
+        Ok((node, ty))
+    }
+
+    /// Whether it is a ghost's, which sees a message and no world.
+    pub(super) fn is_of_message(&self) -> bool {
+        matches!(self.purpose, Purpose::When | Purpose::Add)
+    }
+
+    /// `sum(list, term)`, or `count(list, condition)` if the term is a bool, which counts as 1.
+    fn sum(&mut self, id: u64, list: &IdedExpr, term: &IdedExpr, ty: Type) -> Result<Typed, ExprError> {
         let list = self.list(list)?;
         let outer = self.item;
         self.item = if matches!(list, List::Calls(_)) { Item::Call } else { Item::Value };
-        let term = self.typed(term, Type::Int, "`sum`");
+        let term = self.typed(term, ty, if ty == Type::Bool { "`count`" } else { "`sum`" });
         self.item = outer;
-        let node = Node::Sum(list, Box::new(term?));
+        let term = match ty {
+            Type::Bool => Node::If(Box::new([term?, Node::from(BigInt::from(1)), Node::from(BigInt::from(0))])),
+            _ => term?,
+        };
+        let node = Node::Sum(list, Box::new(term));
         self.show_as(self.source(id), &node);
         Ok((node, Type::Int))
     }

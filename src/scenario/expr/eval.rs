@@ -2,8 +2,10 @@
 
 use std::cmp::Ordering;
 
+use num_bigint::BigInt;
+
 use super::number::Number;
-use super::{CallList, CallState, CallView, Comparison, List, Node, Reply, View, Wanted};
+use super::{CallList, CallState, CallView, Comparison, List, MessageView, Node, Reply, View, Wanted};
 use crate::scenario::value::Value;
 
 /// The value of a part of an expression; `Value` is none of the other two kinds.
@@ -20,26 +22,51 @@ enum Item<'a> {
     Nothing,
     Call(&'a CallView, &'a str),
     Value(&'a Value),
+    Message(&'a MessageView<'a>),
 }
 
 #[derive(Clone, Copy)]
 struct Scope<'a> {
     view: &'a View<'a>,
+    /// The world before the step.
+    before: Option<&'a View<'a>>,
     item: Item<'a>,
 }
 
 /// Whether the expression holds.
-pub(super) fn truth(node: &Node, view: &View<'_>) -> Result<bool, String> {
-    boolean(node, &Scope { view, item: Item::Nothing }, "an invariant")
+pub(super) fn truth(node: &Node, view: &View<'_>, before: Option<&View<'_>>) -> Result<bool, String> {
+    boolean(node, &Scope { view, before, item: Item::Nothing }, "an invariant")
+}
+
+/// What a ghost sees of the world.
+const NOTHING: View<'_> = View { observations: &[], calls: &[], quiet: false, faulted: 0, now_s: 0 };
+
+/// Whether the expression holds of a message.
+pub(super) fn truth_of_message(node: &Node, message: &MessageView<'_>) -> Result<bool, String> {
+    boolean(node, &Scope { view: &NOTHING, before: None, item: Item::Message(message) }, "`when`")
+}
+
+/// The integer that the expression is for a message.
+pub(super) fn number_of_message(node: &Node, message: &MessageView<'_>) -> Result<BigInt, String> {
+    let scope = Scope { view: &NOTHING, before: None, item: Item::Message(message) };
+    number(node, &scope, "add").map(Number::into_big)
 }
 
 /// The value of a part of an expression, copied.
-pub(super) fn value(node: &Node, view: &View<'_>) -> Result<Value, String> {
-    Ok(match part(node, &Scope { view, item: Item::Nothing })? {
+pub(super) fn value(node: &Node, view: &View<'_>, before: Option<&View<'_>>) -> Result<Value, String> {
+    Ok(match part(node, &Scope { view, before, item: Item::Nothing })? {
         Part::Bool(b) => Value::Bool(b),
         Part::Number(n) => Value::Int(n.into_big()),
         Part::Value(value) => value.clone(),
     })
+}
+
+impl<'a> Scope<'a> {
+    /// The world before the step.
+    fn before(&self) -> Result<Scope<'a>, String> {
+        let view = self.before.ok_or_else(|| "nothing was before the start".to_string())?;
+        Ok(Scope { view, before: None, item: Item::Nothing })
+    }
 }
 
 impl<'a> Part<'a> {
@@ -68,9 +95,11 @@ fn part<'a>(node: &'a Node, scope: &Scope<'a>) -> Result<Part<'a>, String> {
         | Node::Observation(..)
         | Node::Item
         | Node::ItemReply
+        | Node::ItemArgs
         | Node::ItemBy(_)
         | Node::Field(..)
         | Node::Index(..) => return place(node, scope).and_then(Part::of),
+        Node::Before(inner) => return part(inner, &scope.before()?),
         Node::Quiet => Part::Bool(scope.view.quiet),
         Node::Faulted => Part::Number(u64::from(scope.view.faulted).into()),
         Node::Now => Part::Number(scope.view.now_s.into()),
@@ -128,9 +157,16 @@ fn place<'a>(node: &'a Node, scope: &Scope<'a>) -> Result<&'a Value, String> {
         },
         Node::ItemReply => match scope.item {
             Item::Call(call, id) => reply(call, id),
+            Item::Message(message) => Ok(message.reply),
+            _ => Err("`it` is not a call here".to_string()),
+        },
+        Node::ItemArgs => match scope.item {
+            Item::Call(call, _) => Ok(&call.given),
+            Item::Message(message) => Ok(message.args),
             _ => Err("`it` is not a call here".to_string()),
         },
         Node::ItemBy(principals) => match scope.item {
+            Item::Message(message) => Ok(message.by),
             Item::Call(call, _) => principals.get(call.actor).ok_or_else(|| "`it.by` has no value".to_string()),
             _ => Err("`it` is not a call here".to_string()),
         },
@@ -188,21 +224,20 @@ fn items<'a>(node: &'a Node, scope: &Scope<'a>) -> Result<&'a [Value], String> {
 
 fn select<'a>(calls: &'a CallList, scope: &Scope<'a>) -> impl Iterator<Item = &'a CallView> {
     scope.view.calls.iter().filter(|call| {
-        call.entry == calls.entry
-            && calls.actor.is_none_or(|actor| actor == call.actor)
-            && is_in(calls.state, &call.state)
+        call.entry == calls.entry && calls.actor.is_none_or(|actor| actor == call.actor) && is_in(calls, &call.state)
     })
 }
 
-fn is_in(wanted: Wanted, state: &CallState) -> bool {
+fn is_in(calls: &CallList, state: &CallState) -> bool {
     match state {
         CallState::NotStarted => false,
-        CallState::Open => wanted == Wanted::Open,
-        CallState::Done(reply) => match wanted {
+        CallState::Open => calls.state == Wanted::Open,
+        CallState::Done(reply) => match calls.state {
             Wanted::Open => false,
             Wanted::Done => true,
             Wanted::Ok => !reply.is_error(),
             Wanted::Err => reply.is_error(),
+            Wanted::Refused => reply.is_refusal(&calls.refusals),
         },
     }
 }
@@ -210,7 +245,7 @@ fn is_in(wanted: Wanted, state: &CallState) -> bool {
 fn sum<'a>(items: impl Iterator<Item = Item<'a>>, term: &'a Node, scope: &Scope<'a>) -> Result<Number<'a>, String> {
     let mut total = Number::Small(0);
     for item in items {
-        let term = number(term, &Scope { view: scope.view, item }, "sum")?;
+        let term = number(term, &Scope { item, ..*scope }, "sum")?;
         total = super::Arithmetic::Add.apply(&total, &term)?;
     }
     Ok(total)

@@ -4,20 +4,20 @@
 
 use super::compile;
 use super::words::{self, Rewritten};
-use super::{Expr, ExprError};
+use super::{Expr, ExprError, Purpose};
 use crate::scenario::names::Names;
 
 /// Stack of the thread that parses: CEL's parser takes about 50 KiB per level of brackets in a debug build.
 const STACK_BYTES: usize = 64 << 20;
 
-/// [`Expr::parse`].
-pub(super) fn parse(text: &str, names: &Names) -> Result<Expr, ExprError> {
+/// [`Expr::parse_for`].
+pub(super) fn parse(text: &str, names: &Names, purpose: Purpose) -> Result<Expr, ExprError> {
     let rewritten = words::rewrite(text)?;
     let run = || -> Result<Expr, ExprError> {
         let (tree, info) = cel::parser::Parser::new()
             .parse_with_source_info(&rewritten.text)
             .map_err(|errors| syntax_error(text, &rewritten, &errors))?;
-        compile::compile(text, names, &rewritten, &tree, &info)
+        compile::compile(text, names, purpose, &rewritten, &tree, &info)
     };
     // A thread of its own, so that the caller's stack does not decide what can be parsed.
     std::thread::scope(|scope| {

@@ -12,13 +12,23 @@ use crate::scenario::suggest::hint;
 use crate::scenario::value::Value;
 
 /// The functions that are lists of calls.
-pub(super) const CALL_LISTS: [(&str, Wanted); 4] =
-    [("open", Wanted::Open), ("done", Wanted::Done), ("ok", Wanted::Ok), ("err", Wanted::Err)];
+pub(super) const CALL_LISTS: [(&str, Wanted); 5] = [
+    ("open", Wanted::Open),
+    ("done", Wanted::Done),
+    ("ok", Wanted::Ok),
+    ("err", Wanted::Err),
+    ("refused", Wanted::Refused),
+];
 
 impl Compiler<'_> {
-    pub(super) fn name(&self, id: u64, name: &str) -> Result<Typed, ExprError> {
+    pub(super) fn name(&mut self, id: u64, name: &str) -> Result<Typed, ExprError> {
         if let Some(number) = self.integer(name) {
             return Ok((number, Type::Int));
+        }
+        let is_observation = self.names.observations.iter().any(|observation| observation == name);
+        if self.is_of_message() && (is_observation || ["quiet", "faulted", "now"].contains(&name)) {
+            let text = format!("a ghost sees `it.args`, `it.reply` and `it.by`, and not `{name}`");
+            return self.error(id, text);
         }
         if let Some(index) = self.names.observations.iter().position(|observation| observation == name) {
             return Ok((Node::Observation(index, name.to_string()), Type::Any));
@@ -30,15 +40,19 @@ impl Compiler<'_> {
             "it" => match self.item {
                 Item::Value => return Ok((Node::Item, Type::Any)),
                 Item::Call => {
-                    return self.error(id, "`it` is a call here; use `it.reply` or `it.by`");
+                    return self.error(id, "`it` is a call here; use `it.args`, `it.reply` or `it.by`");
+                }
+                Item::Message => {
+                    return self.error(id, "`it` is a message here; use `it.args`, `it.reply` or `it.by`");
                 }
                 Item::None => {
-                    return self.error(id, "`it` stands only in the second argument of `sum`");
+                    return self.error(id, "`it` stands only in the second argument of `sum` or `count`");
                 }
             },
             _ => {}
         }
         if let Ok(principal) = self.names.principal(name) {
+            self.named.push(name.to_string());
             return Ok((Node::Constant(Value::Principal(principal)), Type::Principal));
         }
         if CALL_LISTS.iter().any(|(list, _)| *list == name) || name == "count" || name == "sum" {
@@ -60,12 +74,17 @@ impl Compiler<'_> {
             ast::Expr::Ident(name) => self.name(tree.id, name).map(|(node, _)| node),
             ast::Expr::Select(select) => {
                 let field = select.field.as_str();
-                if matches!(&select.operand.expr, ast::Expr::Ident(name) if name == "it") && self.item == Item::Call {
+                let is_it = matches!(&select.operand.expr, ast::Expr::Ident(name) if name == "it");
+                if is_it && matches!(self.item, Item::Call | Item::Message) {
+                    let what = if self.item == Item::Call { "call" } else { "message" };
                     return match field {
+                        "args" => Ok(Node::ItemArgs),
                         "reply" => Ok(Node::ItemReply),
                         "by" => Ok(self.item_by()),
-                        "args" => self.error(tree.id, "`it.args` is not offered yet; use `it.reply` or `it.by`"),
-                        _ => self.error(tree.id, format!("a call has no `{field}`; use `it.reply` or `it.by`")),
+                        _ => {
+                            let text = format!("a {what} has no `{field}`; use `it.args`, `it.reply` or `it.by`");
+                            self.error(tree.id, text)
+                        }
                     };
                 }
                 let base = self.path(&select.operand)?;
@@ -97,6 +116,10 @@ impl Compiler<'_> {
         let Some((name, state)) = CALL_LISTS.iter().find(|(list, _)| *list == call.func_name) else {
             return self.path(tree).map(|node| List::Value(Box::new(node)));
         };
+        if self.is_of_message() {
+            return self
+                .error(tree.id, format!("a ghost sees `it.args`, `it.reply` and `it.by`, and not `{name}(...)`"));
+        }
         let (id, actor) = match call.args.as_slice() {
             [id] => (id, None),
             [id, actor] => (id, Some(actor)),
@@ -112,15 +135,17 @@ impl Compiler<'_> {
         };
         let entry = self.names.call(text.inner()).or_else(|problem| self.error(id.id, problem))?;
         let actor = actor.map(|actor| self.actor(actor)).transpose()?;
-        Ok(List::Calls(CallList { state: *state, entry, actor, id: text.inner().to_string() }))
+        let refusals = self.names.refusals.get(entry).map_or(&[][..], |texts| texts).into();
+        Ok(List::Calls(CallList { state: *state, entry, actor, id: text.inner().to_string(), refusals }))
     }
 
-    fn actor(&self, tree: &IdedExpr) -> Result<usize, ExprError> {
+    fn actor(&mut self, tree: &IdedExpr) -> Result<usize, ExprError> {
         let name = match &tree.expr {
             ast::Expr::Ident(name) => name.as_str(),
             ast::Expr::Literal(LiteralValue::String(name)) => name.inner(),
             _ => return self.error(tree.id, "an actor's name is needed here"),
         };
+        self.named.push(name.to_string());
         self.names.actor(name).or_else(|problem| self.error(tree.id, problem))
     }
 

@@ -12,6 +12,7 @@ fn names() -> Names {
         actors: vec![("alice".into(), automatic_actor_id("alice")), ("bob".into(), automatic_actor_id("bob"))],
         observations: ["x", "y", "pool", "flag", "broken", "word"].map(String::from).to_vec(),
         calls: vec!["foo".into(), "inc".into()],
+        refusals: vec![vec!["busy".into(), "later".into()], Vec::new()],
     }
 }
 
@@ -25,6 +26,7 @@ fn done(entry: usize, actor: usize, reply: &str) -> CallView {
         actor,
         state: CallState::Done(Arc::new(Reply::Replied(candid(reply), Vec::new()))),
         args: Arc::from([]),
+        given: Arc::new(Value::Int(30.into())),
     }
 }
 
@@ -43,10 +45,28 @@ fn with_world<T>(look: impl FnOnce(&View<'_>) -> T) -> T {
     let rejected = Reply::Rejected { code: 2, text: "busy".into() };
     let calls = [
         done(0, 0, "(variant { Ok = 30 : nat })"),
-        CallView { entry: 0, actor: 1, state: CallState::Done(Arc::new(rejected)), args: Arc::from([]) },
+        CallView {
+            entry: 0,
+            actor: 1,
+            state: CallState::Done(Arc::new(rejected)),
+            args: Arc::from([]),
+            given: Arc::new(candid("(record { amount = 4 : nat; to = principal \"aaaaa-aa\" })")),
+        },
         done(0, 1, "(variant { err = \"no\" })"),
-        CallView { entry: 1, actor: 1, state: CallState::Open, args: Arc::from([]) },
-        CallView { entry: 1, actor: 0, state: CallState::NotStarted, args: Arc::from([]) },
+        CallView {
+            entry: 1,
+            actor: 1,
+            state: CallState::Open,
+            args: Arc::from([]),
+            given: Arc::new(Value::List(vec![Value::Int(1.into()), Value::Bool(true)])),
+        },
+        CallView {
+            entry: 1,
+            actor: 0,
+            state: CallState::NotStarted,
+            args: Arc::from([]),
+            given: Arc::new(Value::List(vec![Value::Int(1.into()), Value::Bool(true)])),
+        },
     ];
     look(&View { observations: &observations, calls: &calls, quiet: false, faulted: 1, now_s: 604_800 })
 }
@@ -229,4 +249,71 @@ proptest! {
     fn random_text_never_panics(text in ".{0,40}") {
         let _ = Expr::parse(&text, &names());
     }
+}
+
+#[test]
+fn calls_have_arguments() {
+    for text in [
+        "sum(ok('foo'), it.args) == 30",
+        "count(err('foo', bob)) == 2",
+        "sum(open('inc'), it.args[0]) == 1",
+        "count(open('inc'), it.args.1) == 1",
+        "count(pool.list, it.1 > 15) == 1",
+        "count(done('foo'), it.by == alice and it.args == 30) == 1",
+    ] {
+        assert_eq!(eval(text), Ok(true), "{text}");
+    }
+    assert_eq!(eval("sum(ok('foo'), it.args.amount) == 1"), Err("no field `amount` in an integer (30)".to_string()));
+}
+
+#[test]
+fn errors_that_are_expected_are_refusals_and_still_errors() {
+    assert_eq!(eval("count(refused('foo')) == 1 and count(err('foo')) == 2"), Ok(true));
+    assert_eq!(eval("count(refused('foo', alice)) == 0 and count(refused('foo', bob)) == 1"), Ok(true));
+    assert_eq!(eval("count(refused('inc')) == 0"), Ok(true));
+    let is_refusal =
+        |reply: &str, text: &str| Reply::Replied(candid(reply), Vec::new()).is_refusal(&[text.to_string()]);
+    assert!(is_refusal("(variant { Err = \"try \\\"later\\\"\" })", "try \"later\""));
+    assert!(is_refusal("(variant { err = variant { Err = 5 : nat } })", "5"));
+    assert!(!is_refusal("(variant { Ok = \"later\" })", "later"));
+    assert!(!is_refusal("(\"later\")", "later"));
+}
+
+#[test]
+fn before_reads_the_world_before_the_step() {
+    let holds = |text: &str| {
+        let expr = Expr::parse_for(text, &names(), Purpose::Step).unwrap_or_else(|error| panic!("{text}: {error}"));
+        let mut before: Vec<Arc<Value>> =
+            ["x", "y", "pool", "flag", "broken", "word"].map(|name| Arc::new(Value::Text(name.to_string()))).to_vec();
+        before[0] = Arc::new(Value::Int(1.into()));
+        let before = View { observations: &before, calls: &[], quiet: true, faulted: 0, now_s: 0 };
+        with_world(|view| (expr.eval_step(&before, view), expr.values_of_step(&before, view)))
+    };
+    for text in [
+        "before(x) == 1 and x == 2",
+        "x == before(x + 0) + 1",
+        "before(quiet) and not quiet",
+        "count(done('foo')) == before(count(done('foo'))) + 3",
+        "faulted - before(faulted) == 1",
+    ] {
+        assert_eq!(holds(text).0, Ok(true), "{text}");
+    }
+    assert_eq!(holds("before(y) + 1 == 0").0, Err("`+` needs integers, not \"y\" (a text)".to_string()));
+    let shown: Vec<String> = holds("before(x) > x").1.iter().map(|(name, value)| format!("{name} = {value}")).collect();
+    assert_eq!(shown, ["x = 2", "before(x) = 1"]);
+}
+
+#[test]
+fn a_ghost_evaluates_a_message() {
+    let (args, reply) = (candid("(record { amount = 5 : nat })"), candid("(variant { Ok = 2 : nat })"));
+    let by = Value::Principal(automatic_canister_id(0));
+    let message = MessageView { args: &args, reply: &reply, by: &by };
+    let parse = |text: &str, purpose| Expr::parse_for(text, &names(), purpose).unwrap();
+    let when = |text: &str| parse(text, Purpose::When).eval_message(&message);
+    let add = |text: &str| parse(text, Purpose::Add).number_of_message(&message);
+    assert_eq!(when("it.by == vault and it.args.amount > 4"), Ok(true));
+    assert_eq!(when("it.by == alice"), Ok(false));
+    assert_eq!(when("has(it.reply.Err)"), Ok(false));
+    assert_eq!(add("it.args.amount * 2 - it.reply.Ok"), Ok(8.into()));
+    assert_eq!(add("it.args"), Err("`add` needs integers, not {amount = 5} (a record)".to_string()));
 }

@@ -50,7 +50,11 @@ args = "(5)"
     );
     assert_eq!(
         problem("query = \"get\"", "query = \"put\"\nargs = \"(1)\""),
-        "/s.toml:10:1: `put` is not a query; observing with an update is not offered yet"
+        "/s.toml:10:1: `put` is not a query method; write `update = \"put\"`, which runs it on a copy of the state"
+    );
+    assert_eq!(
+        problem("query = \"get\"", "update = \"get\""),
+        "/s.toml:10:1: `get` is a query method; write `query = \"get\"`"
     );
     assert!(problem("a.did", "b.did").starts_with("/s.toml:6:7: cannot read /b.did: "));
     std::fs::write(folder.join("a.did"), "service : {\n get }").unwrap();

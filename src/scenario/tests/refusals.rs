@@ -36,16 +36,11 @@ fn unknown_keys_come_with_the_nearest_one_and_later_keys_are_named() {
         "56:3: unknown key `invariants` in a scenario, did you mean `invariant`?"
     );
     assert_eq!(problem("max = 3", "mx = 3"), "43:1: unknown key `mx` in [[call]], did you mean `max`?");
-    assert_eq!(problem("max = 3", "symmetric = true"), "43:1: `symmetric` in [[call]] is not offered yet; remove it");
     assert_eq!(
         problem("wasm = \"b.wasm\"", "wasm = \"b.wasm\"\nmode = \"x\""),
         "15:1: `mode` in [canister.b] is not offered yet; remove it"
     );
     assert_eq!(problem("depth = 60", "runs = 6"), "11:1: `runs` in [explore] is not offered yet; remove it");
-    assert_eq!(
-        problem("from = \"a\"", "update = \"a\""),
-        "33:1: `update` in [observe.x] is not offered yet; remove it"
-    );
     assert_eq!(
         problem("principal = \"anonymous\"", "zzz = 1"),
         "22:1: unknown key `zzz` in [actor.bob]; there is `principal`"
@@ -200,6 +195,12 @@ fn calls_are_checked_together() {
 }
 
 #[test]
+fn texts_of_expected_errors_are_not_empty() {
+    let text = "every error contains the empty text; write a part of the errors that are expected";
+    assert_eq!(problem("max = 3", "expect_err = [\"a\", \"\"]"), format!("43:20: {text}"));
+}
+
+#[test]
 fn observations_are_identifiers_with_a_path() {
     assert_eq!(
         problem("[observe.x]", "[observe.quiet]"),
@@ -208,6 +209,10 @@ fn observations_are_identifiers_with_a_path() {
     assert_eq!(
         problem("[observe.x]", "[observe.alice]"),
         "32:10: `alice` is also an actor or a canister; rename `[observe.alice]`"
+    );
+    assert_eq!(
+        problem("query = \"get_x\"", "query = \"get_x\"\nupdate = \"x\""),
+        "35:10: an observation has either `query` or `update`; remove one"
     );
     let path = "is not a name; write a path such as `.total_assets`, `.Ok` or `.0`";
     assert_eq!(problem("\".Ok.total\"", "\".Ok..total\""), format!("35:13: `` {path}"));
@@ -258,12 +263,12 @@ fn faults_are_checked() {
 #[test]
 fn invariants_are_checked() {
     assert_eq!(
-        problem("\"quiescent\"", "\"step\""),
-        "58:8: `when = \"step\"` is not offered yet; use \"always\", \"quiescent\", \"final\" or \"sometimes\""
+        problem("x == 2", "before(x) == 2"),
+        "59:15: `before` stands only in an invariant with `when = \"step\"`"
     );
     assert_eq!(
         problem("\"quiescent\"", "\"quiet\""),
-        "58:8: `when` cannot be `quiet`; there is `always`, `quiescent`, `final`, `sometimes`"
+        "58:8: `when` cannot be `quiet`; there is `always`, `step`, `quiescent`, `final`, `sometimes`"
     );
     assert_eq!(problem("\"violated\"", "\"violate\""), "60:10: `expect` cannot be `violate`, did you mean `violated`?");
     assert_eq!(

@@ -13,7 +13,7 @@ fn schema() -> Json {
 }
 
 /// Keys that are refused by name because a later version may have them.
-const LATER: [&str; 5] = ["runs", "mode", "preemptions", "symmetric", "reenter"];
+const LATER: [&str; 4] = ["runs", "mode", "preemptions", "reenter"];
 
 /// The keys that the reader of a table knows: it lists them when another one stands there.
 fn known(text: &str) -> BTreeSet<String> {

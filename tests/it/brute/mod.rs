@@ -151,8 +151,37 @@ impl Walk<'_> {
             let mut next = world.clone();
             self.relation.apply(&mut next, &step);
             observe::refresh(&self.relation, Some(world), &mut next);
+            self.check_step(world, &next);
             self.visit(&next);
         }
+    }
+
+    fn view<'w>(&self, world: &'w World) -> View<'w> {
+        View {
+            observations: &world.observed,
+            calls: &world.calls,
+            quiet: self.relation.is_quiet(world),
+            faulted: world.faults(),
+            now_s: (world.now_ns - START_NS) / 1_000_000_000,
+        }
+    }
+
+    fn check_step(&mut self, before: &World, world: &World) {
+        for invariant in &self.relation.scenario.invariants {
+            let Some(expr) = invariant.expr().filter(|_| invariant.when == When::Step) else { continue };
+            if !expr.eval_step(&self.view(before), &self.view(world)).unwrap_or(false) {
+                self.violated(&invariant.name, world);
+            }
+        }
+    }
+
+    /// An invariant fails in this world, or by the step to it.
+    fn violated(&mut self, name: &str, world: &World) {
+        let switches = self.relation.scenario.bounds.switches.map_or(0, |_| world.switches);
+        let here = (world.faults(), world.started(), switches, world.steps);
+        self.found.violated.insert(name.to_string());
+        let least = self.found.least.entry(name.to_string()).or_insert(here);
+        *least = here.min(*least);
     }
 
     fn check(&mut self, world: &World, is_final: bool) {
@@ -161,13 +190,7 @@ impl Walk<'_> {
         let faults = world.faults();
         let started = world.started();
         let calls: &[CallView] = &world.calls;
-        let view = View {
-            observations: &world.observed,
-            calls,
-            quiet,
-            faulted: faults,
-            now_s: (world.now_ns - START_NS) / 1_000_000_000,
-        };
+        let view = self.view(world);
         for invariant in &scenario.invariants {
             // Generic oracles have tests of their own.
             let Some(expr) = invariant.expr() else { continue };
@@ -175,6 +198,7 @@ impl Walk<'_> {
                 When::Always | When::Sometimes => true,
                 When::Quiescent => quiet,
                 When::Final => is_final,
+                When::Step => false,
             };
             if !is_due {
                 continue;
@@ -186,11 +210,7 @@ impl Walk<'_> {
                     self.found.seen.insert(name);
                 }
             } else if !is_true {
-                let switches = scenario.bounds.switches.map_or(0, |_| world.switches);
-                let here = (faults, started, switches, world.steps);
-                self.found.violated.insert(name.clone());
-                let least = self.found.least.entry(name).or_insert(here);
-                *least = here.min(*least);
+                self.violated(&name, world);
             }
         }
         if quiet && started > 0 {

@@ -23,7 +23,8 @@ pub fn refresh(relation: &Relation<'_>, before: Option<&World>, world: &mut Worl
             _ => Arc::new(value(relation, world, observation)),
         }
     };
-    world.observed = observations.iter().enumerate().map(observe).collect();
+    let ghosts = world.ghosts.iter().cloned().map(Arc::new);
+    world.observed = observations.iter().enumerate().map(observe).chain(ghosts).collect();
 }
 
 /// Would a query see the same? Equal memories that are not one and the same need not be recognized.
@@ -77,7 +78,7 @@ fn ask(relation: &Relation<'_>, world: &World, of: &Observation) -> Result<Vec<u
     let asked = host.ask(state, message);
     let (answer, requests) = asked.map_err(|stop| stop.to_string())?;
     if requests > 0 {
-        return Err(String::from("the getter makes a call"));
+        return Err(String::from("observing it needs a call, which is refused"));
     }
     match answer {
         Some(Answer::Reply(bytes)) => Ok(bytes),

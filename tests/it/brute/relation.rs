@@ -187,7 +187,19 @@ impl<'a> Relation<'a> {
         let Sent { deadline_ns, cycles: available, perform_fails, chain, depth } = sent;
         world.reach = depth;
         let (is_responded, is_deleted) = (false, false);
-        let open = Context { canister, chain, origin, caller, is_responded, is_deleted, deadline_ns, available };
+        let call = (Rc::from(method), Rc::clone(&arg));
+        let open = Context {
+            canister,
+            chain,
+            origin,
+            caller,
+            is_responded,
+            is_deleted,
+            deadline_ns,
+            available,
+            method: call.0,
+            arg: call.1,
+        };
         world.contexts.insert(context, open);
         let id = self.hosts[canister][0].id;
         let refusal = match (world.canisters[canister].status, self.host(world, canister)) {
@@ -277,6 +289,7 @@ impl<'a> Relation<'a> {
                 on_reject: call.on_reject,
                 on_cleanup: call.on_cleanup,
                 edge: callee.map(|callee| (caller, callee, call.method.clone())),
+                arg: Rc::new(call.arg.clone()),
                 deadline_ns: call.deadline_ns,
                 is_expired: false,
             },

@@ -2,6 +2,8 @@
 
 use std::rc::Rc;
 
+use canloom::scenario::GhostAt;
+
 use super::message::{Cycles, Entry, Message, Mode, Stop};
 use super::relation::{Performed, Relation, performed};
 use super::world::{InFlight, Response, World};
@@ -29,6 +31,9 @@ impl Relation<'_> {
                 world.contexts.remove(&callback.context);
             }
             return None;
+        }
+        if let (Response::Reply(reply), Some((caller, callee, method))) = (response, &callback.edge) {
+            self.count(world, GhostAt::Reply, (*caller, *callee), method, &callback.arg, reply);
         }
         let around = world.canisters[at].around(world.now_ns);
         let cycles =

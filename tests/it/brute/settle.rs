@@ -5,7 +5,7 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use canloom::scenario::{CallState, Labels, Reply, Value};
+use canloom::scenario::{CallState, GhostAt, Labels, Reply, Value};
 
 use super::message::{Answer, Stop};
 use super::relation::Relation;
@@ -39,8 +39,14 @@ impl Relation<'_> {
             None => 0,
         };
         context.is_responded |= response.is_some();
+        let answered = context.clone();
         if !is_waiting {
             world.contexts.remove(&number);
+        }
+        if let (Some(Response::Reply(reply)), Origin::Callback(_)) = (&response, origin) {
+            let caller = self.hosts.iter().position(|hosts| hosts[0].id == answered.caller);
+            let edge = (caller.expect("a canister of the scenario"), answered.canister);
+            self.count(world, GhostAt::Effect, edge, &answered.method, &answered.arg, reply);
         }
         match (response, origin) {
             (None, _) | (_, Origin::Task) => {}
@@ -49,6 +55,18 @@ impl Relation<'_> {
                 self.answer_call(world, call, response);
             }
             (Some(response), Origin::Callback(callback)) => send(world, callback, response, refund),
+        }
+    }
+
+    /// Adds a message that was replied to to the ghosts that count it.
+    pub fn count(&self, world: &mut World, at: GhostAt, edge: (usize, usize), method: &str, arg: &[u8], reply: &[u8]) {
+        let (by, labels) = (self.hosts[edge.0][0].id, &self.scenario.labels);
+        for (ghost, sum) in self.scenario.ghosts.iter().zip(&mut world.ghosts) {
+            if (ghost.at, ghost.caller, ghost.callee, &*ghost.method) == (at, edge.0, Some(edge.1), method)
+                && let Some(after) = ghost.after(sum, arg, reply, by, labels)
+            {
+                *sum = after;
+            }
         }
     }
 

@@ -1,8 +1,9 @@
 //! The first world: canisters installed, setup calls done one by one.
 
 use std::rc::Rc;
+use std::sync::Arc;
 
-use canloom::scenario::{CallState, CallView, Captured};
+use canloom::scenario::{CallState, CallView, Captured, Value};
 
 use super::host::START_NS;
 use super::ic0_system::BALANCE;
@@ -20,6 +21,9 @@ pub fn first(relation: &Relation<'_>) -> World {
         actor: instance.actor,
         state: CallState::NotStarted,
         args: scenario.calls[instance.entry].args.as_slice().into(),
+        given: Arc::new(
+            Value::decode_args(&scenario.calls[instance.entry].args, &scenario.labels).unwrap_or_else(Value::Failed),
+        ),
     };
     let mut world = World {
         canisters: (0..relation.hosts.len()).map(|at| install(relation, at)).collect(),
@@ -40,6 +44,7 @@ pub fn first(relation: &Relation<'_>) -> World {
         switches: 0,
         reach: 0,
         last_number: 0,
+        ghosts: Vec::new(),
         observed: Vec::new(),
     };
     for call in &scenario.setup {
@@ -65,6 +70,7 @@ pub fn first(relation: &Relation<'_>) -> World {
         }
     }
     (world.steps, world.last_chain, world.switches) = (0, None, 0);
+    world.ghosts = vec![Value::Int(0.into()); scenario.ghosts.len()];
     observe::refresh(relation, None, &mut world);
     world
 }

@@ -69,6 +69,8 @@ impl Relation<'_> {
             is_deleted: false,
             deadline_ns: 0,
             available: 0,
+            method: Rc::from(""),
+            arg: Rc::default(),
         };
         world.contexts.insert(context, open);
         let result = self.run(world, at, "", message);

@@ -49,7 +49,9 @@ pub struct World {
     pub reach: u32,
     /// The last number given to a context, a callback or a message.
     pub last_number: u32,
-    /// The observations of this state.
+    /// What the ghosts have counted.
+    pub ghosts: Vec<Value>,
+    /// The observations of this state, then the ghosts.
     pub observed: Vec<Arc<Value>>,
 }
 
@@ -94,6 +96,9 @@ pub struct Context {
     pub deadline_ns: u64,
     /// Cycles that came with the call and were not accepted.
     pub available: u128,
+    /// What was called, with which argument.
+    pub method: Rc<str>,
+    pub arg: Rc<Vec<u8>>,
 }
 
 /// Whom the response of a call context goes to.
@@ -120,6 +125,8 @@ pub struct Callback {
     pub on_cleanup: Option<(u32, u32)>,
     /// Caller, callee and method, if the callee exists.
     pub edge: Option<(usize, usize, String)>,
+    /// The argument of its request.
+    pub arg: Rc<Vec<u8>>,
     /// Only of a bounded wait.
     pub deadline_ns: Option<u64>,
     /// Its deadline has passed; the only response it will get says so.

@@ -129,6 +129,6 @@ fn a_stub_that_calls_a_method_that_is_not_there_is_refused_with_its_line() {
 fn an_answer_that_takes_time_cannot_be_observed() {
     let observe = "[observe.o]\nfrom = \"c1\"\nquery = \"t\"\n";
     let stage = with_stub("[\"()\", { hold = true }]", Wait::Unbounded, &format!("{}{observe}", withdrawals(1)));
-    let text = "scenario.toml:20: `t` of canister `c1` is not a query method, and only queries can be observed";
+    let text = "scenario.toml:20: canister `c1`: `t` is not a query method; write `update = \"t\"`, which runs it on a copy of the state";
     assert_eq!(refusal(&stage), text);
 }

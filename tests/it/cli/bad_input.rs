@@ -107,7 +107,7 @@ fn method_that_does_not_exist_exits_2_with_file_line_and_nearest() {
     let ran = explore_changed("query = \"total\"", "query = \"totol\"");
     assert_one_error(&ran, 2, &["scenario.toml:", "canister `c1` has no method `totol`, did you mean `total`?"]);
     let ran = explore_changed("query = \"total\"", "query = \"t\"");
-    assert_one_error(&ran, 2, &["scenario.toml:", "`t` of canister `c1` is not a query method"]);
+    assert_one_error(&ran, 2, &["scenario.toml:", "canister `c1`: `t` is not a query method"]);
 }
 
 #[test]

@@ -4,7 +4,7 @@
 
 use std::fmt::Write as _;
 
-use super::super::stage::{Stage, id};
+use super::super::stage::{Stage, ghosts, id};
 use super::expr::*;
 use super::random::{Deed, Method, PUPPETS, Play, Request};
 use super::{Call, Expr, Program, Theater};
@@ -146,6 +146,9 @@ impl Play {
             ("now and then", "sometimes", format!("x0 - x0 / 5 * 5 == {r1} and count(open(\"e0\")) > 0")),
         ] {
             let _ = writeln!(text, "[[invariant]]\nname = \"{name}\"\nwhen = \"{when}\"\nexpr = '{expr}'");
+        }
+        if let Some((caller, callee)) = edges.first() {
+            text.push_str(&ghosts(*caller, *callee, "run", r2));
         }
         theater.more(&text).stage()
     }

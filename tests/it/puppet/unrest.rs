@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::TestRunner;
 
-use super::super::stage::{Stage, id};
+use super::super::stage::{Stage, ghosts, id};
 use super::expr::*;
 use super::random::{Deed, PUPPETS, calling, change, leaf};
 use super::staging::{add_edges, deliveries, program};
@@ -281,6 +281,9 @@ impl Unrest {
             ("now and then", "sometimes", format!("x0 - x0 / 5 * 5 == {r1} and now == 3")),
         ] {
             add(format!("[[invariant]]\nname = \"{name}\"\nwhen = \"{when}\"\nexpr = '{expr}'\n"));
+        }
+        if let Some((caller, callee)) = edges.first() {
+            add(ghosts(*caller, *callee, "run", r2));
         }
         add(format!("[explore]\nfaults = {}\n", self.faults_max));
         Stage::with_scenario(&text)

@@ -65,13 +65,46 @@ fn what_the_language_does_not_have_is_named() {
     );
     assert_eq!(text("count(done(\"foo\", 1 + 1)) == 1"), "an actor's name is needed here");
     assert_eq!(text("count == 1"), "`count` is a function; write `count(...)`");
-    assert_eq!(text("count() == 1"), "`count` takes one list, as in `count(done(\"foo\"))`");
+    let takes = "`count` takes a list, as in `count(done(\"foo\"))`, and perhaps a condition of `it`";
+    assert_eq!(text("count() == 1"), takes);
+    assert_eq!(text("count(done('foo'), 1) == 1"), "`count` needs a bool, this is an integer");
     assert_eq!(text("sum(x) == 1"), "`sum` takes a list and an expression, as in `sum(ok(\"foo\"), it.reply)`");
-    assert_eq!(text("sum(ok('foo'), it.args.x) == 1"), "`it.args` is not offered yet; use `it.reply` or `it.by`");
-    assert_eq!(text("sum(ok('foo'), it.x) == 1"), "a call has no `x`; use `it.reply` or `it.by`");
-    assert_eq!(text("sum(ok('foo'), it) == 1"), "`it` is a call here; use `it.reply` or `it.by`");
-    assert_eq!(text("it == 1"), "`it` stands only in the second argument of `sum`");
-    assert_eq!(text("x >= before(x)"), "`before` is not offered yet");
+    assert_eq!(text("sum(ok('foo'), it.x) == 1"), "a call has no `x`; use `it.args`, `it.reply` or `it.by`");
+    assert_eq!(text("sum(ok('foo'), it) == 1"), "`it` is a call here; use `it.args`, `it.reply` or `it.by`");
+    assert_eq!(text("it == 1"), "`it` stands only in the second argument of `sum` or `count`");
+    assert_eq!(text("x >= before(x)"), "`before` stands only in an invariant with `when = \"step\"`");
     assert_eq!(text("(x + y).a == 1"), "fields are taken from observations and replies only, as in `pool.assets`");
     assert_eq!(text("{1: 2} == x"), "`{` means nothing in an expression");
+}
+
+#[test]
+fn before_looks_one_step_back_and_sees_no_item_of_a_list_outside() {
+    let refusal = |text: &str| {
+        let error = Expr::parse_for(text, &names(), Purpose::Step).map(|_| ()).expect_err(text);
+        (error.column, error.text)
+    };
+    assert_eq!(refusal("before() == 1"), (7, "`before` takes what is observed or counted, as in `before(x)`".into()));
+    let nested = "`before` stands within another one; only one step is looked back";
+    assert_eq!(refusal("x == before(before(y))"), (19, nested.into()));
+    let outside = "`it` stands only in the second argument of `sum` or `count`";
+    assert_eq!(refusal("sum(pool.list, before(it)) == 1"), (23, outside.into()));
+    assert_eq!(refusal("befor(x) == x"), (6, "unknown function `befor`, did you mean `before`?".into()));
+}
+
+#[test]
+fn a_ghost_sees_a_message_and_nothing_else() {
+    let refusal = |text: &str, purpose| {
+        let error = Expr::parse_for(text, &names(), purpose).map(|_| ()).expect_err(text);
+        (error.column, error.text)
+    };
+    let sees = "a ghost sees `it.args`, `it.reply` and `it.by`, and not";
+    assert_eq!(refusal("x == 1", Purpose::When), (1, format!("{sees} `x`")));
+    assert_eq!(refusal("1 + faulted", Purpose::Add), (5, format!("{sees} `faulted`")));
+    assert_eq!(refusal("count(done('foo'))", Purpose::Add), (11, format!("{sees} `done(...)`")));
+    let it = "use `it.args`, `it.reply` or `it.by`";
+    assert_eq!(refusal("it + 1", Purpose::Add), (1, format!("`it` is a message here; {it}")));
+    assert_eq!(refusal("it.amount", Purpose::Add), (3, format!("a message has no `amount`; {it}")));
+    let boolean = "`when` must be true or false, this is an integer; compare it with something";
+    assert_eq!(refusal("1 + 1", Purpose::When), (1, boolean.into()));
+    assert_eq!(refusal("1 == 1", Purpose::Add), (1, "`add` must be an integer, this is a bool".into()));
 }
