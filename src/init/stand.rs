@@ -108,9 +108,11 @@ pub(super) fn typed(init: &str, interface: &Interface, canister: &str) -> Result
     Ok(names.canisters.iter().chain(&names.actors).fold(text, name))
 }
 
-/// A Candid text without its line breaks; texts in quotes have none.
+/// A list of arguments without its line breaks, and what it has for them; texts in quotes have none.
 fn on_one_line(text: &str) -> String {
-    text.lines().map(str::trim).collect::<Vec<_>>().join(" ")
+    let lines = text.lines().map(str::trim).collect::<Vec<_>>().join(" ");
+    let inner = lines.strip_prefix("( ").and_then(|rest| rest.strip_suffix(", )"));
+    inner.map_or(lines.clone(), |inner| format!("({inner})"))
 }
 
 fn actor_id(actor: &str) -> Principal {
