@@ -152,7 +152,15 @@ pub fn propose(ask: &Ask) -> Result<Proposal, InitError> {
         (None, None) => None,
     };
     let init = ask.init.as_ref().map(|init| stand::typed(init, &contract.interface, &name)).transpose()?;
-    let draft = Draft { name, wasm: relative(wasm, folder), did, init, others: Vec::new(), setup: Vec::new() };
+    let draft = Draft {
+        name,
+        wasm: relative(wasm, folder),
+        did,
+        init,
+        others: Vec::new(),
+        setup: Vec::new(),
+        body: draft::BODIES[0],
+    };
     let survey = Survey::new(draft, &ask.file, &contract.interface, modules, deadline)?;
     let (draft, queries, known) = survey.run()?;
     let chosen = choose::choose(&draft, &queries, known);

@@ -146,6 +146,10 @@ fn calls(stand: &mut Stand, first: &World, methods: &[Vec<&Outcome>]) -> Vec<Cal
             calls.push(call(second, vec![second.call.by], "-2"));
         }
     }
+    // Two that can each be made alone and not both: what was checked before an await is not so after it.
+    for second in calls.iter_mut().skip(methods.len()).take(left) {
+        second.max = 2;
+    }
     calls
 }
 

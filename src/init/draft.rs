@@ -31,7 +31,12 @@ pub(super) struct Draft {
     pub(super) others: Vec<StandIn>,
     /// Calls that are made before the others.
     pub(super) setup: Vec<Setup>,
+    /// What the web answers.
+    pub(super) body: &'static str,
 }
+
+/// What the web may answer, the first one where it is not asked.
+pub(super) const BODIES: [&str; 5] = ["", "10", "{}", "true", "[]"];
 
 /// A canister that the module calls.
 #[derive(Clone, Debug)]

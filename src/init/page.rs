@@ -46,7 +46,7 @@ fn page(draft: &Draft, chosen: &Chosen, calls: &[String]) -> String {
     }
     for url in &chosen.urls {
         line("# What the web answers; write what the real server would.");
-        line(&format!("[[outcall]]\nurl = {}\nreplies = [\"\"]", quoted(url)));
+        line(&format!("[[outcall]]\nurl = {}\nreplies = [{}]", quoted(url), quoted(draft.body)));
     }
     line("");
     line("[explore]");
@@ -66,7 +66,7 @@ fn page(draft: &Draft, chosen: &Chosen, calls: &[String]) -> String {
             || chosen.observed.iter().any(|observed| observed.args.contains(&name))
             || actor == "bob" && draft.others.iter().any(|other| other.is_ledger())
     };
-    draft.tables(&used).lines().for_each(|text| line(text));
+    draft.tables(&used).lines().for_each(&mut line);
     if !chosen.observed.is_empty() {
         line("");
         line("# What is read after every step, and compared.");

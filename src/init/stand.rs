@@ -86,6 +86,7 @@ pub(super) struct Stand {
     engine: Embedded,
     names: Names,
     first: World,
+    body: &'static str,
 }
 
 /// The argument of an installation with the types of the interface, if it says them.
@@ -107,9 +108,11 @@ pub(super) fn typed(init: &str, interface: &Interface, canister: &str) -> Result
     Ok(names.canisters.iter().chain(&names.actors).fold(text, name))
 }
 
-/// A Candid text without its line breaks; texts in quotes have none.
+/// A list of arguments without its line breaks, and what it has for them; texts in quotes have none.
 fn on_one_line(text: &str) -> String {
-    text.lines().map(str::trim).collect::<Vec<_>>().join(" ")
+    let lines = text.lines().map(str::trim).collect::<Vec<_>>().join(" ");
+    let inner = lines.strip_prefix("( ").and_then(|rest| rest.strip_suffix(", )"));
+    inner.map_or(lines.clone(), |inner| format!("({inner})"))
 }
 
 fn actor_id(actor: &str) -> Principal {
@@ -151,9 +154,14 @@ impl Stand {
                 }
                 other => InitError::Engine(other),
             })?;
-        engine.kernel.plan(Plan { outcalls: vec![any_outcall()], limits: limits(), wide: limits(), ..Plan::EMPTY });
+        engine.kernel.plan(Plan {
+            outcalls: vec![any_outcall(draft.body)],
+            limits: limits(),
+            wide: limits(),
+            ..Plan::EMPTY
+        });
         let first = engine.kernel.start(engine.start().canisters.clone(), START_NS);
-        Ok(Stand { engine, names, first })
+        Ok(Stand { engine, names, first, body: draft.body })
     }
 
     /// The world after the setup.
@@ -194,7 +202,8 @@ impl Stand {
                 chosen: None,
             });
         }
-        let plan = Plan { calls, outcalls: vec![any_outcall()], limits: limits(), wide: limits(), ..Plan::EMPTY };
+        let plan =
+            Plan { calls, outcalls: vec![any_outcall(self.body)], limits: limits(), wide: limits(), ..Plan::EMPTY };
         self.engine.kernel.plan(plan);
         can
     }
@@ -291,7 +300,7 @@ fn limits() -> Limits {
     Limits { calls: 1, in_flight: 1, depth: 200, timers: 1, heartbeats: 1, ..Limits::NONE }
 }
 
-/// Whatever is asked of the web is answered with nothing.
-fn any_outcall() -> OutcallSpec {
-    OutcallSpec { url: "*".to_string(), status: 200, bodies: vec![Vec::new()] }
+/// Whatever is asked of the web is answered with this.
+fn any_outcall(body: &str) -> OutcallSpec {
+    OutcallSpec { url: "*".to_string(), status: 200, bodies: vec![body.as_bytes().to_vec()] }
 }

@@ -14,7 +14,7 @@ use crate::scenario::Interface;
 
 use super::InitError;
 use super::callees;
-use super::draft::{AMOUNTS, Draft, Kind, PEERS, START, Setup};
+use super::draft::{AMOUNTS, BODIES, Draft, Kind, PEERS, START, Setup};
 use super::stand::{Sent, Stand, Tried, Try};
 use super::values::{Palette, Template, arguments};
 
@@ -113,6 +113,9 @@ impl<'a> Survey<'a> {
             choices = self.install(&template)?;
         }
         let mut known = self.add_callees()?;
+        if known.outcomes.iter().any(|outcome| outcome.tried.sent.iter().any(|sent| sent.method == "http_request")) {
+            known = self.choose_body()?;
+        }
         // Once more when it is known who owns it.
         for _ in 0..2 {
             while self.draft.setup.len() < SETUP_MAX && self.add_setup(&mut known)? {
@@ -267,6 +270,21 @@ impl<'a> Survey<'a> {
         }
         self.set_reply(added.other, &method, best.map_or("()", |(_, reply)| reply));
         Ok(())
+    }
+
+    /// What the web answers such that callers get furthest.
+    fn choose_body(&mut self) -> Result<Known, InitError> {
+        let mut best: Option<(u32, &'static str)> = None;
+        for body in BODIES {
+            self.draft.body = body;
+            let mut stand = self.open()?;
+            let points = points(&self.campaign(&mut stand, None, None)?);
+            if best.is_none_or(|(most, _)| points > most) {
+                best = Some((points, body));
+            }
+        }
+        self.draft.body = best.map_or(BODIES[0], |(_, body)| body);
+        self.add_callees()
     }
 
     fn set_reply(&mut self, other: usize, method: &str, reply: &str) {
