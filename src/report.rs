@@ -28,12 +28,10 @@ impl Verdict {
         if violated {
             return Verdict::Violated;
         }
-        if was_refused(explored) || !explored.undecided.is_empty() {
-            return Verdict::Inconclusive;
-        }
+        let is_decided = !was_refused(explored) && explored.undecided.is_empty();
         match (explored.completeness, missing(scenario, explored).is_empty()) {
-            (Completeness::Exhaustive | Completeness::Within, true) => Verdict::Held,
             (Completeness::Exhaustive, false) => Verdict::Violated,
+            (Completeness::Exhaustive | Completeness::Within, true) if is_decided => Verdict::Held,
             // What was not seen within narrow bounds may lie outside them.
             _ => Verdict::Inconclusive,
         }

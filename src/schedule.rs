@@ -233,6 +233,15 @@ impl Step {
         Step { root, path, kind, values: Values::default() }
     }
 
+    /// Whether the step runs a callback, with whatever it does.
+    pub fn runs_callback(&self) -> bool {
+        match self.kind {
+            StepKind::Response => true,
+            StepKind::PerformFails(_) => self.path.is_response(),
+            _ => false,
+        }
+    }
+
     /// Whether the step executes a message of a canister.
     pub fn is_delivery(&self) -> bool {
         match (&self.root, self.kind) {

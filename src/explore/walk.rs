@@ -11,7 +11,7 @@ use super::look::{self, Successor};
 use crate::engine::embedded::Embedded;
 use crate::invariant::{Before, Broken};
 use crate::kernel::Permutation;
-use crate::schedule::{Root, Schedule, StepKind};
+use crate::schedule::{Root, Schedule, Step};
 
 /// The finding of an invariant, which is violated where this path ends.
 pub(super) fn finding(
@@ -85,7 +85,7 @@ fn walk(engine: &mut Embedded, path: &[u32]) -> Result<Walked, ExploreError> {
         steps.push(step);
         let (next, happened) = engine.kernel.apply(&world, &choice)?;
         let traps = happened.delivery().is_some_and(|delivery| delivery.effects.trap.is_some());
-        callback_traps |= traps && choice.kind == StepKind::Response;
+        callback_traps |= traps && steps.last().is_some_and(Step::runs_callback);
         if let Some(before) = Before::of(engine, &world)? {
             broken = before.broken(engine, &next)?;
         }

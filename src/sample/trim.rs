@@ -131,7 +131,7 @@ fn follow(engine: &mut Embedded, invariant: usize, steps: &[Step]) -> Result<Opt
         let Some((step, choice)) = possible else { return Ok(None) };
         let (next, happened) = engine.kernel.apply(&world, &choice)?;
         let traps = happened.delivery().is_some_and(|delivery| delivery.effects.trap.is_some());
-        callback_traps |= traps && choice.kind == StepKind::Response;
+        callback_traps |= traps && step.runs_callback();
         made.push(step.clone());
         let broken = match Before::of(engine, &world)? {
             Some(before) => before.broken(engine, &next)?,

@@ -93,7 +93,7 @@ fn a_bad_check_is_refused_with_its_place() {
             "conserve = true",
             "63:1: `conserve` must say of what: { book = \"book\", real = \"real\" } with names of observations",
         ),
-        ("conserve = { book = \"x\" }", "63:12: `real` is missing in [conserve]; for example `real = \"real\"`"),
+        ("conserve = { book = \"x\" }", "63:1: [conserve] needs `real`, for example `real = \"real\"`"),
         ("conserve = { book = \"x\", real = \"y\" }", "63:33: unknown name `y`, did you mean `x`?"),
         ("conserve = { book = \"x\", real = \"x == 1\" }", "63:33: cannot compare a boolean with a number"),
         (

@@ -36,7 +36,10 @@ fn actors_are_symmetric_only_if_nothing_in_the_file_tells_them_apart() {
     let few = "4:1: `symmetric` lists at least two actors";
     assert_eq!(refusal("[\"bob\", \"carol\"]\n[actor.alice]", "[\"bob\"]\n[actor.alice]"), few);
     assert_eq!(refusal("\"carol\"]\n[actor", "\"bob\"]\n[actor"), "4:21: `bob` is listed twice; remove one");
-    assert_eq!(refusal("\"carol\"]\n[actor", "\"a\"]\n[actor"), "4:21: unknown actor `a`, did you mean `alice`?");
+    assert_eq!(
+        refusal("\"carol\"]\n[actor", "\"a\"]\n[actor"),
+        "4:21: unknown actor `a`; there is `alice`, `bob`, `carol`"
+    );
     let calls = "`t` is called 1 times by `carol` and 2 times by `bob`; symmetric actors make the same calls";
     assert_eq!(refusal("max = 4", "max = 3"), format!("4:21: {calls}"));
     let apart = "so it is not interchangeable with the others";
