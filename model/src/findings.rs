@@ -92,6 +92,7 @@ impl Findings {
                 When::Always => true,
                 When::Quiescent => quiet,
                 When::Final => is_complete,
+                When::Step => unreachable!("bug in the model: a scenario with invariants of steps was refused"),
                 When::Sometimes => {
                     if expr.eval(&view) == Ok(true) {
                         self.seen.insert(position);
@@ -148,7 +149,7 @@ impl Findings {
                 None => CallState::Open,
                 Some(answer) => CallState::Done(self.reply(answer)),
             };
-            let args = self.scenario.calls[call.entry].args.as_slice().into();
+            let args: Arc<[u8]> = self.scenario.calls[call.entry].args.as_slice().into();
             let given = Arc::new(Value::decode_args(&args, &self.scenario.labels).unwrap_or_else(Value::Failed));
             views.push(CallView { entry: call.entry, actor: call.actor, state, args, given });
         }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use candid::Principal;
-use canloom::scenario::{FaultKind, FaultPlace, Scenario};
+use canloom::scenario::{FaultKind, FaultPlace, Scenario, When};
 
 use crate::canister::Message;
 use crate::error::ModelError;
@@ -67,6 +67,13 @@ impl Setting {
         if let Some(template) = templates.chain(observed).next() {
             let what = format!("an argument that is generated or captured (line {})", template.place.0);
             return Err(ModelError::NotModelled { what });
+        }
+        let steps = scenario.invariants.iter().find(|invariant| invariant.when == When::Step);
+        if let Some(what) = steps.map(|invariant| format!("an invariant of steps (line {})", invariant.line)) {
+            return Err(ModelError::NotModelled { what });
+        }
+        if let Some(ghost) = scenario.ghosts.first() {
+            return Err(ModelError::NotModelled { what: format!("a ghost (`{}`)", ghost.name) });
         }
         let mut canisters = Vec::new();
         for canister in &scenario.canisters {

@@ -9,7 +9,7 @@ use super::calls::CallEntry;
 use super::cast::{Canister, Code};
 use super::document::{Table, Text};
 use super::error::ScenarioError;
-use super::expr::Expr;
+use super::expr::{Expr, Purpose};
 use super::invariant::{Expect, Invariant, Rule, When};
 use super::names::Names;
 use super::suggest::{hint, shorten};
@@ -254,9 +254,9 @@ fn conserve(check: &Table<'_>, names: &Names) -> Result<Vec<Invariant>, Scenario
     for table in tables {
         table.check_keys(&["name", "book", "real", "pending"], &[])?;
         let number = |text: Text<'_>| {
-            // As a comparison, so that what is no number is refused at its place.
-            Expr::parse(&format!("{}\n == 0", text.value), names)
-                .map_err(|error| text.error_at(error.offset.min(text.value.len()), error.text))?;
+            // Parsed for itself, so that what is no number is refused at its place.
+            Expr::parse_for(text.value, names, Purpose::Amount)
+                .map_err(|error| text.error_at(error.offset, error.text))?;
             let is_word = text.value.chars().all(|c| c.is_alphanumeric() || c == '_');
             Ok(if is_word { text.value.to_string() } else { format!("({})", text.value) })
         };

@@ -36,6 +36,8 @@ pub(crate) enum Purpose {
     When,
     /// `add` of a ghost: an integer.
     Add,
+    /// An amount of `[check]`: an integer of a world.
+    Amount,
 }
 
 /// A checked expression: of type bool, but for what a ghost adds.

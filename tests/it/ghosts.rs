@@ -157,7 +157,7 @@ fn a_callee_that_awaits_first_counts_when_it_answers() {
         play.steps(step);
         play.observe("counted")
     };
-    assert_eq!(["0", "0.1", "0.1.1", "0.1.1r", "0.1r"].map(|step| after(step)), ["0", "0", "0", "14", "14"]);
+    assert_eq!(["0", "0.1", "0.1.1", "0.1.1r", "0.1r"].map(after), ["0", "0", "0", "14", "14"]);
 }
 
 #[test]

@@ -119,7 +119,7 @@ pub fn observe(from: usize, name: &str) -> String {
 /// them and the observations x0 and x1.
 pub fn ghosts(caller: usize, callee: usize, method: &str, remainder: u32) -> String {
     let mut text = String::new();
-    if remainder % 2 == 0 {
+    if remainder.is_multiple_of(2) {
         let edge = format!("c{caller} -> c{callee}.{method}");
         let _ = writeln!(text, "[ghost.did]\non = \"{edge}:effect\"");
         let _ =

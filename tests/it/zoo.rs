@@ -14,8 +14,10 @@ use canloom::scenario::Scenario;
 use super::corpus;
 use super::stage::explore_all;
 
-/// By class: what finds the bug first, with how many calls, faults and deliveries; and what else shows it on the way.
-const ZOO: [(&str, &str, (u32, u32, u32), &[&str]); 21] = [
+/// A class, what finds the bug first, with how many calls, faults and deliveries; and what else shows it on the way.
+type Row = (&'static str, &'static str, (u32, u32, u32), &'static [&'static str]);
+
+const ZOO: [Row; 21] = [
     ("t01", "conserve", (2, 0, 6), &["serializable"]),
     ("t02", "serializable", (2, 0, 6), &[]),
     ("t03", "probe: till.pay", (1, 1, 2), &[]),

@@ -25,11 +25,11 @@ impl Adder for Sum {
 
     fn add(&self, sum: &[u8], arg: &[u8], reply: &[u8], by: Principal) -> Option<Vec<u8>> {
         let after = self.ghost.after(&value(sum), arg, reply, by, &self.labels)?;
-        Some(match after {
+        let text = match after {
             Value::Failed(reason) => format!("{FAILED}{reason}"),
             number => number.to_string(),
-        })
-        .map(String::into_bytes)
+        };
+        Some(text.into_bytes())
     }
 }
 

@@ -64,6 +64,7 @@ pub(super) fn compile(
         Purpose::World | Purpose::Step => (Type::Bool, "an invariant must be true or false"),
         Purpose::When => (Type::Bool, "`when` must be true or false"),
         Purpose::Add => (Type::Int, "`add` must be an integer"),
+        Purpose::Amount => (Type::Int, "an amount must be an integer"),
     };
     if !ty.fits(wanted) {
         let remedy = if wanted == Type::Bool { "; compare it with something" } else { "" };

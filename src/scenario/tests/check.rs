@@ -94,11 +94,11 @@ fn a_bad_check_is_refused_with_its_place() {
             "63:1: `conserve` must say of what: { book = \"book\", real = \"real\" } with names of observations",
         ),
         ("conserve = { book = \"x\" }", "63:1: [conserve] needs `real`, for example `real = \"real\"`"),
-        ("conserve = { book = \"x\", real = \"y\" }", "63:33: unknown name `y`, did you mean `x`?"),
-        ("conserve = { book = \"x\", real = \"x == 1\" }", "63:33: cannot compare a boolean with a number"),
+        ("conserve = { book = \"x\", real = \"y\" }", "63:34: unknown name `y`, did you mean `x`?"),
+        ("conserve = { book = \"x\", real = \"x == 1\" }", "63:34: an amount must be an integer, this is a bool"),
         (
             "conserve = [{ book = \"x\", real = \"x\" }, { book = \"x\", real = \"5\" }]",
-            "63:43: two `conserve` have one name; give each a `name`",
+            "63:41: two `conserve` have one name; give each a `name`",
         ),
     ] {
         assert_eq!(refused(lines), said, "{lines}");

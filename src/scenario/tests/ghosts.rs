@@ -27,7 +27,7 @@ fn ghosts_are_checked() {
     assert_eq!(refusal("b.bar", "management.stop_canister"), format!("2:6: {late}"));
     assert_eq!(refusal("add =", "sum ="), "4:1: unknown key `sum` in [ghost.paid]; there is `on`, `when`, `add`");
     assert_eq!(refusal("it.by == a", "x == a"), "3:9: a ghost sees `it.args`, `it.reply` and `it.by`, and not `x`");
-    assert_eq!(refusal("it.args", "it.args == 1"), "4:7: `add` must be an integer, this is a bool");
+    assert_eq!(refusal("it.args", "it.args == 1"), "4:8: `add` must be an integer, this is a bool");
     assert_eq!(refusal("ghost.paid", "ghost.x"), "1:8: `x` is also an observation; rename `[ghost.x]`");
     assert_eq!(refusal("ghost.paid", "ghost.bob"), "1:8: `bob` is also an actor or a canister; rename `[ghost.bob]`");
     assert_eq!(

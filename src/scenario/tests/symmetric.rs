@@ -54,5 +54,5 @@ fn actors_are_symmetric_only_if_nothing_in_the_file_tells_them_apart() {
         format!("4:14: `bob` is a controller of `a`, {apart}")
     );
     let candid = "`carol` is listed as `symmetric` and cannot be named in Candid text";
-    assert_eq!(refusal("max = 4", "args = '(principal \"${carol}\")'\nmax = 4"), format!("16:20: {candid}"));
+    assert_eq!(refusal("max = 4", "args = '(principal \"${carol}\")'\nmax = 4"), format!("16:21: {candid}"));
 }
