@@ -76,8 +76,8 @@ pub fn summary(scenario: &Scenario, explored: &Explored) -> String {
         let names: Vec<&str> = explored.undecided.iter().map(|&at| scenario.invariants[at].name.as_str()).collect();
         let _ = writeln!(
             out,
-            "not decided, because there are too many executions one after the other to compare with: {}; lower the \
-             bounds of the scenario or turn them off in [check]",
+            "not decided: {}; the executions one after the other to compare with are too many, meet a bound, or need what \
+             is not offered: change the bounds of the scenario, or turn them off in [check]",
             names.join(", ")
         );
     }

@@ -195,6 +195,7 @@ fn json_has_exactly_the_keys_of_the_design_and_what_was_searched_by_number_of_fa
         "elapsed_s",
         "violations",
         "sometimes",
+        "calls",
         "by_faults",
         "coverage",
         "seed",
@@ -212,7 +213,9 @@ fn json_has_exactly_the_keys_of_the_design_and_what_was_searched_by_number_of_fa
     let violation = ["invariant", "grade", "class", "calls", "deliveries", "faults", "worlds", "expected", "file"];
     let by_faults = ["faults", "worlds", "expanded"];
     let points = ["c0.w -> c1.t"];
-    assert_eq!(keys("      "), [&violation[..], &by_faults[..], &points[..]].concat());
+    let answers = ["ok", "err"];
+    assert_eq!(keys("      "), [&violation[..], &answers[..], &by_faults[..], &points[..]].concat());
+    assert_eq!(document["calls"], serde_json::json!({ "w": { "ok": true, "err": false } }));
     let point = serde_json::json!({ "c0.w -> c1.t": { "seen": ["w"], "unseen": [] } });
     assert_eq!(document["coverage"], serde_json::json!({ "seen": 1, "possible": 1, "await_points": point }));
     let worlds = &document["worlds"];
