@@ -38,7 +38,7 @@ use draft::{ACTORS, Draft};
 use survey::Survey;
 
 /// How long the canister is tried out; what is running then is finished.
-const TIME: Duration = Duration::from_secs(20);
+pub const TIME: Duration = Duration::from_secs(20);
 
 /// What is asked for.
 #[derive(Clone, Debug)]
@@ -64,6 +64,12 @@ pub struct Proposal {
     pub text: String,
     /// Name and content of the file with the interface, if the scenario needs one that is not there.
     pub did: Option<(String, String)>,
+    /// How many update methods the interface has, and how many of them the scenario neither calls nor has in its setup.
+    pub updates: usize,
+    /// See `updates`.
+    pub left_out: usize,
+    /// Whether the time was over, or a call too slow, before all was tried.
+    pub is_cut: bool,
 }
 
 /// Why there is no scenario.
@@ -162,9 +168,11 @@ pub fn propose(ask: &Ask) -> Result<Proposal, InitError> {
         body: draft::BODIES[0],
     };
     let survey = Survey::new(draft, &ask.file, &contract.interface, modules, deadline)?;
-    let (draft, queries, known) = survey.run()?;
-    let chosen = choose::choose(&draft, &queries, known);
-    Ok(Proposal { text: page::text(&draft, &chosen), did: own_did })
+    let found = survey.run()?;
+    let (updates, is_cut) = (found.updates.len(), found.is_cut);
+    let (draft, chosen) = choose::choose(found);
+    let (text, left_out) = page::text(&draft, &chosen);
+    Ok(Proposal { text, did: own_did, updates, left_out, is_cut })
 }
 
 /// The name of a canister after its file.

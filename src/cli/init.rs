@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use canloom::engine::embedded::{Embedded, EmbeddedError};
 use canloom::explore::{Budget, Completeness};
-use canloom::init::{Ask, InitError, Proposal, propose};
+use canloom::init::{Ask, InitError, Proposal, TIME, propose};
 use canloom::portfolio::{self, Phase, Portfolio};
 use canloom::report::{text, was_refused};
 use canloom::scenario::Scenario;
@@ -69,21 +69,24 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
         file: file.clone(),
         writes_did: output.is_some(),
     };
-    let Proposal { text, did } = propose(&ask).map_err(|error| match error {
+    let proposal = propose(&ask).map_err(|error| match error {
         InitError::Engine(EmbeddedError::Machine(_)) => Failure::outside(error),
         _ => Failure::input(error),
     })?;
     match output {
-        None => print(&text)?,
+        None => print(&proposal.text)?,
         Some(file) => {
-            if let Some((name, content)) = &did {
-                write_new(&file.with_file_name(name), content)?;
+            if let Some((name, content)) = &proposal.did {
+                write_interface(&file.with_file_name(name), content)?;
             }
-            write_new(file, &text)?;
+            write_new(file, &proposal.text)?;
         }
     }
-    let seen = look(&file, &text, &mut line);
+    let seen = look(&file, &proposal, &mut line);
     line.end();
+    if proposal.is_cut {
+        eprintln!("calls are slow: not all of them were tried, within {} s in all", TIME.as_secs());
+    }
     eprint!("{}", seen?);
     match output {
         Some(file) => eprintln!("next: canloom explore {}", file.display()),
@@ -93,10 +96,10 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
 }
 
 /// Explores the scenario for a short time; says what was seen.
-fn look(file: &Path, text: &str, line: &mut Line) -> Result<String, Failure> {
+fn look(file: &Path, proposal: &Proposal, line: &mut Line) -> Result<String, Failure> {
     let wrong =
         |error: &dyn std::fmt::Display| Failure::outside(format!("bug in canloom: the proposed scenario: {error}"));
-    let scenario = Scenario::from_text(file, text).map_err(|error| wrong(&error))?;
+    let scenario = Scenario::from_text(file, &proposal.text).map_err(|error| wrong(&error))?;
     let mut engine = Embedded::open(Arc::new(scenario)).map_err(|error| wrong(&error))?;
     let workers = available_parallelism().map_or(1, usize::from);
     let budget = Budget { time: Some(LOOK), workers, shard: None, gives_way: false };
@@ -109,7 +112,12 @@ fn look(file: &Path, text: &str, line: &mut Line) -> Result<String, Failure> {
         Ok(explored) => explored.folded(&engine.scenario),
         Err(error) => return Ok(format!("first look: {error}\n")),
     };
-    let mut seen = format!("first look: {}", text::verdict(&engine.scenario, &explored));
+    let mut seen = format!("first look: {}", text::verdict(&engine.scenario, &explored).trim_end());
+    if proposal.left_out > 0 {
+        let be = if proposal.left_out == 1 { "is" } else { "are" };
+        seen += &format!("; {} of {} update methods {be} left out", proposal.left_out, proposal.updates);
+    }
+    seen.push('\n');
     for finding in &explored.findings {
         seen += &format!("  violated: {}\n", engine.scenario.invariants[finding.invariant].name);
     }
@@ -127,6 +135,18 @@ fn refuse_existing(file: &Path) -> Result<(), Failure> {
 
 fn exists(file: &Path) -> Failure {
     Failure::input(format!("{} is there already; remove it, or give another name: -o FILE", file.display()))
+}
+
+/// Writes an interface, unless the file is there and says the same: another scenario of the same module needs it.
+fn write_interface(file: &Path, text: &str) -> Result<(), Failure> {
+    match std::fs::read(file) {
+        Ok(content) if content == text.as_bytes() => Ok(()),
+        Ok(_) => Err(Failure::input(format!(
+            "{} is there already, with another interface; give the canister another name: --as NAME",
+            file.display()
+        ))),
+        Err(_) => write_new(file, text),
+    }
 }
 
 /// Writes a file that is not there.

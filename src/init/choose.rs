@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use crate::kernel::{MANAGEMENT, World};
 use crate::scenario::{Labels, Value};
+use crate::schedule::Task;
 
 use super::draft::{ACTORS, Draft, Kind};
 use super::observe::{self, Book, Observed};
 use super::stand::{Sent, Stand, Try};
-use super::survey::{Known, Outcome, Query};
+use super::survey::{Found, Known, Outcome, SLOW};
 
 /// Most methods that are called, calls that can be made, and tables of faults.
 const METHODS_MAX: usize = 4;
@@ -29,6 +30,10 @@ pub(super) struct Chosen {
     pub(super) edges: Vec<Edge>,
     /// Seconds after which a timer is due.
     pub(super) wait_s: Option<u64>,
+    /// Whether a heartbeat calls another canister: then two of them can overlap.
+    pub(super) heartbeats: bool,
+    /// Update methods that nothing calls, and why.
+    pub(super) left_out: Vec<(String, &'static str)>,
     /// Addresses that are asked.
     pub(super) urls: Vec<String>,
     pub(super) book: Option<Book>,
@@ -41,7 +46,9 @@ pub(super) struct Call {
     pub(super) args: String,
     pub(super) by: Vec<&'static str>,
     pub(super) max: usize,
-    /// Whether it awaits another canister.
+    /// Whether it reaches another canister, by itself or by a timer or heartbeat after it.
+    pub(super) reaches: bool,
+    /// Whether it awaits another canister by itself.
     pub(super) awaits: bool,
 }
 
@@ -54,9 +61,16 @@ pub(super) struct Edge {
     pub(super) error: Option<&'static str>,
 }
 
-/// Chooses.
-pub(super) fn choose(draft: &Draft, queries: &[Query], known: Known) -> Chosen {
-    let Known { mut stand, outcomes } = known;
+/// Chooses; the draft is that of what was found.
+pub(super) fn choose(found: Found) -> (Draft, Chosen) {
+    let Found { draft, queries, updates, known: Known { mut stand, outcomes: all }, .. } = found;
+    let (draft, queries) = (&draft, queries.as_slice());
+    let fits = |outcome: &Outcome| draft.is_settled(&outcome.call.args);
+    let (mut outcomes, strays): (Vec<Outcome>, Vec<Outcome>) =
+        all.into_iter().filter(fits).partition(|outcome| !outcome.tried.strays());
+    if outcomes.is_empty() {
+        outcomes = strays;
+    }
     let first = stand.first();
     let sources = observe::sources(draft, queries);
     let book = observe::find_book(&mut stand, &sources, &first, &outcomes);
@@ -81,10 +95,11 @@ pub(super) fn choose(draft: &Draft, queries: &[Query], known: Known) -> Chosen {
         }
     }
     let calls = calls(&mut stand, &first, &methods);
+    let left_out = left_out(draft, &updates, &outcomes, &calls);
     let made: Vec<&Outcome> = methods.iter().flatten().copied().collect();
     let mut sent: Vec<Sent> = made.iter().flat_map(|outcome| outcome.tried.sent.iter().cloned()).collect();
-    let mut waits: Vec<Duration> = Vec::new();
-    let ends = made.iter().map(|outcome| outcome.tried.end().clone());
+    let mut waits: Vec<Duration> = made.iter().filter_map(|outcome| outcome.tried.wait).collect();
+    let ends = made.iter().map(|outcome| outcome.tried.rest().clone());
     for world in std::iter::once(first.clone()).chain(ends) {
         if let Ok((by_tasks, wait)) = stand.tasks(&world) {
             sent.extend(by_tasks);
@@ -98,7 +113,32 @@ pub(super) fn choose(draft: &Draft, queries: &[Query], known: Known) -> Chosen {
     let is_doubtful =
         is_bounded.any(|edge| draft.others.iter().any(|other| other.is_ledger() && other.name == edge.callee));
     let (observed, book) = observe::choose(draft, &mut stand, &sources, &made, book, is_doubtful);
-    Chosen { calls, observed, edges, wait_s, urls: urls(&sent), book }
+    let heartbeats = sent.iter().any(|sent| sent.reaches() && sent.task == Some(Task::Heartbeat));
+    let chosen = Chosen { calls, observed, edges, wait_s, heartbeats, left_out, urls: urls(&sent), book };
+    (draft.clone(), chosen)
+}
+
+/// The methods that are neither called nor part of the setup.
+fn left_out(draft: &Draft, updates: &[String], outcomes: &[Outcome], calls: &[Call]) -> Vec<(String, &'static str)> {
+    let mut left_out = Vec::new();
+    for method in updates {
+        let is_setup = draft.setup.iter().any(|setup| setup.to == draft.name && setup.method == *method);
+        if is_setup || calls.iter().any(|call| call.method == *method) {
+            continue;
+        }
+        let mut own = outcomes.iter().filter(|outcome| outcome.call.method == *method).peekable();
+        let why = if own.peek().is_none() {
+            "no argument got anywhere"
+        } else if own.clone().all(|outcome| !outcome.tried.is_ok()) {
+            "answered with errors only"
+        } else if own.any(|outcome| outcome.changes || outcome.tried.reaches()) {
+            "get less far than the others"
+        } else {
+            "change nothing that a query shows"
+        };
+        left_out.push((method.clone(), why));
+    }
+    left_out
 }
 
 /// The calls of each method, the furthest first; methods that get furthest first.
@@ -131,8 +171,8 @@ fn calls(stand: &mut Stand, first: &World, methods: &[Vec<&Outcome>]) -> Vec<Cal
     // What races with itself first: by one caller and by two, then the other methods, then other arguments.
     let mut left = INSTANCES_MAX.saturating_sub(calls.len());
     for at in std::iter::once(0).chain(0..calls.len()) {
-        let Call { by, max, awaits, .. } = &mut calls[at];
-        let most = if *awaits || !any_awaits { by.len() + 1 } else { 1 };
+        let Call { by, max, reaches, .. } = &mut calls[at];
+        let most = if *reaches || !any_awaits { by.len() + 1 } else { 1 };
         if left > 0 && *max < most {
             *max += 1;
             left -= 1;
@@ -155,12 +195,13 @@ fn calls(stand: &mut Stand, first: &World, methods: &[Vec<&Outcome>]) -> Vec<Cal
 
 fn call(outcome: &Outcome, by: Vec<&'static str>, suffix: &str) -> Call {
     let Try { method, args, .. } = outcome.call.clone();
-    Call { id: call_id(&method, suffix), method, args, by, max: 1, awaits: outcome.tried.reaches() }
+    let (reaches, awaits) = (outcome.tried.reaches(), outcome.tried.awaits());
+    Call { id: call_id(&method, suffix), method, args, by, max: 1, reaches, awaits }
 }
 
 /// Another actor with whom a call gets as far and leaves the canister in another state.
 fn other_caller(stand: &mut Stand, first: &World, outcome: &Outcome) -> Option<&'static str> {
-    if outcome.call.by != ACTORS[0] {
+    if outcome.call.by != ACTORS[0] || outcome.took > SLOW {
         return None;
     }
     let call = Try { by: ACTORS[1], ..outcome.call.clone() };

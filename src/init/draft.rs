@@ -13,8 +13,8 @@ pub(super) const ACTORS: [&str; 4] = ["alice", "bob", "admin", "nobody"];
 pub(super) const PEERS: usize = 8;
 /// What an account holds at first, and the amount of an installation: several payments of [`AMOUNTS`] can be made of it.
 pub(super) const START: u64 = 100;
-/// Amounts of calls: two of the first can be made, of the second only one.
-pub(super) const AMOUNTS: [u64; 4] = [10, 60, 1, 100];
+/// Amounts and numbers of calls: two of the first can be paid, of the second only one; 0 is the first place of a list.
+pub(super) const AMOUNTS: [u64; 5] = [10, 60, 1, 100, 0];
 
 /// A scenario on its way.
 #[derive(Clone, Debug)]
@@ -121,6 +121,11 @@ impl Draft {
         with_id.fold(text.to_string(), |text, (peer, name)| {
             text.replace(&format!("${{peer{peer}}}"), &format!("${{{name}}}"))
         })
+    }
+
+    /// Whether a text names no argument that no canister stands for.
+    pub(super) fn is_settled(&self, text: &str) -> bool {
+        (1..=PEERS).all(|peer| self.has_peer(peer) || !text.contains(&format!("${{peer{peer}}}")))
     }
 
     /// Whether a canister stands for this argument.

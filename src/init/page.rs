@@ -9,21 +9,56 @@ use super::draft::{Draft, quoted};
 
 /// Most lines.
 pub const LINES_MAX: usize = 60;
+/// Most methods that are named for one reason to leave them out.
+const LISTED_MAX: usize = 8;
 
-/// The scenario.
-pub(super) fn text(draft: &Draft, chosen: &Chosen) -> String {
-    let mut calls = chosen.calls.iter().map(|call| call_line(draft, call)).collect::<Vec<String>>();
+/// The scenario, and how many update methods it leaves out.
+pub(super) fn text(draft: &Draft, chosen: &Chosen) -> (String, usize) {
+    let mut calls = chosen.calls.as_slice();
     loop {
-        let text = page(draft, chosen, &calls);
+        let text = page(draft, chosen, calls);
         // A large cast leaves less room for calls; the last ones get least far.
         if text.lines().count() <= LINES_MAX || calls.len() <= 1 {
-            return text;
+            return (text, left_out(chosen, calls).len());
         }
-        calls.pop();
+        calls = &calls[..calls.len() - 1];
     }
 }
 
-fn page(draft: &Draft, chosen: &Chosen, calls: &[String]) -> String {
+/// The methods that are not called, and why, with those for whose calls there is no room.
+fn left_out<'a>(chosen: &'a Chosen, calls: &[Call]) -> Vec<(&'a str, &'static str)> {
+    let mut all: Vec<(&str, &str)> = chosen.left_out.iter().map(|(method, why)| (method.as_str(), *why)).collect();
+    for call in chosen.calls.iter().filter(|call| calls.iter().all(|kept| kept.method != call.method)) {
+        if all.iter().all(|(method, _)| *method != call.method) {
+            all.push((&call.method, "no room"));
+        }
+    }
+    all
+}
+
+/// They on one line, by reason; none if there are none.
+fn left_out_line(left_out: &[(&str, &str)]) -> Option<String> {
+    let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
+    for &(method, why) in left_out {
+        match reasons.iter_mut().find(|(known, _)| *known == why) {
+            Some((_, methods)) => methods.push(method),
+            None => reasons.push((why, vec![method])),
+        }
+    }
+    let texts: Vec<String> = reasons.iter().map(|(why, methods)| format!("{}: {why}", listed(methods))).collect();
+    // A name may be any text; one with a line break would leave the comment.
+    let line = texts.join("; ").replace(char::is_control, " ");
+    (!texts.is_empty()).then(|| format!("# left out: {line}"))
+}
+
+/// The first names of a list, and how many more there are.
+fn listed(methods: &[&str]) -> String {
+    let shown = methods.iter().take(LISTED_MAX).copied().collect::<Vec<_>>().join(", ");
+    let more = methods.len().saturating_sub(LISTED_MAX);
+    if more > 0 { format!("{shown} and {more} more") } else { shown }
+}
+
+fn page(draft: &Draft, chosen: &Chosen, calls: &[Call]) -> String {
     let mut out = String::new();
     let mut line = |text: &str| writeln!(out, "{text}").expect("a string takes everything");
     line("# Proposed by `canloom init` after calling every method; edit it. All keys: docs/scenario.md");
@@ -32,8 +67,11 @@ fn page(draft: &Draft, chosen: &Chosen, calls: &[String]) -> String {
     line("");
     line("# Who calls what: calls that await another canister first. `max`: how often, by its callers in turn.");
     line("call = [");
-    calls.iter().for_each(|call| line(call));
+    calls.iter().for_each(|call| line(&call_line(draft, call)));
     line("]");
+    if let Some(left_out) = left_out_line(&left_out(chosen, calls)) {
+        line(&left_out);
+    }
     if !chosen.edges.is_empty() {
         line("# Which calls between canisters may fail, and how; one of them in each order.");
         line("fault = [");
@@ -52,6 +90,9 @@ fn page(draft: &Draft, chosen: &Chosen, calls: &[String]) -> String {
     line("[explore]");
     line("calls = 2  # at most so many calls in one order, and so many faults; raise them once this holds");
     line(&format!("faults = {}", usize::from(!chosen.edges.is_empty())));
+    if chosen.heartbeats {
+        line("heartbeats = 2  # one awaits another canister: the next one may come before the answer");
+    }
     line("");
     let used = |actor: &str| {
         let calls = chosen.calls.iter().any(|call| call.by.contains(&actor));
@@ -108,7 +149,11 @@ fn call_line(draft: &Draft, call: &Call) -> String {
         args => format!(", args = {}", quoted(&draft.named(args))),
     };
     let max = if call.max > 1 { format!(", max = {}", call.max) } else { String::new() };
-    let note = if call.awaits { "" } else { "  # awaits nobody" };
+    let note = match (call.awaits, call.reaches) {
+        (true, _) => "",
+        (false, true) => "  # a timer or heartbeat after it calls others",
+        (false, false) => "  # awaits nobody",
+    };
     format!(
         "  {{ id = \"{}\", to = \"{}\", method = {}, by = [{}]{args}{max} }},{note}",
         call.id,

@@ -1,7 +1,8 @@
 //! Where calls are tried: a draft, installed, and one call at a time made in it, to its end.
 //!
 //! In: a [`Draft`] and [`Try`]s. Out: for each what it sent, how it was answered, and in which states canisters are then. Each
-//! runs alone, its messages in order of arrival; timers that are due and heartbeats run after it.
+//! runs alone, its messages in order of arrival; timers that are due and heartbeats run after it, and if it set a timer, time
+//! passes until that is due.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use crate::kernel::{
 use crate::scenario::{
     Interface, Labels, Names, Scenario, Value, automatic_actor_id, automatic_canister_id, encode_str,
 };
+use crate::schedule::Task;
 
 use super::InitError;
 use super::draft::{ACTORS, Draft, PEERS};
@@ -44,6 +46,17 @@ pub(super) struct Sent {
     pub(super) method: String,
     pub(super) arg: Vec<u8>,
     pub(super) is_bounded: bool,
+    /// Whether it went to an actor: a principal that is no canister.
+    pub(super) is_stray: bool,
+    /// The timer or heartbeat that led to it, if no call did.
+    pub(super) task: Option<Task>,
+}
+
+impl Sent {
+    /// Whether it went to another canister.
+    pub(super) fn reaches(&self) -> bool {
+        self.callee != Some(0) && !self.is_stray
+    }
 }
 
 /// What came of a call.
@@ -55,11 +68,22 @@ pub(super) struct Tried {
     pub(super) answer: Option<Response>,
     /// All worlds on the way, the first one before the call.
     pub(super) worlds: Vec<World>,
-    /// Deliveries.
-    pub(super) deliveries: usize,
+    /// Which of them was the last one before time passed.
+    rested: usize,
+    /// How long passed until the timer was due that it set.
+    pub(super) wait: Option<Duration>,
 }
 
 impl Tried {
+    fn begin(world: &World) -> Tried {
+        Tried { sent: Vec::new(), answer: None, worlds: vec![world.clone()], rested: 0, wait: None }
+    }
+
+    /// The world after it, before time passed.
+    pub(super) fn rest(&self) -> &World {
+        &self.worlds[self.rested]
+    }
+
     /// The world after it.
     pub(super) fn end(&self) -> &World {
         &self.worlds[self.worlds.len() - 1]
@@ -75,9 +99,19 @@ impl Tried {
         }
     }
 
-    /// Whether it sent something to another canister.
+    /// Whether it sent something to another canister, or a timer or heartbeat after it did.
     pub(super) fn reaches(&self) -> bool {
-        self.sent.iter().any(|sent| sent.callee != Some(0))
+        self.sent.iter().any(Sent::reaches)
+    }
+
+    /// Whether the call itself sent something to another canister.
+    pub(super) fn awaits(&self) -> bool {
+        self.sent.iter().any(|sent| sent.reaches() && sent.task.is_none())
+    }
+
+    /// Whether it sent something to an actor.
+    pub(super) fn strays(&self) -> bool {
+        self.sent.iter().any(|sent| sent.is_stray)
     }
 }
 
@@ -113,6 +147,10 @@ fn on_one_line(text: &str) -> String {
     let lines = text.lines().map(str::trim).collect::<Vec<_>>().join(" ");
     let inner = lines.strip_prefix("( ").and_then(|rest| rest.strip_suffix(", )"));
     inner.map_or(lines.clone(), |inner| format!("({inner})"))
+}
+
+fn is_actor(id: &Principal) -> bool {
+    ACTORS.into_iter().any(|actor| actor_id(actor) == *id)
 }
 
 fn actor_id(actor: &str) -> Principal {
@@ -176,7 +214,7 @@ impl Stand {
 
     /// The actor of this principal, if there is one.
     pub(super) fn is_actor(&self, id: &Principal) -> bool {
-        ACTORS.into_iter().any(|actor| actor_id(actor) == *id)
+        is_actor(id)
     }
 
     /// The argument that this id is.
@@ -208,18 +246,24 @@ impl Stand {
         can
     }
 
-    /// Makes the planned call of this number from these states, and lets due timers and a heartbeat run then.
+    /// Makes the planned call of this number from these states, and lets due timers and a heartbeat run then; if it set a
+    /// timer, that one too.
     pub(super) fn run(&mut self, from: &World, call: usize) -> Result<Tried, Unsupported> {
         let kernel = &mut self.engine.kernel;
         let mut world = kernel.start(from.canisters.clone(), from.time_ns);
-        let mut tried = Tried { sent: Vec::new(), answer: None, worlds: vec![world.clone()], deliveries: 0 };
+        let due = |kernel: &Kernel, world: &World| kernel.timer(world, 0).map(|wait_ns| world.time_ns + wait_ns);
+        let was_due = due(kernel, &world);
+        let mut tried = Tried::begin(&world);
         chain(kernel, &mut world, call as u32, &mut tried)?;
         tried.answer = kernel.answer(world.trees[call]).map(|answer| kernel.response(answer).clone());
-        let mut choices = Vec::new();
-        kernel.choices(&world, &mut choices)?;
-        let tasks: Vec<u32> = choices.iter().filter_map(|choice| task(kernel, choice)).collect();
-        for task in tasks {
-            chain(kernel, &mut world, task, &mut tried)?;
+        tasks(kernel, &mut world, &mut tried)?;
+        tried.rested = tried.worlds.len() - 1;
+        // What a timer does that was there before says nothing of this call.
+        if let Some(due_ns) = due(kernel, &world).filter(|due_ns| was_due != Some(*due_ns) && *due_ns > world.time_ns) {
+            tried.wait = Some(Duration::from_nanos(due_ns - world.time_ns));
+            world.time_ns = due_ns;
+            tried.worlds.push(world.clone());
+            tasks(kernel, &mut world, &mut tried)?;
         }
         Ok(tried)
     }
@@ -231,13 +275,8 @@ impl Stand {
         let mut world = kernel.start(from.canisters.clone(), from.time_ns);
         let wait_ns = kernel.timer(&world, 0);
         world.time_ns += wait_ns.unwrap_or(0);
-        let mut tried = Tried { sent: Vec::new(), answer: None, worlds: vec![world.clone()], deliveries: 0 };
-        let mut choices = Vec::new();
-        kernel.choices(&world, &mut choices)?;
-        let tasks: Vec<u32> = choices.iter().filter_map(|choice| task(kernel, choice)).collect();
-        for task in tasks {
-            chain(kernel, &mut world, task, &mut tried)?;
-        }
+        let mut tried = Tried::begin(&world);
+        tasks(kernel, &mut world, &mut tried)?;
         Ok((tried.sent, wait_ns.map(Duration::from_nanos)))
     }
 
@@ -258,6 +297,14 @@ impl Stand {
     }
 }
 
+/// Runs every task that can begin here.
+fn tasks(kernel: &mut Kernel, world: &mut World, tried: &mut Tried) -> Result<(), Unsupported> {
+    let mut choices = Vec::new();
+    kernel.choices(world, &mut choices)?;
+    let trees: Vec<u32> = choices.iter().filter_map(|choice| task(kernel, choice)).collect();
+    trees.into_iter().try_for_each(|tree| chain(kernel, world, tree, tried))
+}
+
 /// A task that can begin here.
 fn task(kernel: &Kernel, choice: &Choice) -> Option<u32> {
     match choice.target {
@@ -269,6 +316,7 @@ fn task(kernel: &Kernel, choice: &Choice) -> Option<u32> {
 /// Begins a chain of messages and runs it to its end, first message first.
 fn chain(kernel: &mut Kernel, world: &mut World, tree: u32, tried: &mut Tried) -> Result<(), Unsupported> {
     let mut choices: Vec<Choice> = Vec::new();
+    let task = kernel.task(tree).map(|spec| spec.task);
     for step in 0..STEPS_MAX {
         kernel.choices(world, &mut choices)?;
         let is_next = |choice: &&Choice| match choice.target {
@@ -281,7 +329,6 @@ fn chain(kernel: &mut Kernel, world: &mut World, tree: u32, tried: &mut Tried) -
         *world = after;
         tried.worlds.push(world.clone());
         let Happened::Delivery(delivery) = happened else { continue };
-        tried.deliveries += 1;
         for sent in delivery.effects.sent.iter().filter(|_| delivery.canister == 0) {
             let (method, arg) = kernel.call_text(sent.message).unwrap_or_default();
             tried.sent.push(Sent {
@@ -290,6 +337,8 @@ fn chain(kernel: &mut Kernel, world: &mut World, tree: u32, tried: &mut Tried) -
                 method: method.to_string(),
                 arg: arg.to_vec(),
                 is_bounded: sent.timeout_s.is_some(),
+                is_stray: sent.callee.is_none() && is_actor(&sent.callee_id),
+                task,
             });
         }
     }
@@ -297,7 +346,7 @@ fn chain(kernel: &mut Kernel, world: &mut World, tree: u32, tried: &mut Tried) -
 }
 
 fn limits() -> Limits {
-    Limits { calls: 1, in_flight: 1, depth: 200, timers: 1, heartbeats: 1, ..Limits::NONE }
+    Limits { calls: 1, in_flight: 1, depth: 200, timers: 2, heartbeats: 1, ..Limits::NONE }
 }
 
 /// Whatever is asked of the web is answered with this.

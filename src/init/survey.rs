@@ -4,9 +4,10 @@
 //! first, such that as many calls as can be get as far as can be; and what each call did. The search is greedy: the
 //! installation, then the callees, one after the other as they are called, then calls that let others get further.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::engine::embedded::Modules;
 use crate::kernel::World;
@@ -26,6 +27,9 @@ const INSTALLATIONS_MAX: usize = 64;
 /// Rounds in which callees are added; calls that come first.
 const ROUNDS_MAX: usize = 8;
 const SETUP_MAX: usize = 2;
+/// What trying every call may take when all the time is over; how long a call may take that is tried once more.
+const LAST: Duration = Duration::from_secs(1);
+pub(super) const SLOW: Duration = Duration::from_secs(1);
 /// Who makes a call that gets nowhere when the one before makes it.
 const CALLERS: [&str; 3] = ["alice", "admin", "nobody"];
 
@@ -42,11 +46,17 @@ pub(super) struct Outcome {
     pub(super) tried: Tried,
     /// Whether a query answers otherwise than before it.
     pub(super) changes: bool,
+    /// How long it took to run.
+    pub(super) took: Duration,
 }
 
 impl Outcome {
-    /// How far it got: to another canister first, then to a change, then to an answer that is no error.
+    /// How far it got: to another canister first, then to a change, then to an answer that is no error. Nowhere, if it went to
+    /// somebody who is no canister: what it does then says nothing.
     pub(super) fn points(&self) -> u32 {
+        if self.tried.strays() {
+            return 0;
+        }
         4 * u32::from(self.tried.reaches()) + 3 * u32::from(self.changes) + 2 * u32::from(self.tried.is_ok())
     }
 }
@@ -58,13 +68,26 @@ pub(super) struct Survey<'a> {
     interface: &'a Interface,
     modules: Modules,
     deadline: Instant,
+    /// Whether something was left out for want of time.
+    is_cut: Cell<bool>,
     pub(super) queries: Vec<Query>,
     calls: BTreeMap<String, Vec<String>>,
     /// Update methods in the order of the interface.
     pub(super) updates: Vec<String>,
 }
 
-/// What is known in the end.
+/// What was found.
+pub(super) struct Found {
+    pub(super) draft: Draft,
+    pub(super) queries: Vec<Query>,
+    /// Update methods in the order of the interface.
+    pub(super) updates: Vec<String>,
+    pub(super) known: Known,
+    /// Whether something was left out for want of time.
+    pub(super) is_cut: bool,
+}
+
+/// What calls did, and where.
 pub(super) struct Known {
     pub(super) stand: Stand,
     pub(super) outcomes: Vec<Outcome>,
@@ -99,35 +122,42 @@ impl<'a> Survey<'a> {
                 calls.insert(method.to_string(), lists);
             }
         }
-        Ok(Survey { draft, file: file.to_path_buf(), interface, modules, deadline, queries, calls, updates })
+        let (file, is_cut) = (file.to_path_buf(), Cell::new(false));
+        Ok(Survey { draft, file, interface, modules, deadline, is_cut, queries, calls, updates })
     }
 
     /// Runs it.
-    pub(super) fn run(mut self) -> Result<(Draft, Vec<Query>, Known), InitError> {
+    pub(super) fn run(mut self) -> Result<Found, InitError> {
         if self.updates.is_empty() {
             return Err(InitError::NoUpdate { name: self.draft.name.clone() });
         }
         let template = self.installation()?;
         let mut choices = vec![0; template.places().len()];
+        let mut installed = None;
         if self.draft.init.is_none() {
-            choices = self.install(&template)?;
+            let (best, known) = self.install(&template)?;
+            choices = best;
+            installed = Some(known);
         }
-        let mut known = self.add_callees()?;
+        let mut known = self.add_callees(installed)?;
         if known.outcomes.iter().any(|outcome| outcome.tried.sent.iter().any(|sent| sent.method == "http_request")) {
             known = self.choose_body()?;
         }
         // Once more when it is known who owns it.
         for _ in 0..2 {
             while self.draft.setup.len() < SETUP_MAX && self.add_setup(&mut known)? {
-                known = self.add_callees()?;
+                known = self.add_callees(None)?;
             }
             self.find_owners(&template, &mut choices, &mut known)?;
         }
-        Ok((self.draft, self.queries, known))
+        let Survey { draft, queries, updates, is_cut, .. } = self;
+        Ok(Found { draft, queries, updates, known, is_cut: is_cut.get() })
     }
 
     fn is_late(&self) -> bool {
-        Instant::now() > self.deadline
+        let is_late = Instant::now() > self.deadline;
+        self.is_cut.set(self.is_cut.get() || is_late);
+        is_late
     }
 
     /// What the canister may be installed with.
@@ -142,17 +172,18 @@ impl<'a> Survey<'a> {
     }
 
     /// Installs it with what lets calls get furthest.
-    fn install(&mut self, template: &Template) -> Result<Vec<usize>, InitError> {
+    fn install(&mut self, template: &Template) -> Result<(Vec<usize>, Known), InitError> {
         let places = template.places();
         let mut choices = vec![0; places.len()];
-        let (mut best, mut first_error): (Option<(u32, Vec<usize>)>, Option<InitError>) = (None, None);
+        let (mut best, mut first_error): (Option<(u32, Vec<usize>, Known)>, Option<InitError>) = (None, None);
         for _ in 0..INSTALLATIONS_MAX {
             self.draft.init = Some(template.text(&choices)).filter(|text| text != "()");
             match self.open() {
                 Ok(mut stand) => {
-                    let points = points(&self.campaign(&mut stand, None, None)?);
-                    if best.as_ref().is_none_or(|(most, _)| points > *most) {
-                        best = Some((points, choices.clone()));
+                    let outcomes = self.campaign(&mut stand, None, None)?;
+                    let points = points(&outcomes);
+                    if best.as_ref().is_none_or(|(most, ..)| points > *most) {
+                        best = Some((points, choices.clone(), Known { stand, outcomes }));
                     }
                 }
                 Err(error @ InitError::Engine(_)) => return Err(error),
@@ -165,13 +196,13 @@ impl<'a> Survey<'a> {
                 break;
             }
         }
-        let (_, choices) = match (best, first_error) {
+        let (_, choices, known) = match (best, first_error) {
             (Some(best), _) => best,
             (None, Some(error)) => return Err(error),
             (None, None) => unreachable!("bug in canloom: an installation is tried at least once"),
         };
         self.draft.init = Some(template.text(&choices)).filter(|text| text != "()");
-        Ok(choices)
+        Ok((choices, known))
     }
 
     fn open(&mut self) -> Result<Stand, InitError> {
@@ -179,7 +210,8 @@ impl<'a> Survey<'a> {
         Stand::open(&self.draft, &self.file, &method, &mut self.modules)
     }
 
-    /// Makes every call, or those of some methods, from a world or the first one.
+    /// Makes every call, or those of some methods, from a world or the first one. Each method is tried at least once, and for
+    /// its share of half the time that is left.
     fn campaign(
         &self,
         stand: &mut Stand,
@@ -192,24 +224,37 @@ impl<'a> Survey<'a> {
         let mut tries = Vec::new();
         for method in &methods {
             for by in CALLERS {
-                let call = |args: &String| Try { method: method.to_string(), args: args.clone(), by };
+                let call = |args: &String| Try { method: method.to_string(), args: self.draft.named(args), by };
                 tries.extend(self.calls[*method].iter().map(call));
             }
         }
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        let until = Instant::now() + (left / 2).max(LAST);
         let can = stand.plan(&tries);
         let before: Vec<Option<u32>> = self.answers(stand, &from);
         let mut outcomes = Vec::new();
-        for method in methods {
+        for (nth, method) in methods.iter().copied().enumerate() {
             let mut best: (u32, Vec<Outcome>) = (0, Vec::new());
+            let share = until.saturating_duration_since(Instant::now()) / (methods.len() - nth) as u32;
+            let end = Instant::now() + share;
+            let mut is_over = false;
             for by in CALLERS {
                 let mut own = Vec::new();
                 let calls = tries.iter().enumerate();
                 for (at, call) in calls.filter(|(at, call)| can[*at] && call.method == **method && call.by == by) {
+                    if is_over {
+                        self.is_cut.set(true);
+                        break;
+                    }
+                    let begun = Instant::now();
+                    let tried = stand.run(&from, at);
+                    let took = begun.elapsed();
+                    is_over = took > SLOW || Instant::now() > end;
                     // What cannot be told of one call says nothing of the others.
-                    let Ok(tried) = stand.run(&from, at) else { continue };
+                    let Ok(tried) = tried else { continue };
                     let after = self.answers(stand, tried.end());
                     let changes = before.iter().zip(&after).any(|(a, b)| a.is_some() && b.is_some() && a != b);
-                    own.push(Outcome { call: call.clone(), tried, changes });
+                    own.push(Outcome { call: call.clone(), tried, changes, took });
                 }
                 let sum = points(&own);
                 if best.1.is_empty() || sum > best.0 {
@@ -229,11 +274,21 @@ impl<'a> Survey<'a> {
         self.queries.iter().map(|query| stand.query(world, 0, &query.method, &query.args)).collect()
     }
 
-    /// Adds canisters for those that are called, until none is called that there is not.
-    fn add_callees(&mut self) -> Result<Known, InitError> {
+    /// Makes every call in the draft as it is.
+    fn know(&mut self) -> Result<Known, InitError> {
+        let mut stand = self.open()?;
+        let outcomes = self.campaign(&mut stand, None, None)?;
+        Ok(Known { stand, outcomes })
+    }
+
+    /// Adds canisters for those that are called, until none is called that there is not; `known` is what calls do in the draft
+    /// as it is, if they were made.
+    fn add_callees(&mut self, mut known: Option<Known>) -> Result<Known, InitError> {
         for _ in 0..ROUNDS_MAX {
-            let mut stand = self.open()?;
-            let outcomes = self.campaign(&mut stand, None, None)?;
+            let Known { mut stand, outcomes } = match known.take() {
+                Some(known) => known,
+                None => self.know()?,
+            };
             let mut sent: Vec<Sent> = outcomes.iter().flat_map(|outcome| outcome.tried.sent.iter().cloned()).collect();
             let first = stand.first();
             sent.extend(stand.tasks(&first).map(|(sent, _)| sent).unwrap_or_default());
@@ -245,9 +300,7 @@ impl<'a> Survey<'a> {
                 self.choose_replies(callee, &outcomes)?;
             }
         }
-        let mut stand = self.open()?;
-        let outcomes = self.campaign(&mut stand, None, None)?;
-        Ok(Known { stand, outcomes })
+        self.know()
     }
 
     /// Of a stub with a new method: the reply with which callers get furthest.
@@ -282,9 +335,12 @@ impl<'a> Survey<'a> {
             if best.is_none_or(|(most, _)| points > most) {
                 best = Some((points, body));
             }
+            if self.is_late() {
+                break;
+            }
         }
         self.draft.body = best.map_or(BODIES[0], |(_, body)| body);
-        self.add_callees()
+        self.add_callees(None)
     }
 
     fn set_reply(&mut self, other: usize, method: &str, reply: &str) {
@@ -308,6 +364,9 @@ impl<'a> Survey<'a> {
             if self.draft.has_peer(peer) {
                 continue;
             }
+            if self.is_late() {
+                break;
+            }
             let kept = self.draft.init.replace(after);
             match self.open() {
                 Ok(mut stand) => {
@@ -330,9 +389,12 @@ impl<'a> Survey<'a> {
     fn add_setup(&mut self, known: &mut Known) -> Result<bool, InitError> {
         let now = points(&known.outcomes);
         let mut best: Option<(u32, Try)> = None;
-        let useful = |outcome: &&Outcome| outcome.changes && outcome.tried.is_ok() && !outcome.tried.reaches();
+        let useful = |outcome: &&Outcome| {
+            let sends = outcome.tried.reaches() || outcome.tried.strays();
+            outcome.changes && outcome.tried.is_ok() && !sends && self.draft.is_settled(&outcome.call.args)
+        };
         let candidates: Vec<(Try, World)> =
-            known.outcomes.iter().filter(useful).map(|o| (o.call.clone(), o.tried.end().clone())).collect();
+            known.outcomes.iter().filter(useful).map(|o| (o.call.clone(), o.tried.rest().clone())).collect();
         for (call, end) in candidates {
             if self.is_late() {
                 break;
