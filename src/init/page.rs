@@ -175,3 +175,18 @@ fn edge_line(draft: &Draft, edge: &Edge) -> String {
     let place = quoted(&format!("{} -> {}.{}", draft.name, edge.callee, edge.method));
     format!("  {{ edge = {place}, kinds = [{}]{error} }},", kinds.join(", "))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::left_out_line;
+
+    #[test]
+    fn what_is_left_out_is_one_line_by_reason() {
+        assert_eq!(left_out_line(&[]), None);
+        let errors = "answered with errors only";
+        let line = left_out_line(&[("claim", errors), ("settle", "no room"), ("claim\nfixed", errors)]);
+        assert_eq!(line.unwrap(), "# left out: claim, claim fixed: answered with errors only; settle: no room");
+        let many = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"].map(|method| (method, "no room"));
+        assert_eq!(left_out_line(&many).unwrap(), "# left out: a, b, c, d, e, f, g, h and 2 more: no room");
+    }
+}

@@ -152,6 +152,33 @@ fn wallets_of_strangers_get_a_deposit_first_and_have_one_bug() {
 }
 
 #[test]
+fn who_is_called_by_argument_is_a_stub_and_never_an_actor() {
+    let text = proposed(&ask(sample("counter")));
+    assert!(text.contains("method = \"foo\", by = [\"alice\"], args = '(principal \"${callee}\")'"), "{text}");
+    assert!(!text.contains("${bob}") && !text.contains("${alice}"), "{text}");
+    assert!(text.contains("{ edge = \"counter -> callee.bar\", kinds = [\"clean_reject\"] }"), "{text}");
+}
+
+#[test]
+fn a_heartbeat_that_awaits_may_come_twice() {
+    let text = proposed(&Ask { did: Some(root().join("canisters/cashier/cashier.did")), ..ask(sample("cashier")) });
+    assert!(text.contains("\nheartbeats = 2  #"), "{text}");
+}
+
+#[test]
+fn calls_that_set_a_timer_that_pays_come_first_and_time_passes_until_it_is_due() {
+    let Proposal { text, updates, left_out, is_cut, .. } =
+        propose(&Ask { did: Some(root().join("canisters/payroll/payroll.did")), ..ask(sample("payroll")) })
+            .unwrap_or_else(|error| panic!("{error}"));
+    assert!(text.contains("{ id = \"start_unlocked\", to = \"payroll\""), "{text}");
+    assert!(text.contains("edge = \"payroll -> ledger.icrc1_transfer\""), "{text}");
+    assert!(text.contains("\ntime = [{ advance = \"86400s\" }]\n"), "{text}");
+    let why = "# left out: pay_tomorrow, run_now, run_now_unlocked: change nothing that a query shows";
+    assert!(text.contains(&format!("\n{why}\n")), "{text}");
+    assert_eq!((updates, left_out, is_cut), (5, 3, false));
+}
+
+#[test]
 fn what_the_user_says_of_the_installation_is_kept_with_the_types_of_the_interface() {
     let init = Some("(principal \"${alice}\", principal \"${bob}\", 500)".to_string());
     let text = proposed(&Ask { init, name: Some("safe".to_string()), ..ask(sample("vault")) });
@@ -247,4 +274,10 @@ fn a_scenario_is_written_once_with_the_interface_beside_it_and_then_explored() {
     let (exit, out, error) = init(folder.path(), &arguments);
     assert_eq!((exit, out.as_str()), (2, ""));
     assert_eq!(error, "error: first.toml is there already; remove it, or give another name: -o FILE\n");
+    let second = ["--wasm", "plain_vault.wasm", "--as", "vault", "-o", "second.toml"];
+    assert_eq!(init(folder.path(), &second).0, 0, "the interface is there with the same content");
+    std::fs::write(folder.path().join("vault.did"), "service : {}").expect("the folder can be written");
+    let third = ["--wasm", "plain_vault.wasm", "--as", "vault", "-o", "third.toml"];
+    let advice = "vault.did is there already, with another interface; give the canister another name: --as NAME";
+    assert_eq!(init(folder.path(), &third), (2, String::new(), format!("error: {advice}\n")));
 }
