@@ -17,7 +17,7 @@ use canloom::engine::embedded::{Embedded, EmbeddedError};
 use canloom::report::Verdict;
 use canloom::scenario::Scenario;
 
-/// How a run ends; the numbers are a contract (design section 6).
+/// How a run ends; the numbers are a contract.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
     /// Held, complete within the bounds.
