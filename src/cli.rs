@@ -17,7 +17,7 @@ use canloom::engine::embedded::{Embedded, EmbeddedError};
 use canloom::report::Verdict;
 use canloom::scenario::Scenario;
 
-/// How a run ends; the numbers are a contract (design section 6).
+/// How a run ends; the numbers are a contract.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
     /// Held, complete within the bounds.
@@ -57,7 +57,7 @@ struct Arguments {
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 held, 1 internal error, 2 bad usage or input, 3 violated (repro: reproduced), 4 divergence,
-5 inconclusive, 6 corpus stale.
+5 inconclusive, 6 repro: the steps can be made, and the invariant holds.
 
 Example: canloom explore corpus/vault-stale/scenario.toml";
 

@@ -40,6 +40,7 @@ pub use checkpoint::{Checkpoint, CheckpointError, identity};
 pub use coverage::Coverage;
 pub use found::{Completeness, Explored, FaultLevel, Finding, Grade, Sampled};
 pub use graph::Rank;
+pub use look::Exercised;
 use search::Search;
 
 /// How much of the search one run does, and with what; not a limit on the search space.

@@ -1,4 +1,4 @@
-//! Generic oracles: properties that every canister should have, checked without a text from the user (design section 5).
+//! Generic oracles: properties that every canister should have, checked without a text from the user.
 //!
 //! In: a world and what is seen in it. Out: why it violates an oracle, or nothing. Each verdict is a function of the world, so
 //! it is found, counted, shrunk and replayed like that on an invariant. What a world is compared with are executions in which

@@ -75,8 +75,8 @@ fn merge(mut searched: Explored, sampled: Explored) -> Explored {
         let known = searched.sometimes.iter_mut().find(|(known, _)| *known == at);
         known.expect("bug in canloom: one scenario").1 |= seen;
     }
-    searched.answered = (searched.answered.0 | sampled.answered.0, searched.answered.1 | sampled.answered.1);
-    let ok = searched.answered.0;
+    searched.exercised = searched.exercised.or(sampled.exercised);
+    let ok = searched.exercised.ok;
     searched.refused.retain(|(entry, _)| ok & (1 << entry) == 0);
     for (spent, outcomes) in sampled.outcomes {
         searched.outcomes.entry(spent).or_default().extend(outcomes);

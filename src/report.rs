@@ -49,8 +49,7 @@ impl Verdict {
 
 /// Whether calls were answered, and every one of them with an error: then nothing was exercised.
 pub fn was_refused(explored: &Explored) -> bool {
-    let (ok, err) = explored.answered;
-    explored.shard.is_none() && ok == 0 && err != 0
+    explored.shard.is_none() && explored.exercised.ok == 0 && explored.exercised.err != 0
 }
 
 /// Whether a finding on this invariant counts against the scenario.

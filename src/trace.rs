@@ -11,7 +11,7 @@ use crate::schedule::Step;
 /// What one complete execution ended with, as one line of text.
 ///
 /// Observations in file order, then the started calls sorted; reject codes without their text and no times, so that
-/// engines which word a reject differently still agree (design section 2).
+/// engines which word a reject differently still agree.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Outcome {
     text: String,

@@ -48,7 +48,7 @@ pub const BARS: [Bar; 8] = [
     bar("plain_ledger.transfer: new execution", Of::Ratio, Limit::AtMost(4.0)),
     bar("ledger.icrc1_transfer: new execution", Of::Ratio, Limit::AtMost(4.0)),
     bar("withdraw_sound, 4 distinct: loom", Of::Ratio, Limit::AtLeast(10.0)),
-    // 10,000 times the 4.8 schedules per second of PocketIC on two cores (design section 7).
+    // 10,000 times the 4.8 schedules per second of PocketIC on two cores.
     bar("icrc1, 3 distinct: sampled schedules", Of::Value, Limit::AtLeast(48_000.0)),
 ];
 

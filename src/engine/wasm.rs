@@ -1,6 +1,6 @@
 //! The embedded engine's canisters: real wasm, executed by wasmtime, one message at a time.
 //!
-//! In: a module and messages. Out: states and effects, as [`Guest`] asks for. Which message comes next is the kernel's and
+//! In: a module and messages. Out: states and effects, as [`Guest`](crate::kernel::Guest) asks for. Which message comes next is the kernel's and
 //! the search's business.
 //!
 //! ```text

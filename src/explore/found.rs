@@ -11,11 +11,12 @@ use serde::{Deserialize, Serialize};
 use super::Shard;
 use super::coverage::Coverage;
 use super::graph::Rank;
+use super::look::Exercised;
 use crate::scenario::{BoundName, Expect, When};
 use crate::schedule::{Schedule, Step, StepKind, Task};
 use crate::scheduler::Strategy;
 
-/// What a finding needs (design section 4), from the most to the least alarming.
+/// What a finding needs, from the most to the least alarming.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Grade {
     /// No fault.
@@ -153,8 +154,8 @@ pub struct Explored {
     pub findings: Vec<Finding>,
     /// For each `sometimes`, by position: whether it was seen.
     pub sometimes: Vec<(usize, bool)>,
-    /// Which entries were ever answered without an error, and which with one: bit i for entry i.
-    pub answered: (u64, u64),
+    /// What became of the entries' instances.
+    pub exercised: Exercised,
     /// Entries that were only ever answered with errors, each with the error if it is made alone at the start.
     pub refused: Vec<(usize, String)>,
     /// Oracles that say nothing, because what they compare with is too much.

@@ -14,6 +14,40 @@ use crate::kernel::{Choice, Cuts, Unsupported, World};
 use crate::oracle;
 use crate::scenario::{CallState, CallView};
 
+/// Which entries have an instance that was started, answered without an error, answered with one: bit i for entry i.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Exercised {
+    /// Started.
+    pub started: u64,
+    /// Answered without an error.
+    pub ok: u64,
+    /// Answered with one.
+    pub err: u64,
+}
+
+impl Exercised {
+    fn of(calls: &[CallView]) -> Exercised {
+        let mut all = Exercised::default();
+        for call in calls {
+            let bit = 1 << call.entry;
+            match &call.state {
+                CallState::NotStarted => continue,
+                CallState::Open => {}
+                CallState::Done(reply) if reply.is_error() => all.err |= bit,
+                CallState::Done(_) => all.ok |= bit,
+            }
+            all.started |= bit;
+        }
+        all
+    }
+
+    /// What either says.
+    pub fn or(self, other: Exercised) -> Exercised {
+        Exercised { started: self.started | other.started, ok: self.ok | other.ok, err: self.err | other.err }
+    }
+}
+
 /// What is seen in a world.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Look {
@@ -31,8 +65,8 @@ pub struct Look {
     pub timers: Vec<(u16, u64)>,
     /// The outcome, if nothing must happen any more and a call has started.
     pub outcome: Option<String>,
-    /// Which entries have an instance that was answered without an error, and which one with an error: bit i for entry i.
-    pub answered: (u64, u64),
+    /// What became of the entries' instances.
+    pub exercised: Exercised,
     /// Invariants that are violated, by position, with the reason if they cannot be evaluated.
     pub violated: Vec<(usize, Option<String>)>,
     /// `sometimes` that are seen, by position.
@@ -137,22 +171,12 @@ pub fn look(engine: &mut Embedded, world: &World, choices: &[Choice]) -> Result<
         cut_by_timers: cut_by_timers && !cuts.timers,
         cuts,
         timers,
-        answered: answered(&calls),
+        exercised: Exercised::of(&calls),
         violated,
         seen: seen.map(|(at, _)| at).collect(),
         broken: Vec::new(),
         outcome: has_outcome.then(|| engine.outcome(&observations, &calls).to_string()),
     })
-}
-
-fn answered(calls: &[CallView]) -> (u64, u64) {
-    let (mut ok, mut err) = (0, 0);
-    for call in calls {
-        if let CallState::Done(reply) = &call.state {
-            *if reply.is_error() { &mut err } else { &mut ok } |= 1 << call.entry;
-        }
-    }
-    (ok, err)
 }
 
 /// What a thread keeps from one world to the next.

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::coverage::Seen;
 use super::graph::Rank;
-use super::look::Look;
+use super::look::{Exercised, Look};
 use crate::kernel::Cuts;
 use crate::scenario::{Invariant, When};
 
@@ -51,8 +51,8 @@ pub struct Tally {
     pub found: Vec<Option<Found>>,
     /// By position of the invariant: whether a `sometimes` was seen; `None` for others.
     pub sometimes: Vec<Option<bool>>,
-    /// Which entries were answered without an error, and which with one.
-    pub answered: (u64, u64),
+    /// What became of the entries' instances.
+    pub exercised: Exercised,
     /// Distinct outcomes by (calls started, faults spent), at rest.
     pub outcomes: BTreeMap<(u32, u32), BTreeSet<String>>,
     /// Violating worlds, once for each invariant.
@@ -97,7 +97,7 @@ impl Tally {
             let least = self.timers.entry(canister).or_insert(left_ns);
             *least = left_ns.min(*least);
         }
-        self.answered = (self.answered.0 | look.answered.0, self.answered.1 | look.answered.1);
+        self.exercised = self.exercised.or(look.exercised);
         for position in look.seen {
             self.sometimes[position] = Some(true);
         }
@@ -128,7 +128,7 @@ impl Tally {
         self.cut_by_timers |= other.cut_by_timers;
         self.cuts = self.cuts.or(other.cuts);
         self.coverage.merge(&other.coverage);
-        self.answered = (self.answered.0 | other.answered.0, self.answered.1 | other.answered.1);
+        self.exercised = self.exercised.or(other.exercised);
         for (spent, outcomes) in &other.outcomes {
             self.outcomes.entry(*spent).or_default().extend(outcomes.iter().cloned());
         }

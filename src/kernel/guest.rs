@@ -2,7 +2,7 @@
 //!
 //! The kernel knows nothing of wasm. A guest interns its own states and hands out [`MemoryId`]s; equal ids are equal
 //! states. Whatever a guest reads of the environment it must report in [`Execution::reads`], because executions are
-//! memoized on exactly that (design section 3).
+//! memoized on exactly that.
 
 use std::sync::Arc;
 

@@ -1,11 +1,11 @@
-//! The report of an exploration as JSON (design section 6).
+//! The report of an exploration as JSON.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
 use crate::explore::coverage::Row;
-use crate::explore::{Completeness, Coverage, Explored};
+use crate::explore::{Completeness, Coverage, Exercised, Explored};
 use crate::scenario::{CallEntry, Scenario};
 
 use super::part::Part;
@@ -66,6 +66,8 @@ pub struct Report {
 /// How a call was ever answered.
 #[derive(Debug, Serialize)]
 pub struct Answers {
+    /// Whether it was ever started.
+    pub started: bool,
     /// Whether without an error.
     pub ok: bool,
     /// Whether with one: a reject, or a reply `variant { Err }`.
@@ -151,10 +153,11 @@ pub struct Violation {
 }
 
 fn calls(scenario: &Scenario, explored: &Explored) -> BTreeMap<String, Answers> {
-    let (ok, err) = explored.answered;
+    let Exercised { started, ok, err } = explored.exercised;
     let answers = |(entry, call): (usize, &CallEntry)| {
+        let has = |bits: u64| bits & (1 << entry) != 0;
         let example = explored.refused.iter().find(|(at, _)| *at == entry).map(|(_, text)| text.clone());
-        (call.id.clone(), Answers { ok: ok & (1 << entry) != 0, err: err & (1 << entry) != 0, example })
+        (call.id.clone(), Answers { started: has(started), ok: has(ok), err: has(err), example })
     };
     scenario.calls.iter().enumerate().map(answers).collect()
 }

@@ -163,7 +163,7 @@ pub fn merge(scenario: &Scenario, parts: &[(String, Part)]) -> Result<Merged, Me
         });
         counterexamples.push((counterexample, printable(&finding.text)));
     }
-    let ok = explored.answered.0;
+    let ok = explored.exercised.ok;
     explored.refused.retain(|(entry, _)| ok & (1 << entry) == 0);
     explored.refused.sort();
     let explored = explored.folded(scenario);
@@ -219,7 +219,7 @@ fn empty(part: &Part) -> Explored {
         complete: 0,
         findings: Vec::new(),
         sometimes: part.sometimes.iter().map(|&(at, _)| (at, false)).collect(),
-        answered: (0, 0),
+        exercised: Default::default(),
         refused: Vec::new(),
         undecided: Vec::new(),
         outcomes: BTreeMap::new(),
@@ -255,8 +255,7 @@ fn add(explored: &mut Explored, report: &str, part: &Part) -> Result<(), MergeEr
     explored.undecided.extend(&part.undecided);
     explored.undecided.sort_unstable();
     explored.undecided.dedup();
-    let (ok, err) = part.answered;
-    explored.answered = (explored.answered.0 | ok, explored.answered.1 | err);
+    explored.exercised = explored.exercised.or(part.exercised);
     for (entry, text) in &part.refused {
         if explored.refused.iter().all(|(known, _)| known != entry) {
             explored.refused.push((*entry, printable(text)));

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::explore::{Completeness, Coverage, Explored, FaultLevel, Finding, Grade, Rank, Shard};
+use crate::explore::{Completeness, Coverage, Exercised, Explored, FaultLevel, Finding, Grade, Rank, Shard};
 use crate::scenario::BoundName;
 use crate::schedule::Task;
 
@@ -51,8 +51,8 @@ pub struct Part {
     pub findings: Vec<PartFinding>,
     /// For each `sometimes`, by position: whether it was seen.
     pub sometimes: Vec<(usize, bool)>,
-    /// Which entries were answered without an error, and which with one: bit i for entry i.
-    pub answered: (u64, u64),
+    /// What became of the entries' instances.
+    pub exercised: Exercised,
     /// Entries that were only ever answered with errors, each with an example.
     pub refused: Vec<(usize, String)>,
     /// Oracles that say nothing.
@@ -145,7 +145,7 @@ impl Part {
             elapsed_s: explored.elapsed.as_secs_f64(),
             findings: findings.map(|(finding, (cx, text))| PartFinding::new(finding, cx, text)).collect(),
             sometimes: explored.sometimes.clone(),
-            answered: explored.answered,
+            exercised: explored.exercised,
             refused: explored.refused.clone(),
             undecided: explored.undecided.clone(),
             outcomes: outcomes

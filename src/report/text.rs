@@ -72,12 +72,18 @@ pub fn summary(scenario: &Scenario, explored: &Explored) -> String {
         let example = if error.is_empty() { "and not when made alone at the start" } else { error };
         let _ = writeln!(out, "note: `{id}` was only ever answered with errors: {}", steps::cut(example));
     }
+    for (entry, call) in scenario.calls.iter().enumerate() {
+        if explored.shard.is_none() && explored.complete > 0 && explored.exercised.started & (1 << entry) == 0 {
+            let what = "the call or the captured value that it waits for never came, or the bound on calls is too low";
+            let _ = writeln!(out, "note: `{}` was never started: {what}", call.id);
+        }
+    }
     if !explored.undecided.is_empty() {
         let names: Vec<&str> = explored.undecided.iter().map(|&at| scenario.invariants[at].name.as_str()).collect();
         let _ = writeln!(
             out,
-            "not decided: {}; the executions one after the other to compare with are too many, meet a bound, or need what \
-             is not offered: change the bounds of the scenario, or turn them off in [check]",
+            "not decided: {}; the executions one after the other to compare with are too many, meet a bound or \
+             the budget, or need what is not offered: change the bounds of the scenario, or turn them off in [check]",
             names.join(", ")
         );
     }
@@ -246,7 +252,7 @@ fn by_faults(explored: &Explored) -> String {
 }
 
 /// The outcomes of a scenario: a section for each number of calls started and faults spent, then a line for each outcome,
-/// sorted. This is the text of `outcomes.txt` (design section 2).
+/// sorted. This is the text of `outcomes.txt`.
 pub fn outcomes(explored: &Explored) -> String {
     let mut out = String::new();
     for (&(calls, faults), outcomes) in &explored.outcomes {

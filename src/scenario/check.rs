@@ -28,7 +28,7 @@ const KEYS: &[&str] = &[
     "conserve",
 ];
 
-/// A property that needs no text from the user (design section 5).
+/// A property that needs no text from the user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Oracle {
     /// Without faults, replies and observations are those of some one-after-the-other order of the same calls.

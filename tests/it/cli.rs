@@ -213,9 +213,10 @@ fn json_has_exactly_the_keys_of_the_design_and_what_was_searched_by_number_of_fa
     let violation = ["invariant", "grade", "class", "calls", "deliveries", "faults", "worlds", "expected", "file"];
     let by_faults = ["faults", "worlds", "expanded"];
     let points = ["c0.w -> c1.t"];
-    let answers = ["ok", "err"];
-    assert_eq!(keys("      "), [&violation[..], &answers[..], &by_faults[..], &points[..]].concat());
-    assert_eq!(document["calls"], serde_json::json!({ "w": { "ok": true, "err": false } }));
+    let answers = ["started", "ok", "err"];
+    assert_eq!(keys("      "), [&violation[..], &answers[..], &answers[..], &by_faults[..], &points[..]].concat());
+    let answered = serde_json::json!({ "started": true, "ok": true, "err": false });
+    assert_eq!(document["calls"], serde_json::json!({ "w0": answered, "w1": answered }));
     let point = serde_json::json!({ "c0.w -> c1.t": { "seen": ["w"], "unseen": [] } });
     assert_eq!(document["coverage"], serde_json::json!({ "seen": 1, "possible": 1, "await_points": point }));
     let worlds = &document["worlds"];

@@ -1,4 +1,4 @@
-//! The corners of ic-semantics.md, section 12, played by puppets: what a test is about stands in its programs.
+//! The corners in docs/semantics.md, played by puppets: what a test is about stands in its programs.
 //!
 //! Test names bear the number of the corner. `c0` is what a test is about, `c1` is whom it calls. Corners that need
 //! wasm of their own are in `semantics`.

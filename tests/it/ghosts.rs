@@ -153,7 +153,7 @@ fn a_callee_that_awaits_first_counts_when_it_answers() {
     let call = call("w", 0, "w", "args = \"(7 : nat32)\"");
     let canisters = [forwarder(&[1], Wait::Unbounded), forwarder(&[2], Wait::Unbounded), ledger()];
     let mut play = Play::new(&Stage::new(&canisters, &format!("{ghost}{call}")));
-    let mut after = |step: &str| {
+    let after = |step: &str| {
         play.steps(step);
         play.observe("counted")
     };

@@ -1,4 +1,4 @@
-//! Exact numbers of interleavings (design section 7), from the real search on real wasm.
+//! Exact numbers of interleavings, from the real search on real wasm.
 //!
 //! A withdrawal `w` is three deliveries: its start `0`, the ledger's execution `0.1`, the callback `0.1r`. Starts are free,
 //! requests to the ledger start in the order in which they were sent, responses are free.

@@ -268,6 +268,6 @@ fn shards_and_workers_find_what_one_thread_finds() {
                 .collect::<Vec<_>>()
         };
         assert_eq!(names(&shards), names(&one));
-        assert_eq!((shards.answered, &shards.refused), (one.answered, &one.refused));
+        assert_eq!((shards.exercised, &shards.refused), (one.exercised, &one.refused));
     }
 }

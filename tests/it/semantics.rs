@@ -1,4 +1,4 @@
-//! The embedded engine against the corners of ic-semantics.md, section 12: real wasm, one execution step by step.
+//! The embedded engine against the corners in docs/semantics.md: real wasm, one execution step by step.
 //!
 //! Test names bear the number of the corner. `c0` is what a test is about; `c1` answers as its method's letter says.
 

@@ -181,7 +181,7 @@ impl Embedded {
 
     /// The entries that were answered with errors only (bits of those that were answered without one, and with one), each
     /// with its error if it is made alone at the start.
-    pub fn refused(&mut self, (ok, err): (u64, u64)) -> Vec<(usize, String)> {
+    pub fn refused(&mut self, ok: u64, err: u64) -> Vec<(usize, String)> {
         let mut refused = Vec::new();
         for entry in (0..self.scenario.calls.len()).filter(|entry| err & !ok & (1 << entry) != 0) {
             let rest = AtRest { canisters: self.start.canisters.clone(), time_ns: self.start.time_ns };

@@ -1,6 +1,6 @@
 //! The system API as a table: every function of module `ic0`, its type and where it may be called.
 //!
-//! Source: interface specification, section "System imports"; the letters are those of its table (`ic-semantics` 1.1, 1.2).
+//! Source: interface specification, section "System imports"; the letters are those of its table (docs/semantics.md).
 //! In: a name. Out: its row. What the functions do is in `syscalls`.
 
 /// Where an execution is; decides which system functions it may call.

@@ -1,4 +1,4 @@
-//! What is done to a canister as a whole: stop, start, upgrade, reinstall, uninstall, snapshots (ic-semantics.md section 7).
+//! What is done to a canister as a whole: stop, start, upgrade, reinstall, uninstall, snapshots (docs/semantics.md).
 //!
 //! In: a world in which calls may be in flight. Out: the world after it. A change that the IC rejects changes nothing.
 

@@ -64,7 +64,7 @@ pub struct Host {
     fresh: Image,
 }
 
-/// The engine, configured for determinism (ic-semantics.md section 1.4).
+/// The engine, configured for determinism (docs/semantics.md).
 pub fn engine() -> Engine {
     let mut config = Config::new();
     config.cranelift_nan_canonicalization(true);

@@ -1,4 +1,4 @@
-//! The system calls that ic-cdk 0.20 canisters and puppets make (ic-semantics.md section 1), for one message.
+//! The system calls that ic-cdk 0.20 canisters and puppets make (docs/semantics.md), for one message.
 //!
 //! In: what code asks. Out: what it answered, requested, accepted and wrote to stable memory, in [`Run`]. Calls
 //! fail synchronously only where the message says so. What is neither here nor in `ic0_call.rs` or `ic0_system.rs` traps.

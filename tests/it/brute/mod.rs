@@ -3,7 +3,7 @@
 //! In: a scenario. Out: how many interleavings there are, what they end with, and which invariants fail. It walks
 //! every sequence of steps depth first, executes every message anew in a fresh instance, and merges and prunes
 //! nothing, so it is good for a few thousand interleavings. Of canloom it uses the scenario (its values and
-//! expressions) and the text of an outcome; the message semantics is its own, from ic-semantics.md.
+//! expressions) and the text of an outcome; the message semantics is its own, from the interface specification.
 //!
 //! ```text
 //! module, memory     what of a canister outlives a message

@@ -1,4 +1,4 @@
-//! What each step does: the message semantics of the IC, written down a second time, from ic-semantics.md alone.
+//! What each step does: the message semantics of the IC, written down a second time, from the specification alone.
 //!
 //! In: a world and a step. Out: the world after it. No memo (but for methods that take seconds), no merging, no
 //! canonical form: that is the point. Callbacks are in

@@ -1,4 +1,4 @@
-//! What a response does: refund, callback, cleanup (ic-semantics.md section 2.3).
+//! What a response does: refund, callback, cleanup (docs/semantics.md).
 
 use std::rc::Rc;
 

@@ -1,4 +1,4 @@
-//! When a call is answered, and with what (ic-semantics.md section 2.4).
+//! When a call is answered, and with what (docs/semantics.md).
 //!
 //! In: how an execution ended. Out: a response in flight, an answered call, or nothing yet.
 

@@ -1,4 +1,4 @@
-//! Which steps are possible in a world (ic-semantics.md sections 2.7, 3.4, 4.2, 7, 8).
+//! Which steps are possible in a world (docs/semantics.md).
 //!
 //! The bounds are the tool's: a fault on a canister as a whole begins while it runs; of several faults that can pay for a
 //! step the first one pays; at most one call of a delivery cannot be performed.

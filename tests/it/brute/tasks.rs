@@ -1,4 +1,4 @@
-//! What code runs without a call: inspection, timers, heartbeats (ic-semantics.md sections 2.7 and 8).
+//! What code runs without a call: inspection, timers, heartbeats (docs/semantics.md).
 
 use std::rc::Rc;
 use std::sync::Arc;
