@@ -175,7 +175,8 @@ impl<'a> Survey<'a> {
     fn install(&mut self, template: &Template) -> Result<(Vec<usize>, Known), InitError> {
         let places = template.places();
         let mut choices = vec![0; places.len()];
-        let (mut best, mut first_error): (Option<(u32, Vec<usize>, Known)>, Option<InitError>) = (None, None);
+        let mut best: Option<(u32, Vec<usize>, Known)> = None;
+        let mut first_error: Option<InitError> = None;
         for _ in 0..INSTALLATIONS_MAX {
             self.draft.init = Some(template.text(&choices)).filter(|text| text != "()");
             match self.open() {
