@@ -100,7 +100,7 @@ fn an_invariant_in_rust_finds_what_an_expression_finds() {
     let [finding] = &checked.explored.findings[..] else { panic!("{:?}", checked.explored.findings) };
     assert_eq!((finding.calls, finding.faults, finding.deliveries), (2, 0, 6));
     assert_eq!(finding.error.as_deref(), Some("the book says 70, the ledger 40"));
-    assert_eq!(finding.schedule.to_string(), "0\n0.1\n1\n1.1\n1.1r\n0.1r\n");
+    assert_eq!(finding.schedule.steps.len(), 6);
 }
 
 #[test]
