@@ -25,6 +25,7 @@ use std::path::{Component, Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
+use crate::scenario::Scenario;
 use crate::schedule::{Schedule, Step};
 
 pub use replay::{ReplayError, Replayed, replay};
@@ -74,6 +75,22 @@ pub enum CounterexampleError {
 }
 
 impl Counterexample {
+    /// A violation of an invariant of a scenario, by position, on this schedule; `modules` are canister names and module hashes.
+    pub fn new(
+        scenario: &Scenario,
+        invariant: usize,
+        schedule: Schedule,
+        modules: Vec<(String, String)>,
+    ) -> Counterexample {
+        Counterexample {
+            scenario: scenario.file.file_name().map(PathBuf::from).unwrap_or_default(),
+            invariant: scenario.invariants[invariant].name.clone(),
+            tool: format!("canloom {}", env!("CARGO_PKG_VERSION")),
+            modules,
+            schedule,
+        }
+    }
+
     /// Reads a file.
     ///
     /// # Errors

@@ -13,6 +13,7 @@
 //! manage   the management canister     observe   queries and inspection          composite queries that call queries
 //! ghost    sums of what happened       argument what a call starts with          symmetry interchangeable calls
 //! turns    context switches            cuts     what narrow bounds cut off      save     tables and executions as bytes
+//! message  what is executed
 //! ```
 
 pub mod guest;
@@ -34,6 +35,7 @@ mod fingerprint;
 mod ghost;
 mod manage;
 mod memo;
+mod message;
 mod observe;
 mod rules;
 mod settle;
@@ -46,7 +48,6 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use candid::Principal;
-use serde::{Deserialize, Serialize};
 
 pub use argument::{Arguments, Chosen, Variant, Variants};
 pub use cuts::Cuts;
@@ -55,6 +56,7 @@ pub use ghost::{Adder, GhostSpec, Moment};
 pub use guest::{Cycles, Function, Guest, Input, MemoryId, Response};
 pub use manage::METHODS as MANAGEMENT_METHODS;
 pub use memo::Effects;
+pub use message::Message;
 pub use plan::{CallSpec, Change, FaultSpec, HeapSettings, Limits, OutcallSpec, Place, Plan, TaskSpec, TimeSpec};
 pub use rules::Refusal;
 pub use step::{Delivery, Happened};
@@ -80,88 +82,6 @@ pub const START_BALANCE: Cycles = 100_000_000_000_000_000_000;
 
 /// Calls that may be outstanding from one canister to another (semantics 4.4).
 pub const QUEUE_CAPACITY: u32 = 500;
-
-/// A message to execute, interned. Parts are ids so that building one costs no copy.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum Message {
-    /// A call of a method.
-    Call {
-        /// Interned name.
-        method: u32,
-        /// Interned argument.
-        arg: u32,
-    },
-    /// A non-replicated query: an observation.
-    Query {
-        /// Interned name.
-        method: u32,
-        /// Interned argument.
-        arg: u32,
-    },
-    /// A response, with the function it runs.
-    Callback {
-        /// Reply or reject function.
-        function: Function,
-        /// Interned response.
-        response: u32,
-    },
-    /// A response to a request of a composite query.
-    CompositeCallback {
-        /// Reply or reject function.
-        function: Function,
-        /// Interned response.
-        response: u32,
-    },
-    /// Its cleanup.
-    CompositeCleanup {
-        /// The function.
-        function: Function,
-        /// Interned response that the callback was for.
-        response: u32,
-    },
-    /// A task that the system runs.
-    Task(Task),
-    /// The transform function of an HTTP outcall, a query of the canister itself.
-    Transform {
-        /// Interned name.
-        method: u32,
-        /// Interned argument.
-        arg: u32,
-    },
-    /// `canister_inspect_message`, for a call.
-    Inspect {
-        /// Interned name.
-        method: u32,
-        /// Interned argument.
-        arg: u32,
-    },
-    /// `canister_init`.
-    Init {
-        /// Interned argument.
-        arg: u32,
-    },
-    /// `canister_pre_upgrade`.
-    PreUpgrade,
-    /// `canister_post_upgrade`.
-    PostUpgrade {
-        /// Interned argument.
-        arg: u32,
-    },
-    /// The cleanup function of a call whose callback trapped.
-    Cleanup {
-        /// The function.
-        function: Function,
-        /// Interned response that the callback was for.
-        response: u32,
-    },
-    /// An update call that observes: what it does to the canister is dropped.
-    Getter {
-        /// Interned name.
-        method: u32,
-        /// Interned argument.
-        arg: u32,
-    },
-}
 
 /// Something the IC would do that canloom cannot tell: not a verdict about the canister.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

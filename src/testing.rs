@@ -124,13 +124,8 @@ impl Builder {
 
     /// Writes scenario and counterexample; returns how to replay it.
     fn save(&self, engine: &Embedded, finding: &Finding) -> String {
-        let counterexample = Counterexample {
-            scenario: "scenario.toml".into(),
-            invariant: engine.scenario.invariants[finding.invariant].name.clone(),
-            tool: format!("canloom {}", env!("CARGO_PKG_VERSION")),
-            modules: Vec::new(),
-            schedule: finding.schedule.clone(),
-        };
+        let counterexample =
+            Counterexample::new(&engine.scenario, finding.invariant, finding.schedule.clone(), Vec::new());
         let folder = self.folder();
         let file = folder.join(counterexample.file_name(&self.name));
         let written = std::fs::create_dir_all(&folder)

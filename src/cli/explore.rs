@@ -244,13 +244,8 @@ fn report(
 fn counterexample(engine: &Embedded, finding: &Finding) -> Counterexample {
     let scenario = &engine.scenario;
     let modules = scenario.canisters.iter().zip(&engine.hashes);
-    Counterexample {
-        scenario: scenario.file.file_name().map(PathBuf::from).unwrap_or_default(),
-        invariant: scenario.invariants[finding.invariant].name.clone(),
-        tool: format!("canloom {}", env!("CARGO_PKG_VERSION")),
-        modules: modules.map(|(canister, hash)| (canister.name.clone(), hash.clone())).collect(),
-        schedule: finding.schedule.clone(),
-    }
+    let modules = modules.map(|(canister, hash)| (canister.name.clone(), hash.clone())).collect();
+    Counterexample::new(scenario, finding.invariant, finding.schedule.clone(), modules)
 }
 
 /// A share of a search: `2/8`.

@@ -128,7 +128,8 @@ fn root(engine: &Embedded, after: &World, tree: u32, step: &Step) -> (String, St
     let args = match &entry.template {
         // What was inspected has its values from there.
         Some(_) if step.values.is_empty() => {
-            let arg = kernel.argument(after, tree as usize).unwrap_or_default();
+            let arg =
+                kernel.argument(kernel.call_message(tree as usize, after.trees[tree as usize])).unwrap_or_default();
             parenthesized(&shown(scenario, &arg))
         }
         Some(template) => parenthesized(&template.shown(step.values.iter())),

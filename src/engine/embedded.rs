@@ -6,41 +6,35 @@
 pub mod alone;
 mod arguments;
 mod ghost;
+mod install;
 mod lower;
 pub mod sequence;
 
-use std::collections::{BTreeMap, HashMap};
-use std::fs::File;
-use std::io::Read as _;
-use std::path::{Path, PathBuf};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use candid::Principal;
 
-use crate::kernel::guest::{Env, Execution, Guest};
+use crate::kernel::guest::{Execution, Guest};
 use crate::kernel::world::{CanisterState, NOT_STARTED};
-use crate::kernel::{CallSpec, Input, Kernel, Limits, Plan, Response, Unsupported, World};
-use crate::scenario::{
-    Bounds, CallState, CallView, Code, FaultPlace, Invariant, Oracle, Reply, Scenario, Value, View, observed_as,
-};
+use crate::kernel::{Kernel, Response, Unsupported, World};
+use crate::scenario::{Bounds, CallState, CallView, Code, FaultPlace, Invariant, Oracle, Reply, Scenario, Value, View};
 use crate::trace::Outcome;
 
 use alone::Alone;
+pub use install::Modules;
+use install::{check_methods, install, set_up};
 use sequence::Sequence;
 
 use super::allowance::Allowance;
 use super::builtin;
 use super::wasm::WasmGuest;
-use super::wasm::module::{Instrumentation, MODULE_MAX, Method, Module, ModuleError, engine};
-
-use arguments::Given;
+use super::wasm::module::ModuleError;
 
 /// Time at which every exploration starts: 2021-05-10 08:00 UTC, the genesis of the IC, in nanoseconds.
 pub const START_NS: u64 = 1_620_633_600_000_000_000;
-
-/// Deliveries that one setup call may take.
-const SETUP_MAX: usize = 10_000;
 
 /// Why a scenario cannot be run.
 #[derive(Debug, thiserror::Error)]
@@ -80,22 +74,8 @@ pub enum EmbeddedError {
     Machine(String),
 }
 
-/// Modules that are loaded, by their paths.
-pub struct Modules {
-    engine: wasmtime::Engine,
-    modules: BTreeMap<PathBuf, Arc<Module>>,
-}
-
-impl Modules {
-    /// None yet.
-    ///
-    /// # Errors
-    /// If wasmtime does not run on this machine.
-    pub fn new() -> Result<Modules, EmbeddedError> {
-        let engine = engine().map_err(|error| EmbeddedError::Machine(format!("{error:#}")))?;
-        Ok(Modules { engine, modules: BTreeMap::new() })
-    }
-}
+/// The bytes of an argument, and the value that they encode.
+type Argument = (Arc<[u8]>, Arc<Value>);
 
 /// A scenario, installed.
 pub struct Embedded {
@@ -110,9 +90,10 @@ pub struct Embedded {
     actors: Vec<usize>,
     values: BTreeMap<(usize, u32), Arc<Value>>,
     replies: BTreeMap<u32, Arc<Reply>>,
-    arguments: HashMap<Arc<[u8]>, Arc<Value>>,
+    /// By message; `None` for an argument that is still to be chosen.
+    arguments: BTreeMap<Option<u32>, Argument>,
     allowance: Allowance,
-    /// What oracles compare worlds with: made when one first asks.
+    /// What oracles compare worlds with, where one does.
     alone: Option<Alone>,
     sequence: Arc<OnceLock<Arc<Sequence>>>,
     /// When no more of it is worked out.
@@ -143,10 +124,9 @@ impl Embedded {
     pub fn open_with(
         scenario: Arc<Scenario>,
         allowance: &Allowance,
-        loaded: &mut Modules,
+        modules: &mut Modules,
     ) -> Result<Embedded, EmbeddedError> {
         let file = scenario.file.display().to_string();
-        let (engine, modules) = (loaded.engine.clone(), &mut loaded.modules);
         let mut guests: Vec<(String, Principal, Box<dyn Guest>)> = Vec::new();
         let mut installed = Vec::new();
         let mut hashes = Vec::new();
@@ -165,17 +145,10 @@ impl Embedded {
                     continue;
                 }
             };
-            let mut module = |wasm: &PathBuf| match modules.get(wasm) {
-                Some(module) => Ok(module.clone()),
-                None => {
-                    let module = Arc::new(load(&engine, &file, &canister.name, wasm)?);
-                    modules.insert(wasm.clone(), module.clone());
-                    Ok::<_, EmbeddedError>(module)
-                }
-            };
+            let mut guest = WasmGuest::within(modules.engine.clone(), allowance.clone());
+            let mut module = |wasm: &PathBuf| modules.module(&file, &canister.name, wasm);
             let first = module(wasm)?;
             hashes.push(first.hash.clone());
-            let mut guest = WasmGuest::within(engine.clone(), allowance.clone());
             guest.add(first).map_err(|what| named(format!("{} {what}", wasm.display())))?;
             // Modules that a fault may install later.
             for (at, fault) in scenario.faults.iter().enumerate() {
@@ -192,7 +165,7 @@ impl Embedded {
         let to_create = scenario.ids_to_create();
         let mut empty = Vec::new();
         for (at, id) in to_create.into_iter().enumerate() {
-            let guest = WasmGuest::within(engine.clone(), allowance.clone());
+            let guest = WasmGuest::within(modules.engine.clone(), allowance.clone());
             empty.push(guest.fresh());
             guests.push((format!("created{}", at + 1), id, Box::new(guest)));
         }
@@ -230,7 +203,7 @@ impl Embedded {
             actors: instances.iter().map(|instance| instance.actor).collect(),
             values: BTreeMap::new(),
             replies: BTreeMap::new(),
-            arguments: HashMap::new(),
+            arguments: BTreeMap::new(),
             scenario,
             allowance: allowance.clone(),
             alone,
@@ -250,7 +223,7 @@ impl Embedded {
             actors: self.actors.clone(),
             values: BTreeMap::new(),
             replies: BTreeMap::new(),
-            arguments: HashMap::new(),
+            arguments: BTreeMap::new(),
             allowance: self.allowance.clone(),
             alone: self.alone.as_ref().map(Alone::fork),
             sequence: self.sequence.clone(),
@@ -321,21 +294,22 @@ impl Embedded {
                 (_, Some(answer)) => CallState::Done(self.reply(answer)),
             };
             let entry = self.kernel.calls()[at].entry;
-            let args = self.kernel.argument(world, at).unwrap_or_default();
-            let given = self.given(&args);
+            let (args, given) = self.argument(at, tree);
             views.push(CallView { entry, actor: self.actors[at], state, args, given });
         }
         views
     }
 
-    /// What arguments say, for expressions.
-    fn given(&mut self, args: &Arc<[u8]>) -> Arc<Value> {
-        if let Some(value) = self.arguments.get(args) {
-            return value.clone();
+    /// The argument of a call with this tree, and what it says to expressions.
+    fn argument(&mut self, call: usize, tree: u32) -> (Arc<[u8]>, Arc<Value>) {
+        let message = self.kernel.call_message(call, tree);
+        if let Some(known) = self.arguments.get(&message) {
+            return known.clone();
         }
-        let value = Arc::new(Value::decode_args(args, &self.scenario.labels).unwrap_or_else(Value::Failed));
-        self.arguments.insert(args.clone(), value.clone());
-        value
+        let args = self.kernel.argument(message).unwrap_or_default();
+        let given = Arc::new(Value::decode_args(&args, &self.scenario.labels).unwrap_or_else(Value::Failed));
+        self.arguments.insert(message, (args.clone(), given.clone()));
+        (args, given)
     }
 
     /// An interned response as expressions see it.
@@ -374,156 +348,4 @@ impl Embedded {
     pub fn canister_name(&self, canister: u16) -> &str {
         self.kernel.canister_name(canister)
     }
-}
-
-fn load(engine: &wasmtime::Engine, file: &str, canister: &str, wasm: &Path) -> Result<Module, EmbeddedError> {
-    let (name, wasm) = (canister.to_string(), wasm.to_path_buf());
-    // A byte more than can be loaded: a larger file, or one that never ends, is refused without being read.
-    let read = |file: File| {
-        let mut bytes = Vec::new();
-        file.take(MODULE_MAX as u64 + 1).read_to_end(&mut bytes).map(|_| bytes)
-    };
-    let bytes = File::open(&wasm).and_then(read).map_err(|source| EmbeddedError::Read {
-        file: file.to_string(),
-        canister: name.clone(),
-        wasm: wasm.clone(),
-        source,
-    })?;
-    let file = file.to_string();
-    Module::load(engine, &bytes, Instrumentation::Full).map_err(|source| EmbeddedError::Module {
-        file,
-        canister: name,
-        wasm,
-        source,
-    })
-}
-
-fn install(guest: &mut WasmGuest, canister: &crate::scenario::Canister) -> Result<Execution, String> {
-    let installer = canister.controllers.first().copied().unwrap_or(Principal::anonymous());
-    let env = Env {
-        controllers: Arc::from(canister.controllers.as_slice()),
-        ..Env::outside(canister.id, installer, START_NS)
-    };
-    let fresh = guest.fresh();
-    let installed = guest.execute(fresh, Input::Init { arg: &canister.init }, &env)?;
-    match installed.trap {
-        Some(trap) => Err(format!("installation failed: IC{:04}: {}; check `init`", trap.code, trap.text)),
-        None => Ok(installed),
-    }
-}
-
-/// Calls and observations must name methods that exist.
-fn check_methods(scenario: &Scenario, modules: &BTreeMap<PathBuf, Arc<Module>>) -> Result<(), EmbeddedError> {
-    let file = scenario.file.display();
-    // `observed`: whether it is observed as an update, if it is observed.
-    let method = |canister: usize, name: &str, line: Option<usize>, observed: Option<bool>| {
-        let canister = &scenario.canisters[canister];
-        let place = line.map_or_else(|| file.to_string(), |line| format!("{file}:{line}"));
-        let known: BTreeMap<&str, Method> = match &canister.code {
-            Code::Wasm(wasm) => modules[wasm].methods.iter().map(|(name, kind)| (name.as_str(), *kind)).collect(),
-            code => builtin::methods(code),
-        };
-        match known.get(name) {
-            None => {
-                let nearest = known.keys().max_by(|a, b| {
-                    let likeness = |other: &str| strsim::jaro_winkler(name, other);
-                    likeness(a).total_cmp(&likeness(b))
-                });
-                let hint = nearest.map_or_else(String::new, |nearest| format!(", did you mean `{nearest}`?"));
-                let text = format!("{place}: canister `{}` has no method `{name}`{hint}", canister.name);
-                Err(EmbeddedError::Scenario(text))
-            }
-            // A stub's method is what it is called as.
-            Some(Method::Query) if matches!(canister.code, Code::Stub(_)) => Ok(()),
-            Some(kind) => match observed {
-                Some(is_update) if is_update != (*kind == Method::Update) => {
-                    let text = format!("{place}: canister `{}`: {}", canister.name, observed_as(name, is_update));
-                    Err(EmbeddedError::Scenario(text))
-                }
-                _ => Ok(()),
-            },
-        }
-    };
-    for call in &scenario.calls {
-        method(call.canister, &call.method, Some(call.line), None)?;
-    }
-    for observation in &scenario.observations {
-        let observed = Some(observation.is_update);
-        method(observation.canister, &observation.method, Some(observation.line), observed)?;
-    }
-    for call in &scenario.setup {
-        method(call.canister, &call.method, None, None)?;
-    }
-    for call in scenario.canisters.iter().flat_map(|canister| builtin::calls(&canister.code)) {
-        method(call.canister, &call.method, Some(call.line), None)?;
-    }
-    for ghost in &scenario.ghosts {
-        if let Some(callee) = ghost.callee {
-            method(callee, &ghost.method, Some(ghost.line), None)?;
-        }
-    }
-    for fault in &scenario.faults {
-        match &fault.place {
-            FaultPlace::Edge { callee: Some(callee), method: name, .. } => {
-                method(*callee, name, Some(fault.line), None)?
-            }
-            FaultPlace::Edge { callee: None, method: name, .. }
-                if !crate::kernel::MANAGEMENT_METHODS.contains(&name.as_str()) =>
-            {
-                let line = fault.line;
-                let text =
-                    format!("{file}:{line}: the management method `{name}` is not offered by the embedded engine");
-                return Err(EmbeddedError::Scenario(text));
-            }
-            _ => {}
-        }
-    }
-    Ok(())
-}
-
-/// Makes the setup calls one after the other, each to its end, always with the first legal step; what they have given.
-fn set_up(
-    kernel: &mut Kernel,
-    scenario: &Scenario,
-    mut states: Vec<CanisterState>,
-) -> Result<(Vec<CanisterState>, Given), EmbeddedError> {
-    let depth = scenario.bounds.depth;
-    let names = scenario.names();
-    let mut given = Given::default();
-    for (at, call) in scenario.setup.iter().enumerate() {
-        let spec = CallSpec {
-            entry: 0,
-            canister: call.canister as u16,
-            method: call.method.clone(),
-            arg: given.argument_of(scenario, &call.template, &call.args)?,
-            chosen: None,
-            caller: call.by,
-            after: Vec::new(),
-        };
-        let limits = Limits { calls: 1, in_flight: 1, depth, ..Limits::NONE };
-        let (seed, outcalls) = (u64::from(scenario.seed), lower::outcall_specs(scenario));
-        kernel.plan(Plan { calls: vec![spec], seed, outcalls, limits, wide: limits, ..Plan::EMPTY });
-        let mut world = kernel.start(states, START_NS);
-        let mut choices = Vec::new();
-        let mut left = SETUP_MAX;
-        loop {
-            kernel.choices(&world, &mut choices)?;
-            let Some(choice) = choices.first().filter(|_| left > 0) else { break };
-            world = kernel.apply(&world, choice)?.0;
-            left -= 1;
-        }
-        let failed = |what: String| {
-            let (file, method) = (scenario.file.display(), &call.method);
-            Err(EmbeddedError::Scenario(format!("{file}: setup call {} (`{method}`) {what}", at + 1)))
-        };
-        match kernel.answer(world.trees[0]).map(|answer| kernel.response(answer).clone()) {
-            Some(Response::Reply(reply)) if !kernel.is_busy(world.trees[0]) => {
-                given.take(&call.captures, &reply, &names)
-            }
-            Some(Response::Reject { code, text }) => return failed(format!("was rejected with code {code}: {text}")),
-            _ => return failed("does not come to its end".to_string()),
-        }
-        states = world.canisters;
-    }
-    Ok((states, given))
 }

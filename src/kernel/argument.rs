@@ -125,9 +125,9 @@ impl Kernel {
         }
     }
 
-    /// Argument of a call, unless it is still to be chosen.
-    pub fn argument(&self, world: &World, call: usize) -> Option<Arc<[u8]>> {
-        match self.tables.messages.value(self.call_message(call, world.trees[call])?) {
+    /// Argument of a call with this message ([`Kernel::call_message`]), unless it is still to be chosen.
+    pub fn argument(&self, message: Option<u32>) -> Option<Arc<[u8]>> {
+        match self.tables.messages.value(message?) {
             Message::Call { arg, .. } => Some(self.tables.blobs.value(*arg).clone()),
             _ => unreachable!("bug in canloom: a call's message is a call"),
         }

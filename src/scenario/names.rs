@@ -23,16 +23,6 @@ pub struct Names {
 }
 
 impl Names {
-    /// Id of the `n`-th canister, from 0, of those without an `id`.
-    pub fn canister_id(n: usize) -> Principal {
-        automatic_canister_id(n as u64)
-    }
-
-    /// The principal of an actor without a `principal`.
-    pub fn actor_id(name: &str) -> Principal {
-        automatic_actor_id(name)
-    }
-
     pub(crate) fn canister(&self, name: &str) -> Result<usize, String> {
         find("canister", name, self.canisters.iter().map(|(name, _)| name.as_str()))
     }

@@ -12,7 +12,7 @@ use candid::{IDLArgs, Principal};
 
 use super::seen::Seen;
 use crate::report::when_word;
-use crate::scenario::{Closure, Expect, Names, Scenario, When};
+use crate::scenario::{Closure, Expect, Scenario, When, automatic_actor_id, automatic_canister_id};
 
 /// A scenario that is being written. See [`crate::testing`].
 #[derive(Clone, Debug)]
@@ -22,7 +22,8 @@ pub struct Builder {
     explore: Vec<(String, String)>,
     check: Vec<(String, String)>,
     tables: Vec<Table>,
-    names: Names,
+    /// How many there are.
+    canisters: u64,
     pub(super) closures: Vec<(String, When, Closure, Expect)>,
     pub(super) budget: Option<Duration>,
     pub(super) workers: usize,
@@ -60,7 +61,7 @@ impl Scenario {
             explore: Vec::new(),
             check: Vec::new(),
             tables: Vec::new(),
-            names: Names::default(),
+            canisters: 0,
             closures: Vec::new(),
             budget: None,
             workers: 1,
@@ -125,18 +126,18 @@ impl Builder {
     /// Somebody with a principal of their own.
     pub fn actor(&mut self, name: &str) -> Actor {
         self.tables.push(Table { header: format!("[actor.{}]", quoted(name)), keys: Vec::new() });
-        Actor { name: name.to_string(), id: Names::actor_id(name) }
+        Actor { name: name.to_string(), id: automatic_actor_id(name) }
     }
 
     /// A canister at the next automatic id; say with the keys what it runs.
     pub fn canister(&mut self, name: &str) -> Canister {
-        let id = Names::canister_id(self.names.canisters.len());
+        let id = automatic_canister_id(self.canisters);
         self.canister_at(name, id)
     }
 
     /// A canister at this id.
     pub fn canister_at(&mut self, name: &str, id: Principal) -> Canister {
-        self.names.canisters.push((name.to_string(), id));
+        self.canisters += 1;
         let id_key = ("id".to_string(), quoted(&id.to_text()));
         self.tables.push(Table { header: format!("[canister.{}]", quoted(name)), keys: vec![id_key] });
         Canister { name: name.to_string(), id }

@@ -4,6 +4,8 @@
 //! ([`Alone::after`]), and what a call that is made again answers ([`Alone::probe`]). No faults happen here. The kernel is a fork
 //! with a plan of its own: canister states are those of the search, its worlds are not.
 
+use std::collections::HashSet;
+
 use candid::Principal;
 
 use crate::kernel::world::{CanisterState, NOT_STARTED};
@@ -43,9 +45,16 @@ pub struct AtRest {
     pub time_ns: u64,
 }
 
-/// There are more executions one after the other than are looked at, or a bound cuts one short.
+/// There are more executions one after the other than are looked at, a bound cuts one short, or one needs what is not offered:
+/// nothing is said of what they are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TooMany;
+pub struct Cut;
+
+impl From<Unsupported> for Cut {
+    fn from(_: Unsupported) -> Cut {
+        Cut
+    }
+}
 
 impl Alone {
     /// A fork of a planned kernel; `limits` are the scenario's own.
@@ -113,8 +122,8 @@ impl Alone {
     /// The worlds in which one more call of the scenario, task or time step may come to rest, from a world at rest; each once.
     ///
     /// # Errors
-    /// If a guest cannot tell what the IC would do.
-    pub fn after(&mut self, world: &World) -> Result<Result<Vec<World>, TooMany>, Unsupported> {
+    /// If not all of them are looked at.
+    pub fn after(&mut self, world: &World) -> Result<Vec<World>, Cut> {
         let mut choices = Vec::new();
         self.kernel.choices(world, &mut choices)?;
         let own = self.own as u32;
@@ -123,16 +132,14 @@ impl Alone {
         let mut ends = Vec::new();
         for choice in choices.into_iter().filter(begins) {
             let (next, _) = self.kernel.apply(world, &choice)?;
-            if self.come_to_rest(next, &mut ends)?.is_err() {
-                return Ok(Err(TooMany));
-            }
+            self.come_to_rest(next, &mut ends)?;
         }
-        Ok(Ok(ends))
+        Ok(ends)
     }
 
     /// Adds the worlds in which what runs in a world may come to rest, in canonical form.
-    fn come_to_rest(&mut self, from: World, ends: &mut Vec<World>) -> Result<Result<(), TooMany>, Unsupported> {
-        let mut seen = std::collections::HashSet::new();
+    fn come_to_rest(&mut self, from: World, ends: &mut Vec<World>) -> Result<(), Cut> {
+        let mut seen = HashSet::new();
         let mut waiting = vec![from];
         let mut choices = Vec::new();
         while let Some(mut world) = waiting.pop() {
@@ -141,12 +148,12 @@ impl Alone {
                 continue;
             }
             if seen.len() > CHAIN_MAX {
-                return Ok(Err(TooMany));
+                return Err(Cut);
             }
             self.going_on(&world, &mut choices)?;
             if choices.is_empty() {
                 if self.kernel.is_cut_by_depth(&world) || self.kernel.is_cut_by_timers(&world) {
-                    return Ok(Err(TooMany));
+                    return Err(Cut);
                 }
                 if !ends.contains(&world) {
                     ends.push(world);
@@ -157,7 +164,7 @@ impl Alone {
                 waiting.push(self.kernel.apply(&world, choice)?.0);
             }
         }
-        Ok(Ok(()))
+        Ok(())
     }
 
     /// The steps of chains that have begun, and time that may pass meanwhile, last; none at rest.

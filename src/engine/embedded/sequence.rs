@@ -1,15 +1,15 @@
 //! What the calls of a scenario do when they are made one after the other, without faults.
 //!
 //! In: a scenario, installed. Out: a [`Sequence`]: each combination of answers and observations in which such an execution
-//! may come to rest, and the kinds of errors with which each call may then be answered. It is worked out once, when an oracle
-//! first asks; bounds that a run narrows do not change it.
+//! may come to rest, and the kinds of errors with which each call may then be answered. It is worked out once, before
+//! threads ask for it; bounds that a run narrows do not change it.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Instant;
 
 use super::Embedded;
-use super::alone::{Alone, AtRest};
+use super::alone::{Alone, AtRest, Cut};
 use super::lower;
 use crate::kernel::world::NOT_STARTED;
 use crate::kernel::{Response, Unsupported, World};
@@ -42,7 +42,7 @@ pub struct Sequence {
     rests: HashMap<(Vec<u8>, Vec<Answered>), Vec<Observed>>,
     /// For each probe the kinds of its failures.
     failures: BTreeMap<usize, BTreeSet<String>>,
-    /// Whether there are more than were looked at.
+    /// Whether not all of them were looked at.
     pub is_cut: bool,
 }
 
@@ -92,13 +92,11 @@ impl Embedded {
     /// What a canister asks for here that is not offered, such as one more canister to be created, says nothing of it.
     fn work_out(&mut self) -> Sequence {
         let mut sequence = Sequence::default();
-        if self.walk_all(&mut sequence).is_err() {
-            sequence.is_cut = true;
-        }
+        sequence.is_cut = self.walk_all(&mut sequence).is_err();
         sequence
     }
 
-    fn walk_all(&mut self, sequence: &mut Sequence) -> Result<(), Unsupported> {
+    fn walk_all(&mut self, sequence: &mut Sequence) -> Result<(), Cut> {
         let mut probes = 0;
         let start = self.start.clone();
         let first = self.alone().start(&start);
@@ -114,19 +112,14 @@ impl Embedded {
                     probes += self.alone().probes.len();
                 }
             }
-            let Ok(after) = self.alone().after(&world)? else {
-                sequence.is_cut = true;
-                break;
-            };
-            for next in after {
+            for next in self.alone().after(&world)? {
                 if seen.insert(next.clone()) {
                     waiting.push(next);
                 }
             }
             let is_late = self.until.is_some_and(|until| Instant::now() > until);
             if seen.len() > WORLDS_MAX || probes > PROBES_MAX || is_late || self.allowance.ceiling.is_exceeded() {
-                sequence.is_cut = true;
-                break;
+                return Err(Cut);
             }
         }
         Ok(())
