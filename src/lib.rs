@@ -13,5 +13,7 @@ pub mod sample;
 pub mod scenario;
 pub mod schedule;
 pub mod scheduler;
+pub mod script;
+
 pub mod testing;
 pub mod trace;
