@@ -3,6 +3,7 @@
 pub mod counterexample;
 pub mod engine;
 pub mod explore;
+pub mod follow;
 pub mod init;
 pub mod invariant;
 pub mod kernel;
@@ -14,6 +15,5 @@ pub mod scenario;
 pub mod schedule;
 pub mod scheduler;
 pub mod script;
-
 pub mod testing;
 pub mod trace;
