@@ -9,9 +9,11 @@
 //! management  calls of the management canister     replica   one instance
 //! ```
 
+pub mod hog;
 pub mod management;
 pub mod replica;
 pub mod server;
+pub mod stand_in;
 
 mod client;
 mod held;
