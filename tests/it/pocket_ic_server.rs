@@ -35,8 +35,9 @@ pub(crate) fn server(test: &str) -> Option<Server> {
 fn script(dir: &Path, body: &str) -> PathBuf {
     let path = dir.join("pocket-ic");
     let text = format!("#!/bin/sh\n{body}\n");
-    let write = Command::new("sh").args(["-c", r#"printf %s "$2" >"$1" && chmod +x "$1""#, "sh"]).arg(&path).arg(text);
-    assert!({ write }.status().unwrap().success());
+    let mut write = Command::new("sh");
+    write.args(["-c", r#"printf %s "$2" >"$1" && chmod +x "$1""#, "sh"]).arg(&path).arg(text);
+    assert!(write.status().unwrap().success());
     path
 }
 
@@ -243,6 +244,12 @@ const ECHO: &str = r#"(module
   (export "canister_query look" (func $answer)))"#;
 const NOTHING: &[u8] = b"DIDL\0\0";
 
+/// The id that a canister gets: subnets have ranges of 2^20 ids each, from the top down.
+fn id_at(subnet: u64, number: u64) -> Principal {
+    let id = (((u64::MAX >> 20) - 1 - subnet) << 20) + number;
+    Principal::from_slice(&[&id.to_be_bytes()[..], &[1, 1]].concat())
+}
+
 #[test]
 fn a_replica_executes_what_is_submitted_when_it_ticks() {
     let Some(server) = server("a_replica_executes_what_is_submitted_when_it_ticks") else { return };
@@ -259,7 +266,8 @@ fn a_replica_executes_what_is_submitted_when_it_ticks() {
             ids.map(|id| id.to_text())
         })
         .collect();
-    assert_eq!(ids[0], ["lxzze-o7777-77777-aaaaa-cai", "lqy7q-dh777-77777-aaaaq-cai", "jb4e5-o7777-77776-aaaaa-cai"]);
+    assert_eq!(ids[0], [id_at(0, 0), id_at(0, 1), id_at(1, 0)].map(|id| id.to_text()));
+    assert_eq!(ids[0][0], "lxzze-o7777-77777-aaaaa-cai");
     assert_eq!(ids[0], ids[1]);
 
     let replica = Replica::new(&server, 1, false).unwrap();
@@ -280,7 +288,7 @@ fn a_replica_executes_what_is_submitted_when_it_ticks() {
     let Rejected { code, text, error_code } = replica.call(id, me, "fail", NOTHING).unwrap().unwrap_err();
     assert_eq!((code, error_code), (5, 503));
     assert!(text.contains("DIDL"), "{text}");
-    assert_eq!(replica.submit(id, me, "other", NOTHING).unwrap().unwrap_err().code, 5);
+    assert_eq!(replica.call(id, me, "other", NOTHING).unwrap().unwrap_err().error_code, 536);
     assert_eq!(replica.query(id, me, "look", NOTHING).unwrap(), Ok(NOTHING.to_vec()));
 
     let stop = replica.submit_management(&Management::stop(id), me).unwrap().unwrap();
@@ -306,4 +314,27 @@ fn a_replica_whose_server_ended_gives_errors() {
     drop(server);
     let error = replica.tick().unwrap_err().to_string();
     assert!(error.starts_with("PocketIC: HTTP failure: ") && !error.contains('\n'), "{error}");
+}
+
+#[test]
+fn a_replica_has_canisters_of_mainnet_where_asked() {
+    let Some(server) = server("a_replica_has_canisters_of_mainnet_where_asked") else { return };
+    let ids = ["ryjl3-tyaaa-aaaaa-aaaba-cai", "uf6dk-hyaaa-aaaaq-qaaaq-cai", "mxzaz-hqaaa-aaaar-qaada-cai"];
+    let ids = ids.map(|id| Principal::from_text(id).unwrap());
+    let replica = Replica::new(&server, 1, true).unwrap();
+    for id in ids {
+        assert_eq!(replica.create_with_id(id, &[], 0), Ok(id));
+        assert!(!replica.subnets().contains(&replica.subnet_of(id).unwrap().unwrap()));
+    }
+    // Each of the five subnets has a range of its own for ids that it hands out.
+    assert_eq!(replica.create(0, &[], 10_u128.pow(13)), Ok(id_at(5, 0)));
+
+    let replica = Replica::new(&server, 1, false).unwrap();
+    let refused = |id| replica.create_with_id(id, &[], 10_u128.pow(13)).unwrap_err().to_string();
+    let refused = |id, why: &str| assert!(refused(id).contains(why), "{}", refused(id));
+    refused(ids[0], "belongs to the NNS or II subnet");
+    refused(id_at(0, 7), "belongs to the canister allocation ranges");
+    refused(id_at(3, 7), "is not a mainnet canister ID");
+    assert_eq!(replica.create_with_id(ids[2], &[], 10_u128.pow(13)), Ok(ids[2]));
+    assert_eq!(replica.create(0, &[], 10_u128.pow(13)), Ok(id_at(0, 0)));
 }

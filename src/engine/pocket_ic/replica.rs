@@ -131,7 +131,8 @@ impl Replica {
         self.created(CreateCanisterPlacement::SubnetId(id), controllers, cycles)
     }
 
-    /// Creates a canister with an id of mainnet. If no subnet has it and it is neither of NNS nor II, a subnet is made for it.
+    /// Creates a canister with an id of mainnet. If no subnet has it and it is neither of NNS nor II, a subnet is made
+    /// for it. Ids that [`create`](Replica::create) could hand out are refused.
     pub fn create_with_id(
         &self,
         id: Principal,
@@ -214,7 +215,8 @@ impl Replica {
         Ok(submitted?.map(Submitted))
     }
 
-    /// Submits a call. It may be rejected at once: by inspect_message, or because the canister is stopped, has no module, no such method.
+    /// Submits a call. It may be rejected at once: by inspect_message, or because the canister is stopped, or without
+    /// cycles. That it has no such method shows when it executes.
     pub fn submit(&self, canister: Principal, sender: Principal, method: &str, arg: &[u8]) -> Answer<Submitted> {
         let (method, arg) = (method.to_owned(), arg.to_vec());
         let submitted = self.answered(move |client| client.submit_call(canister, sender, &method, arg));
