@@ -10,6 +10,7 @@ pub mod kernel;
 pub mod oracle;
 pub mod portfolio;
 pub mod report;
+pub mod rounds;
 pub mod sample;
 pub mod scenario;
 pub mod schedule;

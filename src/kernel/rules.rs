@@ -99,8 +99,26 @@ impl Kernel {
         calls.iter().filter(|&&tree| tree != NOT_STARTED && self.answer(tree).is_none()).count() as u32
     }
 
+    /// Whether a canister is running, not stopping or stopped.
+    pub fn is_running(&self, world: &World, canister: u16) -> bool {
+        self.system(world.canisters[usize::from(canister)]).status == Status::Running
+    }
+
+    /// Whether a replica would run a task of a canister now, whatever the bounds say: it is running and exports the entry point;
+    /// for a timer, that it is due, and for the low-memory hook, that nothing but responses may come before it.
+    pub fn is_due(&self, world: &World, canister: u16, task: Task) -> bool {
+        match task {
+            Task::Timer => self.is_timer_due(world, canister),
+            Task::LowMemory => self.must_run_hook(world, canister),
+            _ => {
+                let memory = world.canisters[usize::from(canister)].memory;
+                self.is_running(world, canister) && self.guests[usize::from(canister)].runs(memory, task)
+            }
+        }
+    }
+
     /// The tree of a canister's next task of a kind, if the bound allows one more.
-    pub(super) fn next_task(&self, world: &World, canister: u16, task: Task) -> Option<u32> {
+    pub fn next_task(&self, world: &World, canister: u16, task: Task) -> Option<u32> {
         let calls = self.plan.calls.len();
         let free = |(at, spec): &(usize, &TaskSpec)| {
             spec.canister == canister && spec.task == task && world.trees[calls + at] == NOT_STARTED
