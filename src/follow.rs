@@ -19,7 +19,7 @@ use crate::oracle;
 use crate::scenario::{CallState, Expect, Reply, Value, When};
 use crate::schedule::{Path, Root, Schedule, Step, StepKind};
 
-pub use serve::Served;
+pub use serve::{Served, Waiting};
 
 /// Most worlds that are looked at for one round.
 const WORLDS_MAX: usize = 200_000;

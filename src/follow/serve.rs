@@ -118,6 +118,11 @@ impl Follower {
         self.answered.insert((step.root.clone(), step.path.clone()));
     }
 
+    /// Whether a served request was answered.
+    pub fn is_answered(&self, step: &Step) -> bool {
+        self.answered.contains(&(step.root.clone(), step.path.clone()))
+    }
+
     /// Makes the first message from one canister that the driver plays to another, if there is one; with the cycles that it
     /// accepted.
     #[allow(clippy::type_complexity)]

@@ -116,6 +116,12 @@ impl Management {
         )
     }
 
+    /// Sets the time that a canister's cycles must last for it to execute anything, in seconds.
+    pub fn freezing_threshold(canister: Principal, seconds: u64) -> Management {
+        let settings = Freezing { freezing_threshold: Some(seconds.into()) };
+        Management::of("update_settings", canister, Settings { canister_id: canister, settings })
+    }
+
     fn of(method: &'static str, canister: Principal, arg: impl CandidType) -> Management {
         let arg = candid::encode_one(arg).expect("records of blobs and principals are values of Candid");
         Management { method, arg, canister }
@@ -130,6 +136,17 @@ pub fn snapshot_of(reply: &[u8]) -> Option<Vec<u8>> {
 #[derive(CandidType)]
 struct About {
     canister_id: Principal,
+}
+
+#[derive(CandidType)]
+struct Settings {
+    canister_id: Principal,
+    settings: Freezing,
+}
+
+#[derive(CandidType)]
+struct Freezing {
+    freezing_threshold: Option<candid::Nat>,
 }
 
 #[derive(CandidType)]

@@ -46,7 +46,7 @@ pub const PENDING: &str = "canloom_pending";
 /// A call that waits to be answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Held {
-    /// 1 for the first call that came, and so on.
+    /// One more than [`module`] was given for the first call that came, and so on.
     pub number: u32,
     /// Place of the method among the names given to [`module`].
     pub method: u32,
@@ -106,11 +106,12 @@ struct Header {
 
 /// The module that holds calls of these methods, whichever kind they are: a query could not wait, so all of them are
 /// updates. A method of either list has its place in `updates` and then `queries`, a repeated name its first place;
-/// [`PENDING`] cannot be held.
-pub fn module(updates: &[String], queries: &[String]) -> Vec<u8> {
+/// [`PENDING`] cannot be held. Calls are numbered above `above`, so that those of several stand-ins ask different addresses.
+pub fn module(updates: &[String], queries: &[String], above: u32) -> Vec<u8> {
     let (request, digits) = request();
     let mut text = format!("(module\n{CODE}\n");
     let _ = writeln!(text, "(global $request_size i32 (i32.const {}))", request.len());
+    let _ = writeln!(text, "(global $count (mut i32) (i32.const {above}))");
     let _ = writeln!(text, "(global $digits i32 (i32.const {digits}))");
     let _ = writeln!(text, "(global $price i64 (i64.const {PRICE}))");
     let _ = writeln!(text, "(data (i32.const 0) \"{}\")", escaped(&request));

@@ -28,7 +28,6 @@
 (data (i32.const 1088) "the call cannot be held: no outcall")
 (data (i32.const 1152) "no instruction in the outcall's answer")
 
-(global $count (mut i32) (i32.const 0))
 ;; End of the last record. What lies behind is free for a while.
 (global $top (mut i32) (i32.const 2048))
 
