@@ -3,6 +3,7 @@
 pub mod counterexample;
 pub mod engine;
 pub mod explore;
+pub mod follow;
 pub mod init;
 pub mod invariant;
 pub mod kernel;
@@ -13,5 +14,6 @@ pub mod sample;
 pub mod scenario;
 pub mod schedule;
 pub mod scheduler;
+pub mod script;
 pub mod testing;
 pub mod trace;

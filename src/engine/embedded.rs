@@ -24,7 +24,7 @@ use crate::scenario::{Bounds, CallState, CallView, Code, FaultPlace, Invariant, 
 use crate::trace::Outcome;
 
 use alone::Alone;
-pub use install::Modules;
+pub use install::{Exchange, Modules, SetUp};
 use install::{check_methods, install, set_up};
 use sequence::Sequence;
 
@@ -86,6 +86,8 @@ pub struct Embedded {
     start: World,
     /// SHA-256 of each canister's module.
     pub hashes: Vec<String>,
+    /// What the setup calls did.
+    pub set_up: Arc<SetUp>,
     queries: Vec<(u16, u32)>,
     actors: Vec<usize>,
     values: BTreeMap<(usize, u32), Arc<Value>>,
@@ -178,7 +180,7 @@ impl Embedded {
             states.push(kernel.installed(execution.memory, timer_ns, &certified, &canister.controllers));
         }
         states.extend(empty.into_iter().map(|memory| kernel.absent(memory)));
-        let (states, given) = set_up(&mut kernel, &scenario, states)?;
+        let (states, given, set_up) = set_up(&mut kernel, &scenario, states)?;
         let scenario = Arc::new(arguments::settled(&scenario, &given).map_err(EmbeddedError::Scenario)?);
         let mut queries = Vec::with_capacity(scenario.observations.len());
         for observation in &scenario.observations {
@@ -199,6 +201,7 @@ impl Embedded {
             start,
             kernel,
             hashes,
+            set_up: Arc::new(set_up),
             queries,
             actors: instances.iter().map(|instance| instance.actor).collect(),
             values: BTreeMap::new(),
@@ -219,6 +222,7 @@ impl Embedded {
             kernel: self.kernel.fork(),
             start: self.start.clone(),
             hashes: self.hashes.clone(),
+            set_up: self.set_up.clone(),
             queries: self.queries.clone(),
             actors: self.actors.clone(),
             values: BTreeMap::new(),
