@@ -222,3 +222,6 @@ fn escaped(bytes: &[u8]) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests;
