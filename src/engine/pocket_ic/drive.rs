@@ -7,13 +7,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use candid::{CandidType, Decode, Deserialize};
 
-use super::stage::{Stage, StageError};
+use super::stage::{Source, Stage, StageError};
 use super::{Management, Rejected, ReplicaError, Server, Submitted};
-use crate::engine::allowance::Allowance;
-use crate::engine::embedded::{Embedded, Modules};
+use crate::engine::embedded::Embedded;
 use crate::follow::{Follower, Lost, Seen, Waiting};
 use crate::kernel::{self, Choice, Cycles, MANAGEMENT, Target, Unsupported};
-use crate::scenario::{Code, Outcall, Scenario};
+use crate::scenario::{Code, Outcall};
 use crate::schedule::{Path, Root, Step, StepKind, Task};
 use crate::script::{Op, Script};
 
@@ -77,15 +76,8 @@ impl Driver {
     ///
     /// # Errors
     /// If it cannot be installed, or the replica shows something else than the embedded engine.
-    pub fn new(
-        server: &Server,
-        scenario: &Scenario,
-        places: &Script,
-        is_loaded: bool,
-        allowance: &Allowance,
-        modules: &mut Modules,
-    ) -> Result<Driver, DriveError> {
-        let (stage, mut engine) = Stage::set(server, scenario, places, is_loaded, allowance, modules)?;
+    pub fn new(server: &Server, source: &mut Source, places: &Script, is_loaded: bool) -> Result<Driver, DriveError> {
+        let (stage, mut engine) = Stage::set(server, source, places, is_loaded)?;
         let follower = Follower::new(&mut engine, stage.played());
         let script = Script { ops: Vec::new(), ..places.clone() };
         let mut driver = Driver {
@@ -182,6 +174,18 @@ impl Driver {
         Ok(offers)
     }
 
+    /// Invariants that are violated now, whatever world the replica is in, with what is said of them. None is looked at while a
+    /// canister cannot be asked.
+    ///
+    /// # Errors
+    /// If the engine cannot tell.
+    pub fn violated(&mut self) -> Result<Vec<(usize, Option<String>)>, DriveError> {
+        if !self.frozen.is_empty() {
+            return Ok(Vec::new());
+        }
+        Ok(self.follower.violated(&mut self.engine)?)
+    }
+
     /// How the calls have ended that the replica shows, and what it shows of the rest.
     fn see(&mut self) -> Result<Seen, DriveError> {
         let time_ns = self.stage.replica.time()?;
@@ -190,7 +194,7 @@ impl Driver {
         for at in 0..self.engine.scenario.observations.len() {
             let (canister, method, arg) = self.engine.question(at);
             let canister = usize::from(canister);
-            if played[canister] {
+            if played[canister] || self.frozen.contains(&canister) {
                 observations.push(None);
                 continue;
             }

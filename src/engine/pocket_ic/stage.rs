@@ -50,6 +50,50 @@ pub enum StageError {
     Diverged(String),
 }
 
+/// A scenario, to be installed many times: nothing that two installations share is done twice.
+pub struct Source {
+    scenario: Scenario,
+    allowance: Allowance,
+    modules: Modules,
+    /// In the embedded engine, by the ids of canisters whose ids would be automatic.
+    opened: Vec<(BTreeMap<String, Principal>, Embedded)>,
+}
+
+impl Source {
+    /// A scenario as it was read, within its bounds.
+    ///
+    /// # Errors
+    /// If no module can be loaded on this machine.
+    pub fn new(scenario: &Scenario, allowance: &Allowance) -> Result<Source, EmbeddedError> {
+        Ok(Source {
+            scenario: scenario.clone(),
+            allowance: allowance.clone(),
+            modules: Modules::new()?,
+            opened: Vec::new(),
+        })
+    }
+
+    /// The scenario as it was read.
+    pub fn scenario(&self) -> &Scenario {
+        &self.scenario
+    }
+
+    /// In the embedded engine, with room for the tasks that a replica runs in each round, and with these ids.
+    ///
+    /// # Errors
+    /// If it cannot be read or installed.
+    pub fn open(&mut self, ids: &BTreeMap<String, Principal>) -> Result<Embedded, StageError> {
+        if let Some((_, engine)) = self.opened.iter().find(|(known, _)| known == ids) {
+            return Ok(engine.fork());
+        }
+        let scenario = widened(Scenario::load_with_ids(&self.scenario.file, ids)?, self.scenario.bounds);
+        let engine = Embedded::open_with(Arc::new(scenario), &self.allowance, &mut self.modules)?;
+        let fork = engine.fork();
+        self.opened.push((ids.clone(), engine));
+        Ok(fork)
+    }
+}
+
 /// A canister that is played by the driver.
 struct StandIn {
     /// Methods in the order of the module.
@@ -83,12 +127,11 @@ impl Stage {
     /// What cannot be read, installed or set up, in either of them.
     pub fn set(
         server: &Server,
-        scenario: &Scenario,
+        source: &mut Source,
         script: &Script,
         is_loaded: bool,
-        allowance: &Allowance,
-        modules: &mut Modules,
     ) -> Result<(Stage, Embedded), StageError> {
+        let scenario = &source.scenario;
         check(scenario)?;
         let is_named = |names: &[String], canister: &Canister| names.contains(&canister.name);
         let apart: Vec<&Canister> =
@@ -114,19 +157,18 @@ impl Stage {
             ids.insert(canister.name.clone(), id);
         }
         let hog = if is_loaded { Some(hog_on(&replica)?) } else { None };
-        let scenario = widened(Scenario::load_with_ids(&scenario.file, &ids)?, scenario.bounds);
-        let engine = Embedded::open_with(Arc::new(scenario), allowance, modules)?;
+        let engine = source.open(&ids)?;
         let mut stage = Stage {
             replica,
             administrators,
             ids: engine.scenario.canisters.iter().map(|canister| canister.id).collect(),
             stand_ins: BTreeMap::new(),
             hog,
-            keeps_heap: kept(&engine.scenario, modules),
+            keeps_heap: kept(&engine.scenario, &source.modules),
             open: BTreeMap::new(),
             ended: BTreeMap::new(),
         };
-        stage.install(&engine.scenario, script, modules)?;
+        stage.install(&engine.scenario, script, &source.modules)?;
         stage.set_up(&engine)?;
         Ok((stage, engine))
     }
@@ -385,7 +427,7 @@ fn check(scenario: &Scenario) -> Result<(), StageError> {
 }
 
 /// The scenario within these bounds, but for tasks, which a replica runs in each round.
-pub(super) fn widened(scenario: Scenario, bounds: Bounds) -> Scenario {
+fn widened(scenario: Scenario, bounds: Bounds) -> Scenario {
     let wide = |bounds: Bounds| Bounds { timers: TASKS_MAX, heartbeats: TASKS_MAX, switches: None, ..bounds };
     Scenario { bounds: wide(bounds), own_bounds: wide(scenario.own_bounds), ..scenario }
 }

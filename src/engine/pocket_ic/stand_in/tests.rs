@@ -39,7 +39,7 @@ impl StandIn {
     fn new(updates: &[&str], queries: &[&str]) -> StandIn {
         let owned = |names: &[&str]| names.iter().map(|name| name.to_string()).collect::<Vec<_>>();
         let engine = engine().expect("an engine");
-        let wasm = module(&owned(updates), &owned(queries));
+        let wasm = module(&owned(updates), &owned(queries), 0);
         let module = Module::load(&engine, &wasm, Instrumentation::Full).expect("a canister's module");
         let mut guest = WasmGuest::new(engine);
         guest.add(Arc::new(module)).expect("it can be installed");
