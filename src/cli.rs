@@ -1,5 +1,7 @@
 //! Subcommands, one file each; exit codes; what they share.
 
+#[cfg(feature = "pocket-ic")]
+mod campaign;
 mod explore;
 mod init;
 mod merge;

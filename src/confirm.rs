@@ -5,6 +5,7 @@
 //! an order. It is played on PocketIC, and what the replica shows is compared with the embedded engine after every round.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::engine::embedded::EmbeddedError;
 use crate::engine::pocket_ic::Server;
@@ -32,6 +33,8 @@ pub enum Confirmation {
         class: Option<Class>,
         /// Why not, in a sentence.
         reason: String,
+        /// What was tried there, with the values after it.
+        tried: Option<(Script, Values)>,
     },
     /// The replica did what the embedded engine says cannot happen.
     Diverged {
@@ -42,6 +45,9 @@ pub enum Confirmation {
     },
 }
 
+/// Values after the last round: name, the replica's if it shows it, ours.
+pub type Values = Vec<(String, Option<Value>, Value)>;
+
 /// A violation on a replica.
 #[derive(Clone, Debug)]
 pub struct Confirmed {
@@ -49,8 +55,8 @@ pub struct Confirmed {
     pub class: Class,
     /// What was done.
     pub script: Script,
-    /// Values after the last round: name, the replica's if it shows it, ours.
-    pub values: Vec<(String, Option<Value>, Value)>,
+    /// Values after it.
+    pub values: Values,
     /// What an oracle says, or why the expression could not be evaluated.
     pub error: Option<String>,
 }
@@ -69,58 +75,60 @@ pub fn confirm(
     let planned = plan(&mut engine, schedule, invariant, Aim::PocketIc).map_err(EmbeddedError::from)?;
     let (class, script) = match planned {
         Planned::Found { class, script, .. } => (class, script),
-        Planned::NotExpressible { reason } => return Ok(Confirmation::NotExpressible { class: None, reason }),
+        Planned::NotExpressible { reason } => return Ok(inexpressible(None, reason)),
         Planned::NotFound { is_cut: true } => {
             let reason = "the search for a script was cut off by its bound".to_string();
-            return Ok(Confirmation::NotExpressible { class: None, reason });
+            return Ok(inexpressible(None, reason));
         }
         Planned::NotFound { is_cut: false } => {
             let reason = "no script of submits, rounds, places and times leads a replica to such an order".to_string();
-            return Ok(Confirmation::NotExpressible { class: Some(Class::SpecOnly), reason });
+            return Ok(inexpressible(Some(Class::SpecOnly), reason));
         }
     };
-    match play(server, source, &script, invariant) {
-        Ok(Some((script, values, error))) => Ok(Confirmation::Confirmed(Confirmed { class, script, values, error })),
-        Ok(None) => Ok(missed(class, "after its last line the invariant holds there")),
-        Err((_, DriveError::Lost(Lost::Misplaced(text)))) => Ok(missed(class, &text)),
-        Err((_, DriveError::Stage(StageError::NotExpressible(reason)))) => {
-            Ok(Confirmation::NotExpressible { class: Some(class), reason })
+    let is_loaded = script.ops.contains(&Op::Tick { loaded: true });
+    let mut driver = match Driver::new(server, source, &script, is_loaded) {
+        Ok(driver) => driver,
+        Err(error) => return failed(class, Script { ops: Vec::new(), ..script }, error),
+    };
+    match play(&mut driver, &script, invariant) {
+        Ok(Some(error)) => {
+            let values = values(&mut driver)?;
+            Ok(Confirmation::Confirmed(Confirmed { class, script: driver.script, values, error }))
         }
-        Err((script, DriveError::Stage(StageError::Diverged(text)))) => Ok(Confirmation::Diverged { script, text }),
-        Err((script, DriveError::Lost(lost @ Lost::Diverged(_)))) => {
-            Ok(Confirmation::Diverged { script, text: lost.to_string() })
-        }
-        Err((_, DriveError::Lost(lost))) => {
-            Ok(Confirmation::NotExpressible { class: Some(class), reason: lost.to_string() })
-        }
-        Err((_, DriveError::Stage(error))) => Err(error),
+        Ok(None) => missed(class, driver, "after its last line the invariant holds there"),
+        Err(DriveError::Lost(Lost::Misplaced(text))) => missed(class, driver, &text),
+        Err(error) => failed(class, driver.script, error),
     }
 }
 
-fn missed(class: Class, what: &str) -> Confirmation {
-    let reason = format!("the replica takes the messages of the script in another order than was expected: {what}");
-    Confirmation::NotExpressible { class: Some(class), reason }
+fn inexpressible(class: Option<Class>, reason: String) -> Confirmation {
+    Confirmation::NotExpressible { class, reason, tried: None }
 }
 
-/// What was done, the values after it, and what is said of the violation.
-type Violated = (Script, Vec<(String, Option<Value>, Value)>, Option<String>);
+fn missed(class: Class, mut driver: Driver, what: &str) -> Result<Confirmation, StageError> {
+    let reason = format!("the replica takes the messages of the script in another order than was expected: {what}");
+    let values = values(&mut driver)?;
+    Ok(Confirmation::NotExpressible { class: Some(class), reason, tried: Some((driver.script, values)) })
+}
 
-/// Plays a script until the invariant is violated; `None` if it is not. A failure comes with what was done before.
-fn play(
-    server: &Server,
-    source: &mut Source,
-    script: &Script,
-    invariant: usize,
-) -> Result<Option<Violated>, (Script, DriveError)> {
-    let is_loaded = script.ops.contains(&Op::Tick { loaded: true });
-    let first = Driver::new(server, source, script, is_loaded);
-    let mut driver = first.map_err(|error| (Script { ops: Vec::new(), ..script.clone() }, error))?;
+/// What it means that a script could not be played.
+fn failed(class: Class, script: Script, error: DriveError) -> Result<Confirmation, StageError> {
+    match error {
+        DriveError::Stage(StageError::NotExpressible(reason)) => Ok(inexpressible(Some(class), reason)),
+        DriveError::Stage(StageError::Diverged(text)) => Ok(Confirmation::Diverged { script, text }),
+        DriveError::Stage(error) => Err(error),
+        DriveError::Lost(lost @ Lost::Diverged(_)) => Ok(Confirmation::Diverged { script, text: lost.to_string() }),
+        DriveError::Lost(lost) => Ok(inexpressible(Some(class), lost.to_string())),
+    }
+}
+
+/// Plays a script until the invariant is violated, and says what is said of it; `None` if it is not.
+fn play(driver: &mut Driver, script: &Script, invariant: usize) -> Result<Option<Option<String>>, DriveError> {
     let tick = Op::Tick { loaded: false };
     for op in script.ops.iter().chain(std::iter::repeat_n(&tick, MORE_ROUNDS)) {
-        patiently(&mut driver, op).map_err(|error| (driver.script.clone(), error))?;
-        if let Some(error) = violated(&mut driver, invariant).map_err(|error| (driver.script.clone(), error))? {
-            let values = values(&mut driver).map_err(|error| (driver.script.clone(), error))?;
-            return Ok(Some((driver.script, values, error)));
+        patiently(driver, op)?;
+        if let Some((_, error)) = driver.violated()?.into_iter().find(|(at, _)| *at == invariant) {
+            return Ok(Some(error));
         }
     }
     Ok(None)
@@ -137,22 +145,12 @@ fn patiently(driver: &mut Driver, op: &Op) -> Result<(), DriveError> {
     driver.play(op)
 }
 
-/// What is said of the invariant's violation, if it is violated now.
-fn violated(driver: &mut Driver, invariant: usize) -> Result<Option<Option<String>>, DriveError> {
-    let violated = driver.violated()?;
-    Ok(violated.into_iter().find(|(at, _)| *at == invariant).map(|(_, error)| error))
-}
-
-fn values(driver: &mut Driver) -> Result<Vec<(String, Option<Value>, Value)>, DriveError> {
+fn values(driver: &mut Driver) -> Result<Values, StageError> {
     let world = driver.follower.world().clone();
-    let ours = driver.engine.observe(&world)?;
+    let ours = driver.engine.observe(&world).map_err(EmbeddedError::from)?;
     let names = driver.engine.scenario.observed_names();
     let theirs = driver.seen.last().map(|(_, seen)| seen.observations.clone()).unwrap_or_default();
     let theirs = theirs.into_iter().chain(std::iter::repeat(None));
-    Ok(names
-        .into_iter()
-        .zip(theirs)
-        .zip(ours)
-        .map(|((name, theirs), ours)| (name, theirs, ours.as_ref().clone()))
-        .collect())
+    let row = |((name, theirs), ours): ((String, Option<Value>), Arc<Value>)| (name, theirs, ours.as_ref().clone());
+    Ok(names.into_iter().zip(theirs).zip(ours).map(row).collect())
 }

@@ -17,7 +17,7 @@ use crate::invariant;
 use crate::kernel::{Unsupported, World};
 use crate::oracle;
 use crate::scenario::{CallState, Expect, Reply, Value, When};
-use crate::schedule::{Path, Root, Schedule, Step, StepKind};
+use crate::schedule::{Path, Root, Schedule, Step};
 
 pub use serve::{Served, Waiting};
 
@@ -60,10 +60,35 @@ pub enum Lost {
 struct Place {
     world: World,
     last: u32,
+    /// Requests that the driver has executed.
+    served: Vec<Request>,
 }
 
-/// A request, by its name.
+/// A request that the driver has executed. Which one it is the replica does not say: of two that are alike it shows the order
+/// and not the names.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Request {
+    /// How the driver refers to it.
+    key: u32,
+    /// Its name in this world.
+    name: Name,
+    /// Whether its response may be delivered.
+    is_answered: bool,
+}
+
+/// A request's name.
 type Name = (Root, Path);
+
+impl Place {
+    /// The world with what else matters, as bytes.
+    fn encode(&self, out: &mut Vec<u8>) {
+        use std::io::Write as _;
+        self.world.encode(out);
+        for Request { key, name: (root, path), is_answered } in &self.served {
+            write!(out, "{key}:{root}{path}:{is_answered};").expect("a vector takes all bytes");
+        }
+    }
+}
 
 /// The worlds that a replica may be in.
 #[derive(Clone, Debug)]
@@ -77,9 +102,6 @@ pub struct Follower {
     frozen: Vec<bool>,
     /// Starts of calls that were sent and may not have begun.
     sent: BTreeSet<Step>,
-    /// Requests that the driver has executed, and of these those that it has answered.
-    served: BTreeSet<Name>,
-    answered: BTreeSet<Name>,
 }
 
 impl Follower {
@@ -87,13 +109,11 @@ impl Follower {
     pub fn new(engine: &mut Embedded, stand_ins: Vec<bool>) -> Follower {
         engine.kernel.tell_calls_apart();
         Follower {
-            places: vec![Place { world: engine.start().clone(), last: START }],
+            places: vec![Place { world: engine.start().clone(), last: START, served: Vec::new() }],
             made: Vec::new(),
             frozen: vec![false; stand_ins.len()],
             stand_ins,
             sent: BTreeSet::new(),
-            served: BTreeSet::new(),
-            answered: BTreeSet::new(),
         }
     }
 
@@ -141,7 +161,7 @@ impl Follower {
             match engine.kernel.find(&place.world, step) {
                 Ok(choice) => {
                     let world = engine.kernel.apply(&place.world, &choice)?.0;
-                    places.push(Place { world, last: self.note(place.last, step.clone()) });
+                    places.push(Place { world, last: self.note(place.last, step.clone()), ..place });
                 }
                 Err(error) => refusal = Some(error),
             }
@@ -297,9 +317,4 @@ fn shown(reply: &Reply) -> String {
         Reply::Replied(value, _) => format!("reply ({value})"),
         Reply::Rejected { code, text } => format!("reject {code}: {text}"),
     }
-}
-
-/// Whether a step is about a request itself, and not about its response.
-fn is_on_request(step: &Step) -> bool {
-    matches!(step.kind, StepKind::Request | StepKind::BusinessError | StepKind::Lie)
 }

@@ -1,6 +1,8 @@
 //! canloom finds, explains and regression-tests await-point bugs in Internet Computer canisters, on their real wasm.
 #![forbid(unsafe_code)]
 #[cfg(feature = "pocket-ic")]
+pub mod campaign;
+#[cfg(feature = "pocket-ic")]
 pub mod confirm;
 pub mod counterexample;
 pub mod engine;

@@ -12,7 +12,7 @@
 
 mod atlas;
 mod offers;
-mod trim;
+pub mod trim;
 mod walker;
 
 use std::collections::HashSet;

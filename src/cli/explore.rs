@@ -19,26 +19,34 @@ use canloom::scheduler::Strategy;
 
 use super::output::{Outputs, save};
 use super::progress::Line;
+use super::replica::Engine;
 use super::{Exit, Failure, Memory, install, print};
 
 /// Options of `canloom explore`.
 #[derive(Debug, clap::Args)]
 pub struct Options {
     /// The scenario file (TOML, format 1).
-    scenario: PathBuf,
+    pub(super) scenario: PathBuf,
+    /// Who executes: our own engine, in every order; or the replica's own code on PocketIC, where scripts of calls, rounds,
+    /// places and times are drawn at random, and each round is checked against our own engine.
+    #[arg(long, value_enum, default_value_t)]
+    engine: Engine,
+    /// Play each violation on PocketIC, too: confirmed, not expressible there, or diverged.
+    #[arg(long)]
+    confirm: bool,
     /// How to choose orders: all of them; sampled ones; or, unless you say otherwise, all of them until it is clear that time
     /// or memory will not suffice, and sampled ones for the rest [default: portfolio; of a shard or with a checkpoint: exhaustive]
     #[arg(long, value_enum)]
     strategy: Option<Choose>,
     /// Seed of sampled schedules; default 0. The same seed and number of schedules give the same report.
     #[arg(long, value_name = "N")]
-    seed: Option<u64>,
+    pub(super) seed: Option<u64>,
     /// Most schedules to sample; default 10,000, or as many as the budget allows.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
-    schedules: Option<u64>,
+    pub(super) schedules: Option<u64>,
     /// Stop after this time, for example 60s or 5m; the verdict may then be inconclusive.
     #[arg(long, value_parser = duration)]
-    budget: Option<Duration>,
+    pub(super) budget: Option<Duration>,
     /// Threads; all cores by default. The report does not depend on their number.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     workers: Option<u16>,
@@ -46,20 +54,20 @@ pub struct Options {
     #[arg(long, value_name = "I/N", value_parser = shard)]
     shard: Option<Shard>,
     #[command(flatten)]
-    outputs: Outputs,
+    pub(super) outputs: Outputs,
     /// Narrow a bound of the scenario, for example switches=2: one of calls, in_flight, faults, switches (context switches),
     /// depth, time (time steps in all), timers, heartbeats. Can be given once for each.
     #[arg(long = "bound", value_name = "NAME=N", value_parser = bound)]
-    bounds: Vec<(BoundName, u32)>,
+    pub(super) bounds: Vec<(BoundName, u32)>,
     /// Save the search to this directory every now and then, and go on from what is saved there: after a kill, or with a
     /// further budget. It is made if it is missing.
     #[arg(long, value_name = "DIR")]
     checkpoint: Option<PathBuf>,
     #[command(flatten)]
-    memory: Memory,
+    pub(super) memory: Memory,
     /// Print only the verdict.
     #[arg(long)]
-    quiet: bool,
+    pub(super) quiet: bool,
 }
 
 /// Most runs that a search can be divided into.
@@ -80,12 +88,22 @@ enum Choose {
     Portfolio,
 }
 
+impl Options {
+    /// Threads.
+    pub(super) fn workers(&self) -> usize {
+        self.workers.map_or_else(cores, usize::from)
+    }
+}
+
 /// Schedules that are sampled where neither their number nor a time is given.
 const SCHEDULES: u64 = 10_000;
 
 /// Runs it.
 pub fn run(options: &Options) -> Result<Exit, Failure> {
     let strategy = strategy(options)?;
+    if options.engine == Engine::PocketIc {
+        return on_replica(options);
+    }
     let mut line = Line::new(options.quiet);
     line.say("loading canisters");
     let mut engine = install(narrowed(&options.scenario, &options.bounds)?, &options.memory)?;
@@ -108,11 +126,46 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
         _ => None,
     };
     let document = Report { shard: part, ..Report::new(&scenario, &explored, &files) };
+    let (document, told, exit) = if options.confirm {
+        confirmed(options, &engine, &explored, document)?
+    } else {
+        (document, String::new(), None)
+    };
     options.outputs.write(&document, &explored)?;
     if !options.outputs.take_standard_output() {
-        print(&report(options, &mut engine, &explored, &files)?)?;
+        print(&(report(options, &mut engine, &explored, &files)? + &told))?;
     }
-    Ok(Exit::of(Verdict::of(&scenario, &explored)))
+    Ok(exit.unwrap_or(Exit::of(Verdict::of(&scenario, &explored))))
+}
+
+/// Plays the findings on PocketIC.
+#[cfg(feature = "pocket-ic")]
+fn confirmed(
+    options: &Options,
+    engine: &Embedded,
+    explored: &Explored,
+    mut document: Report,
+) -> Result<(Report, String, Option<Exit>), Failure> {
+    let (all, told, exit) = super::campaign::confirmed(options, &engine.scenario, engine, explored)?;
+    for (violation, confirmation) in document.violations.iter_mut().zip(all) {
+        violation.pocket_ic = confirmation.as_ref().map(canloom::report::replica::word);
+    }
+    Ok((document, told, exit))
+}
+
+#[cfg(not(feature = "pocket-ic"))]
+fn confirmed(_: &Options, _: &Embedded, _: &Explored, _: Report) -> Result<(Report, String, Option<Exit>), Failure> {
+    Err(super::replica::missing())
+}
+
+#[cfg(feature = "pocket-ic")]
+fn on_replica(options: &Options) -> Result<Exit, Failure> {
+    super::campaign::run(options)
+}
+
+#[cfg(not(feature = "pocket-ic"))]
+fn on_replica(_: &Options) -> Result<Exit, Failure> {
+    Err(super::replica::missing())
 }
 
 /// What `canloom merge` needs of this shard.
@@ -154,6 +207,20 @@ fn strategy(options: &Options) -> Result<Choose, Failure> {
         let text = "--checkpoint saves an exhaustive search; sampled schedules are made again from their --seed";
         return Err(Failure::input(text));
     }
+    if options.engine == Engine::PocketIc {
+        let orders = options.strategy.is_some_and(|strategy| strategy != Choose::Random);
+        if orders || options.shard.is_some() || options.checkpoint.is_some() || options.confirm {
+            let text = "--engine pocket-ic plays random scripts: a replica lets nobody choose the order of messages, so \
+                        --strategy, --shard, --checkpoint and --confirm belong to the embedded engine";
+            return Err(Failure::input(text));
+        }
+        return Ok(Choose::Random);
+    }
+    if options.confirm && options.shard.is_some() {
+        return Err(Failure::input(
+            "--confirm needs the whole search; `canloom repro FILE.cx --engine pocket-ic` confirms later",
+        ));
+    }
     let is_whole = options.shard.is_none() && options.checkpoint.is_none();
     let default = if is_whole { Choose::Portfolio } else { Choose::Exhaustive };
     let strategy = options.strategy.unwrap_or(default);
@@ -166,7 +233,7 @@ fn strategy(options: &Options) -> Result<Choose, Failure> {
 
 /// Searches or samples, as the options say.
 fn search(options: &Options, strategy: Choose, engine: &mut Embedded, line: &mut Line) -> Result<Explored, Failure> {
-    let workers = options.workers.map_or_else(cores, usize::from);
+    let workers = options.workers();
     let budget = Budget { time: options.budget, workers, shard: options.shard, gives_way: false };
     if let Some(folder) = &options.checkpoint {
         let mut checkpoint = Checkpoint::open(folder, engine, &searched(options)).map_err(unusable)?;
@@ -241,7 +308,7 @@ fn report(
 }
 
 /// The counterexample of a finding.
-fn counterexample(engine: &Embedded, finding: &Finding) -> Counterexample {
+pub(super) fn counterexample(engine: &Embedded, finding: &Finding) -> Counterexample {
     let scenario = &engine.scenario;
     let modules = scenario.canisters.iter().zip(&engine.hashes);
     let modules = modules.map(|(canister, hash)| (canister.name.clone(), hash.clone())).collect();
@@ -264,7 +331,7 @@ fn shard(text: &str) -> Result<Shard, String> {
 }
 
 /// The scenario of a file, within these bounds.
-fn narrowed(file: &Path, bounds: &[(BoundName, u32)]) -> Result<Scenario, Failure> {
+pub(super) fn narrowed(file: &Path, bounds: &[(BoundName, u32)]) -> Result<Scenario, Failure> {
     let mut scenario = Scenario::load(file).map_err(Failure::input)?;
     for (at, &(name, most)) in bounds.iter().enumerate() {
         if bounds[..at].iter().any(|(other, _)| *other == name) {

@@ -87,6 +87,18 @@ impl Line {
         ));
     }
 
+    /// Shows how far scripts on a replica are.
+    #[cfg(feature = "pocket-ic")]
+    pub fn show_campaign(&mut self, progress: &canloom::campaign::CampaignProgress) {
+        let Some(bar) = &self.bar else { return };
+        bar.set_message(format!(
+            "{} scripts on PocketIC, {} rounds, {} invariants violated",
+            grouped(progress.scripts),
+            grouped(progress.rounds),
+            grouped(progress.violated),
+        ));
+    }
+
     /// Clears the line.
     pub fn end(&self) {
         if let Some(bar) = &self.bar {

@@ -27,7 +27,8 @@ pub struct Exercised {
 }
 
 impl Exercised {
-    fn of(calls: &[CallView]) -> Exercised {
+    /// What became of these calls.
+    pub fn of(calls: &[CallView]) -> Exercised {
         let mut all = Exercised::default();
         for call in calls {
             let bit = 1 << call.entry;

@@ -9,7 +9,8 @@ use std::collections::{HashSet, VecDeque};
 use super::{Follower, Lost, Name, Place, Seen, WORLDS_MAX};
 use crate::engine::embedded::Embedded;
 use crate::kernel::tree::Request;
-use crate::kernel::{Choice, MANAGEMENT, Target, World};
+use crate::kernel::world::NOT_STARTED;
+use crate::kernel::{Choice, MANAGEMENT, Target};
 use crate::schedule::{Step, StepKind, Task};
 
 /// Timers and heartbeats that have run in this round: bit 2n for the timer of canister n, 2n + 1 for its heartbeat.
@@ -26,7 +27,7 @@ impl Follower {
         let mut bytes = Vec::new();
         for mut place in std::mem::take(&mut self.places) {
             place.world.time_ns = seen.time_ns;
-            place.world.encode(&mut bytes);
+            place.encode(&mut bytes);
             if met.insert((bytes.clone(), 0)) {
                 waiting.push_back((place, 0));
             }
@@ -35,46 +36,45 @@ impl Follower {
         let mut choices = Vec::new();
         while let Some((place, ran)) = waiting.pop_front() {
             engine.kernel.choices(&place.world, &mut choices)?;
-            for at in 0..choices.len() {
-                let choice = choices[at];
-                let Some(ran) = self.may_happen(engine, &place.world, &choice, ran) else { continue };
+            for &choice in &choices {
+                let Some(ran) = self.may_happen(engine, &place, &choice, ran) else { continue };
                 let world = engine.kernel.apply(&place.world, &choice)?.0;
-                world.encode(&mut bytes);
+                let mut next = Place { world, ..place.clone() };
+                next.encode(&mut bytes);
                 if met.insert((bytes.clone(), ran)) {
                     if met.len() > WORLDS_MAX {
                         return Err(Lost::TooMany);
                     }
-                    let step = engine.kernel.name(&place.world, &choice);
-                    let last = self.note(place.last, step);
-                    waiting.push_back((Place { world, last }, ran));
+                    next.last = self.note(place.last, engine.kernel.name(&place.world, &choice));
+                    waiting.push_back((next, ran));
                 }
             }
             reached.push(place);
         }
         let mut distinct = HashSet::new();
         reached.retain(|place| {
-            place.world.encode(&mut bytes);
+            place.encode(&mut bytes);
             distinct.insert(bytes.clone())
         });
         self.places = reached;
         self.keep(engine, seen)?;
-        let roots = |step: &Step| step.root.call().map_or(0, |call| call as usize);
-        let calls = |world: &World, call: usize| world.trees[call];
-        let waits = |step: &Step| {
-            let call = roots(step);
-            let may_wait = |place: &Place| {
-                let tree = calls(&place.world, call);
-                tree == crate::kernel::world::NOT_STARTED || engine.kernel.tree(tree).submitted
-            };
-            self.places.iter().any(may_wait)
-        };
-        let sent = self.sent.iter().filter(|step| waits(step)).cloned().collect();
-        self.sent = sent;
+        self.forget_started(engine);
         Ok(())
     }
 
+    /// Keeps of the calls that were sent those that may not have begun.
+    fn forget_started(&mut self, engine: &Embedded) {
+        let waits = |place: &Place, step: &Step| {
+            let tree = place.world.trees[step.root.call().map_or(0, |call| call as usize)];
+            tree == NOT_STARTED || engine.kernel.tree(tree).submitted
+        };
+        let places = &self.places;
+        self.sent.retain(|step| places.iter().any(|place| waits(place, step)));
+    }
+
     /// Whether a round may make this step, and the tasks that have run then.
-    fn may_happen(&self, engine: &Embedded, world: &World, choice: &Choice, ran: Ran) -> Option<Ran> {
+    fn may_happen(&self, engine: &Embedded, place: &Place, choice: &Choice, ran: Ran) -> Option<Ran> {
+        let world = &place.world;
         match choice.target {
             Target::Root(tree) => match engine.kernel.task(tree) {
                 None => {
@@ -94,20 +94,20 @@ impl Follower {
                 let root = engine.kernel.root(tree);
                 let request = &engine.kernel.tree(world.trees[tree as usize]).requests[request as usize];
                 let name = (root, request.path.clone());
-                self.may_happen_to(engine, request, &name, choice).then_some(ran)
+                self.may_happen_to(engine, place, request, &name, choice).then_some(ran)
             }
             Target::Clock(_) | Target::Canister { .. } => None,
         }
     }
 
-    fn may_happen_to(&self, engine: &Embedded, request: &Request, name: &Name, choice: &Choice) -> bool {
+    fn may_happen_to(&self, engine: &Embedded, place: &Place, request: &Request, name: &Name, choice: &Choice) -> bool {
         let is_played = |canister: u16| self.stand_ins.get(usize::from(canister)).copied().unwrap_or(false);
         let is_frozen = self.frozen.get(usize::from(request.callee)).copied().unwrap_or(false);
         match choice.kind {
             StepKind::Request => !is_played(request.callee) && !is_frozen && !is_outcall(engine, request),
             StepKind::Response => {
                 // What nobody served was answered by the system.
-                let is_held = self.served.contains(name) && !self.answered.contains(name);
+                let is_held = place.served.iter().any(|served| served.name == *name && !served.is_answered);
                 let has_expired = request.callback.as_ref().is_some_and(|callback| callback.expired);
                 !is_played(request.caller) && (!is_held || has_expired)
             }

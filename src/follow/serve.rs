@@ -4,7 +4,7 @@
 //! answered with.
 
 use super::round::is_outcall;
-use super::{Follower, Lost, Name, Place, is_on_request};
+use super::{Follower, Lost, Name, Place, Request};
 use crate::engine::embedded::Embedded;
 use crate::kernel::guest::Cycles;
 use crate::kernel::{Choice, Response, Target, World};
@@ -72,55 +72,67 @@ impl Follower {
         })
     }
 
-    /// A request was executed, which the replica shows with this argument; so were all messages between canisters that the
-    /// driver plays. Of the worlds those are kept in which it was possible and is answered as in the first of them.
+    /// A request was executed, which the replica shows with this argument as the first that waits between its two canisters; so
+    /// were all messages between canisters that the driver plays. `key` is how the driver refers to it later. Of the worlds
+    /// those are kept in which it was possible and is answered as in the first of them.
     ///
     /// # Errors
     /// If it was possible in none of them.
-    pub fn serve(&mut self, engine: &mut Embedded, step: &Step, arg: &[u8]) -> Result<Served, Lost> {
-        let name: Name = (step.root.clone(), step.path.clone());
+    pub fn serve(
+        &mut self,
+        engine: &mut Embedded,
+        waiting: &Waiting,
+        kind: StepKind,
+        key: u32,
+    ) -> Result<Served, Lost> {
         let mut all: Vec<(Place, Served)> = Vec::new();
-        for place in std::mem::take(&mut self.places) {
-            let Ok(choice) = engine.kernel.find(&place.world, step) else { continue };
-            if self.waits(engine, &place.world, &choice).is_none_or(|request| request.arg != arg) {
-                continue;
-            }
-            let (mut world, happened) = engine.kernel.apply(&place.world, &choice)?;
+        let mut choices = Vec::new();
+        for mut place in std::mem::take(&mut self.places) {
+            engine.kernel.choices(&place.world, &mut choices)?;
+            let is_it = |choice: &&Choice| {
+                let request = self.waits(engine, &place.world, choice);
+                choice.kind == kind
+                    && request.is_some_and(|request| {
+                        (request.caller, request.callee) == (waiting.caller, waiting.callee)
+                            && (request.method == waiting.method && request.arg == waiting.arg)
+                    })
+            };
+            let Some(choice) = choices.iter().find(is_it).copied() else { continue };
+            let step = engine.kernel.name(&place.world, &choice);
+            let name: Name = (step.root.clone(), step.path.clone());
+            let (world, happened) = engine.kernel.apply(&place.world, &choice)?;
             let mut accepted = happened.delivery().map_or(0, |delivery| delivery.effects.accepted);
-            let mut last = self.note(place.last, step.clone());
-            while let Some((next, choice)) = self.between_stand_ins(engine, &world)? {
-                last = self.note(last, engine.kernel.name(&world, &choice));
-                let is_same = is_of(engine, &world, &choice, &name);
-                world = next.0;
-                accepted += next.1.filter(|_| is_same).unwrap_or(0);
+            place.world = world;
+            place.last = self.note(place.last, step);
+            while let Some(((world, more), choice)) = self.between_stand_ins(engine, &place.world)? {
+                place.last = self.note(place.last, engine.kernel.name(&place.world, &choice));
+                let is_same = is_of(engine, &place.world, &choice, &name);
+                place.world = world;
+                accepted += more.filter(|_| is_same).unwrap_or(0);
             }
-            let response = response_of(engine, &world, &name);
-            all.push((Place { world, last }, Served { response, accepted }));
+            let response = response_of(engine, &place.world, &name);
+            place.served.push(Request { key, name, is_answered: false });
+            all.push((place, Served { response, accepted }));
         }
         let Some((_, served)) = all.first().cloned() else {
-            return Err(Lost::Misplaced(format!("{step}: there is no such request that waits for the driver")));
+            return Err(Lost::Misplaced(format!("{}: there is no such request that waits", waiting.step)));
         };
-        if is_on_request(step) {
-            self.served.insert(name);
-        }
         all.retain(|(_, other)| *other == served);
         self.places = all.into_iter().map(|(place, _)| place).collect();
         Ok(served)
     }
 
     /// What a request that was served is answered with, if the canister that served it has answered by now.
-    pub fn response(&self, engine: &Embedded, step: &Step) -> Option<Response> {
-        response_of(engine, self.world(), &(step.root.clone(), step.path.clone()))
+    pub fn response(&self, engine: &Embedded, key: u32) -> Option<Response> {
+        let place = &self.places[0];
+        let served = place.served.iter().find(|served| served.key == key)?;
+        response_of(engine, &place.world, &served.name)
     }
 
     /// A served request is answered: the next rounds may deliver its response.
-    pub fn answer(&mut self, step: &Step) {
-        self.answered.insert((step.root.clone(), step.path.clone()));
-    }
-
-    /// Whether a served request was answered.
-    pub fn is_answered(&self, step: &Step) -> bool {
-        self.answered.contains(&(step.root.clone(), step.path.clone()))
+    pub fn answer(&mut self, key: u32) {
+        let served = self.places.iter_mut().flat_map(|place| &mut place.served);
+        served.filter(|served| served.key == key).for_each(|served| served.is_answered = true);
     }
 
     /// Makes the first message from one canister that the driver plays to another, if there is one; with the cycles that it

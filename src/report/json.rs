@@ -16,7 +16,7 @@ use super::{Verdict, grade, is_violation, strategy};
 pub struct Report {
     /// Name of the scenario.
     pub scenario: String,
-    /// `embedded`.
+    /// `embedded`, `pocket-ic`.
     pub engine: &'static str,
     /// `exhaustive`, `random`, `pos`, `pct`, `portfolio`.
     pub strategy: &'static str,
@@ -150,6 +150,9 @@ pub struct Violation {
     pub also: Vec<String>,
     /// The counterexample, where one was written.
     pub file: Option<String>,
+    /// What a replica says of it: `confirmed`, `not expressible`, `diverged`; left out where it was not asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pocket_ic: Option<&'static str>,
 }
 
 fn calls(scenario: &Scenario, explored: &Explored) -> BTreeMap<String, Answers> {
@@ -180,6 +183,7 @@ impl Report {
                 reason: finding.error.clone(),
                 also: finding.also.iter().map(|&at| scenario.invariants[at].name.clone()).collect(),
                 file: file.clone(),
+                pocket_ic: None,
             }
         });
         let by_faults = explored.by_faults.iter();

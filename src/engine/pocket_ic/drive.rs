@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use candid::{CandidType, Decode, Deserialize};
 
 use super::stage::{Source, Stage, StageError};
+use super::stand_in::Held;
 use super::{Management, Rejected, ReplicaError, Server, Submitted};
 use crate::engine::embedded::Embedded;
 use crate::follow::{Follower, Lost, Seen, Waiting};
@@ -46,11 +47,14 @@ impl From<Unsupported> for DriveError {
 }
 
 /// A held call that was served.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Bound {
+    /// The name under which it was served.
+    name: (Root, Path),
     canister: usize,
     number: u32,
     accepted: Cycles,
+    is_answered: bool,
 }
 
 /// A replica with a scenario, driven and followed.
@@ -65,7 +69,8 @@ pub struct Driver {
     /// What was seen before the first operation, and after each round, with the number of operations before.
     pub seen: Vec<(usize, Seen)>,
     sent: BTreeSet<u32>,
-    served: BTreeMap<(Root, Path), Bound>,
+    /// By the key that the follower knows.
+    served: Vec<Bound>,
     /// By canister: the snapshot that was taken.
     snapshots: BTreeMap<usize, Vec<u8>>,
     frozen: BTreeSet<usize>,
@@ -87,7 +92,7 @@ impl Driver {
             script,
             seen: Vec::new(),
             sent: BTreeSet::new(),
-            served: BTreeMap::new(),
+            served: Vec::new(),
             snapshots: BTreeMap::new(),
             frozen: BTreeSet::new(),
         };
@@ -165,13 +170,18 @@ impl Driver {
                 offers.push(Op::Serve(waiting.step));
             }
         }
-        for (root, path) in self.served.keys() {
-            let step = Step::new(root.clone(), path.clone(), StepKind::Request);
-            if self.follower.response(&self.engine, &step).is_some() && !self.follower.is_answered(&step) {
-                offers.push(Op::Answer(step));
+        for (key, bound) in self.served.iter().enumerate() {
+            if !bound.is_answered && self.follower.response(&self.engine, key as u32).is_some() {
+                let (root, path) = bound.name.clone();
+                offers.push(Op::Answer(Step::new(root, path, StepKind::Request)));
             }
         }
         Ok(offers)
+    }
+
+    /// Whether nothing is left to happen.
+    pub fn is_quiet(&self) -> bool {
+        self.follower.is_quiet(&self.engine)
     }
 
     /// Invariants that are violated now, whatever world the replica is in, with what is said of them. None is looked at while a
@@ -336,33 +346,38 @@ impl Driver {
             return Err(misplaced(op, "no such request waits for the driver"));
         };
         let name = (step.root.clone(), step.path.clone());
-        if waiting.callee == MANAGEMENT {
+        let key = self.served.len() as u32;
+        let is_outcall = waiting.callee == MANAGEMENT;
+        let bound = Bound { name, canister: 0, number: 0, accepted: 0, is_answered: is_outcall };
+        if is_outcall {
             let Some((url, status, body)) = self.outcall(&waiting)? else {
                 return Err(misplaced(op, "the outcall does not show yet: let a round pass"));
             };
-            self.follower.serve(&mut self.engine, step, &waiting.arg)?;
+            self.follower.serve(&mut self.engine, &waiting, step.kind, key)?;
             self.stage.answer_outcall(&url, status, body)?;
-            self.follower.answer(step);
+            self.follower.answer(key);
+            self.served.push(bound);
             return Ok(());
         }
-        let Some((canister, number, arg)) = self.held(&waiting)? else {
+        let Some((canister, held)) = self.held(&waiting)? else {
             return Err(misplaced(op, "the request does not show yet: let a round pass"));
         };
-        let served = self.follower.serve(&mut self.engine, step, &arg)?;
-        self.served.insert(name, Bound { canister, number, accepted: served.accepted });
+        if held.arg != waiting.arg || self.stage.method(canister, &held) != waiting.method {
+            return Err(misplaced(op, "another request of this canister came first"));
+        }
+        let served = self.follower.serve(&mut self.engine, &waiting, step.kind, key)?;
+        self.served.push(Bound { canister, number: held.number, accepted: served.accepted, ..bound });
         Ok(())
     }
 
     /// The held call that a request is: the oldest one of its caller that was not served.
-    fn held(&self, waiting: &Waiting) -> Result<Option<(usize, u32, Vec<u8>)>, DriveError> {
+    fn held(&self, waiting: &Waiting) -> Result<Option<(usize, Held)>, DriveError> {
         let callee = usize::from(waiting.callee);
         let caller = self.stage.id(usize::from(waiting.caller));
         let is_served =
-            |number: u32| self.served.values().any(|bound| (bound.canister, bound.number) == (callee, number));
-        let held = self.stage.held()?;
-        let first =
-            held.into_iter().find(|(at, held)| *at == callee && held.caller == caller && !is_served(held.number));
-        Ok(first.map(|(at, held)| (at, held.number, held.arg)))
+            |number: u32| self.served.iter().any(|bound| (bound.canister, bound.number) == (callee, number));
+        let is_it = |(at, held): &(usize, Held)| *at == callee && held.caller == caller && !is_served(held.number);
+        Ok(self.stage.held()?.into_iter().find(is_it))
     }
 
     /// What an outcall that shows is to be answered with: its address, status and body.
@@ -382,15 +397,18 @@ impl Driver {
     }
 
     fn answer(&mut self, op: &Op, step: &Step) -> Result<(), DriveError> {
-        let bound = self.served.get(&(step.root.clone(), step.path.clone())).copied();
-        let Some(bound) = bound else { return Err(misplaced(op, "it was not served")) };
-        let Some(response) = self.follower.response(&self.engine, step) else {
+        let name = (step.root.clone(), step.path.clone());
+        let key = self.served.iter().position(|bound| bound.name == name && !bound.is_answered);
+        let Some(key) = key else { return Err(misplaced(op, "it was not served, or is answered")) };
+        let Some(response) = self.follower.response(&self.engine, key as u32) else {
             return Err(misplaced(op, "there is no answer"));
         };
-        if !self.stage.answer(bound.canister, bound.number, &response, bound.accepted)? {
+        let Bound { canister, number, accepted, .. } = self.served[key];
+        if !self.stage.answer(canister, number, &response, accepted)? {
             return Err(misplaced(op, "the request does not show yet: let a round pass"));
         }
-        self.follower.answer(step);
+        self.served[key].is_answered = true;
+        self.follower.answer(key as u32);
         Ok(())
     }
 }

@@ -119,7 +119,7 @@ impl Drop for Held {
 /// What a program printed, as it comes.
 struct Printed {
     kept: Arc<Mutex<Vec<u8>>>,
-    closed: Receiver<()>,
+    closed: Mutex<Receiver<()>>,
 }
 
 impl Printed {
@@ -140,12 +140,13 @@ impl Printed {
                 drop(closing);
             });
         }
-        Printed { kept, closed }
+        Printed { kept, closed: Mutex::new(closed) }
     }
 
     /// Waits a little for the rest.
     fn text(&self) -> String {
-        let _ = self.closed.recv_timeout(Duration::from_millis(300));
+        let closed = self.closed.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let _ = closed.recv_timeout(Duration::from_millis(300));
         let kept = self.kept.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         String::from_utf8_lossy(&kept).into_owned()
     }

@@ -138,6 +138,9 @@ impl Stage {
             scenario.canisters.iter().filter(|canister| is_named(&script.apart, canister)).collect();
         let has_mainnet = scenario.canisters.iter().any(|canister| !canister.has_automatic_id);
         let replica = Replica::new(server, 1 + apart.len(), has_mainnet)?;
+        // Rounds are made in the order of subnet ids; the common subnet is the first.
+        let mut subnets: Vec<usize> = (0..replica.subnets().len()).collect();
+        subnets.sort_by_key(|at| replica.subnets()[*at]);
         // Canisters are installed at the time at which the embedded engine installs them, but for some nanoseconds.
         replica.set_time(START_NS)?;
         let mut ids = BTreeMap::new();
@@ -149,14 +152,14 @@ impl Stage {
             };
             administrators.push(controllers[0]);
             let id = if canister.has_automatic_id {
-                let subnet = apart.iter().position(|other| other.name == canister.name).map_or(0, |at| at + 1);
-                replica.create(subnet, &controllers, START_BALANCE)?
+                let place = apart.iter().position(|other| other.name == canister.name).map_or(0, |at| at + 1);
+                replica.create(subnets[place], &controllers, START_BALANCE)?
             } else {
                 replica.create_with_id(canister.id, &controllers, START_BALANCE)?
             };
             ids.insert(canister.name.clone(), id);
         }
-        let hog = if is_loaded { Some(hog_on(&replica)?) } else { None };
+        let hog = if is_loaded { Some(hog_on(&replica, subnets[0])?) } else { None };
         let engine = source.open(&ids)?;
         let mut stage = Stage {
             replica,
@@ -402,8 +405,8 @@ fn read(wasm: &Path) -> Result<Vec<u8>, StageError> {
     std::fs::read(wasm).map_err(|error| StageError::NotExpressible(format!("cannot read {}: {error}", wasm.display())))
 }
 
-fn hog_on(replica: &Replica) -> Result<Principal, StageError> {
-    let hog = replica.create(0, &[Principal::anonymous()], START_BALANCE)?;
+fn hog_on(replica: &Replica, subnet: usize) -> Result<Principal, StageError> {
+    let hog = replica.create(subnet, &[Principal::anonymous()], START_BALANCE)?;
     let installed = replica.install(hog, &hog::module(), &[], Principal::anonymous())?;
     installed.map_err(|reject| ReplicaError(format!("a canister of ours cannot be installed: {}", reject.text)))?;
     Ok(hog)

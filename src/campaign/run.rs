@@ -1,0 +1,110 @@
+//! One script on a replica, drawn as it is played.
+//!
+//! In: a server, a scenario, [`Draws`]. Out: what was violated and seen on the way, and the outcome, if nothing was left to
+//! happen at its end.
+
+use crate::engine::pocket_ic::Server;
+use crate::engine::pocket_ic::drive::{DriveError, Driver};
+use crate::engine::pocket_ic::stage::Source;
+use crate::explore::Exercised;
+use crate::follow::Lost;
+use crate::schedule::Schedule;
+use crate::script::{Op, Script};
+
+use super::draw::Draws;
+
+/// Rounds at the end of a script in which everything must have come to its end.
+const LAST_ROUNDS: u32 = 80;
+
+/// What came of one script.
+#[derive(Debug, Default)]
+pub struct Ran {
+    /// Rounds.
+    pub rounds: u64,
+    /// Invariants that were violated, each where it was first.
+    pub violations: Vec<Violation>,
+    /// `sometimes` that were seen, by position.
+    pub sometimes: Vec<usize>,
+    /// What became of the entries' instances.
+    pub exercised: Exercised,
+    /// The outcome with the number of calls and faults, if nothing was left to happen.
+    pub outcome: Option<((u32, u32), String)>,
+}
+
+/// An invariant was violated on the replica.
+#[derive(Clone, Debug)]
+pub struct Violation {
+    /// Position of the invariant.
+    pub invariant: usize,
+    /// What was done until then.
+    pub script: Script,
+    /// Steps of the embedded engine that come to the same.
+    pub schedule: Schedule,
+}
+
+/// Plays one script.
+///
+/// # Errors
+/// What went wrong, with what was done before.
+pub fn run(server: &Server, source: &mut Source, draws: &Draws) -> Result<Ran, (Script, DriveError)> {
+    let places = draws.places(source.scenario());
+    let mut driver =
+        Driver::new(server, source, &places, draws.is_loaded()).map_err(|error| (places.clone(), error))?;
+    played(&mut driver, draws).map_err(|error| (driver.script, error))
+}
+
+fn played(driver: &mut Driver, draws: &Draws) -> Result<Ran, DriveError> {
+    let mut ran = Ran::default();
+    look(driver, &mut ran)?;
+    for &turn in &draws.turns {
+        let offers = driver.offers()?;
+        attempt(driver, &draws.op(turn, &offers), &mut ran)?;
+    }
+    for _ in 0..LAST_ROUNDS {
+        if driver.is_quiet() {
+            break;
+        }
+        let offers = driver.offers()?;
+        for op in offers.iter().filter(|op| matches!(op, Op::Serve(_) | Op::Answer(_))) {
+            attempt(driver, op, &mut ran)?;
+        }
+        attempt(driver, &Op::Tick { loaded: false }, &mut ran)?;
+    }
+    let world = driver.follower.world().clone();
+    let observations = driver.engine.observe(&world)?;
+    let calls = driver.engine.calls(&world);
+    ran.exercised = Exercised::of(&calls);
+    if driver.is_quiet() {
+        let key = (driver.engine.kernel.started(&world), world.faulted());
+        ran.outcome = Some((key, driver.engine.outcome(&observations, &calls).to_string()));
+    }
+    Ok(ran)
+}
+
+/// Does one thing. What is not possible here is left out: it was offered by a world that the replica may not be in.
+fn attempt(driver: &mut Driver, op: &Op, ran: &mut Ran) -> Result<(), DriveError> {
+    match driver.play(op) {
+        Err(DriveError::Lost(Lost::Misplaced(_))) => return Ok(()),
+        other => other?,
+    }
+    if matches!(op, Op::Tick { .. } | Op::Change(_)) {
+        ran.rounds += 1;
+        look(driver, ran)?;
+    }
+    Ok(())
+}
+
+fn look(driver: &mut Driver, ran: &mut Ran) -> Result<(), DriveError> {
+    for (invariant, _) in driver.violated()? {
+        if ran.violations.iter().all(|known| known.invariant != invariant) {
+            let (script, schedule) = (driver.script.clone(), driver.follower.schedule());
+            ran.violations.push(Violation { invariant, script, schedule });
+        }
+    }
+    for at in driver.follower.seen(&mut driver.engine)? {
+        if !ran.sometimes.contains(&at) {
+            ran.sometimes.push(at);
+        }
+    }
+    Ok(())
+}
