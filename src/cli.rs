@@ -5,6 +5,7 @@ mod init;
 mod merge;
 mod output;
 mod progress;
+mod replica;
 mod repro;
 
 use std::process::ExitCode;

@@ -1,8 +1,11 @@
 //! canloom finds, explains and regression-tests await-point bugs in Internet Computer canisters, on their real wasm.
 #![forbid(unsafe_code)]
+#[cfg(feature = "pocket-ic")]
+pub mod confirm;
 pub mod counterexample;
 pub mod engine;
 pub mod explore;
+pub mod follow;
 pub mod init;
 pub mod invariant;
 pub mod kernel;
@@ -15,6 +18,5 @@ pub mod scenario;
 pub mod schedule;
 pub mod scheduler;
 pub mod script;
-
 pub mod testing;
 pub mod trace;

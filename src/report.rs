@@ -3,6 +3,8 @@
 pub mod json;
 pub mod merge;
 pub mod part;
+#[cfg(feature = "pocket-ic")]
+pub mod replica;
 pub mod text;
 
 use crate::explore::{Completeness, Explored, Grade};

@@ -41,6 +41,7 @@ mod symmetric;
 mod template;
 mod value;
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -154,6 +155,14 @@ impl Scenario {
     /// # Errors
     /// The first problem of the file, with its place and remedy.
     pub fn load(path: &Path) -> Result<Scenario, ScenarioError> {
+        Scenario::load_with_ids(path, &BTreeMap::new())
+    }
+
+    /// Likewise, with these ids for canisters whose ids would be automatic, by name.
+    ///
+    /// # Errors
+    /// As [`Scenario::load`].
+    pub fn load_with_ids(path: &Path, ids: &BTreeMap<String, Principal>) -> Result<Scenario, ScenarioError> {
         let read = |source| ScenarioError::Read { file: path.to_path_buf(), source };
         let mut text = Vec::new();
         // One byte more than allowed tells a file that is too large, whatever it says of its length.
@@ -161,7 +170,7 @@ impl Scenario {
         if text.len() as u64 > SIZE_MAX {
             return Err(ScenarioError::TooLarge { file: path.to_path_buf() });
         }
-        load::from_bytes(path, &text)
+        load::from_bytes(path, &text, ids)
     }
 
     /// The scenario in a text, as if it were this file's; the file itself is not looked at, those that it names are.
@@ -169,7 +178,7 @@ impl Scenario {
     /// # Errors
     /// As [`Scenario::load`].
     pub fn from_text(file: &Path, text: &str) -> Result<Scenario, ScenarioError> {
-        load::from_bytes(file, text.as_bytes())
+        load::from_bytes(file, text.as_bytes(), &BTreeMap::new())
     }
 
     /// The call instances in file order: an entry with `max = 3` gives three, by its actors in turn.

@@ -2,9 +2,17 @@
 
 use std::path::{Path, PathBuf};
 
+#[cfg(feature = "pocket-ic")]
+use canloom::confirm::{self, Confirmation};
 use canloom::counterexample::{Counterexample, CounterexampleError, ReplayError, replay};
+#[cfg(feature = "pocket-ic")]
+use canloom::engine::pocket_ic::stage::{Source, StageError};
+#[cfg(feature = "pocket-ic")]
+use canloom::report::replica as report;
 use canloom::report::text;
+use canloom::scenario::Scenario;
 
+use super::replica::{self, Engine};
 use super::{Exit, Failure, Memory, open, print};
 
 /// Options of `canloom repro`.
@@ -12,6 +20,10 @@ use super::{Exit, Failure, Memory, open, print};
 pub struct Options {
     /// The counterexample file; its scenario lies beside it.
     file: PathBuf,
+    /// Where to replay it: here, or on the replica's own code, where submits, rounds, places and times are looked for that lead
+    /// to it.
+    #[arg(long, value_enum, default_value_t)]
+    engine: Engine,
     #[command(flatten)]
     memory: Memory,
     /// Print only the result.
@@ -50,10 +62,43 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
         Err(error @ ReplayError::Unsupported(_)) => return Err(Failure::input(error)),
     };
     let reproduced = replayed.violated.is_some();
+    if options.engine == Engine::PocketIc && reproduced {
+        return confirm(options, &scenario, &counterexample, invariant);
+    }
     if !options.quiet {
         print(&text::counterexample(&scenario, invariant, &replayed))?;
         print("\n")?;
     }
     print(if reproduced { "reproduced\n" } else { "not reproduced: the invariant holds on this schedule\n" })?;
     Ok(if reproduced { Exit::Violated } else { Exit::Stale })
+}
+
+/// Replays it on PocketIC.
+#[cfg(feature = "pocket-ic")]
+fn confirm(
+    options: &Options,
+    scenario: &Scenario,
+    counterexample: &Counterexample,
+    invariant: usize,
+) -> Result<Exit, Failure> {
+    let server = replica::server()?;
+    let confirmation = Source::new(scenario, &options.memory.allowance())
+        .map_err(StageError::from)
+        .and_then(|mut source| confirm::confirm(&server, &mut source, &counterexample.schedule, invariant))
+        .map_err(replica::unplayable)?;
+    if !options.quiet {
+        print(&report::told(&confirmation, server.version()))?;
+        print("\n")?;
+    }
+    print(&report::verdict(&confirmation))?;
+    Ok(match confirmation {
+        Confirmation::Confirmed(_) => Exit::Violated,
+        Confirmation::NotExpressible { .. } => Exit::Inconclusive,
+        Confirmation::Diverged { .. } => Exit::Divergence,
+    })
+}
+
+#[cfg(not(feature = "pocket-ic"))]
+fn confirm(_: &Options, _: &Scenario, _: &Counterexample, _: usize) -> Result<Exit, Failure> {
+    Err(replica::missing())
 }

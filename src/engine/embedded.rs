@@ -24,7 +24,7 @@ use crate::scenario::{Bounds, CallState, CallView, Code, FaultPlace, Invariant, 
 use crate::trace::Outcome;
 
 use alone::Alone;
-pub use install::Modules;
+pub use install::{Exchange, Modules, SetUp};
 use install::{check_methods, install, set_up};
 use sequence::Sequence;
 
@@ -86,6 +86,8 @@ pub struct Embedded {
     start: World,
     /// SHA-256 of each canister's module.
     pub hashes: Vec<String>,
+    /// What the setup calls did.
+    pub set_up: Arc<SetUp>,
     queries: Vec<(u16, u32)>,
     actors: Vec<usize>,
     values: BTreeMap<(usize, u32), Arc<Value>>,
@@ -178,7 +180,7 @@ impl Embedded {
             states.push(kernel.installed(execution.memory, timer_ns, &certified, &canister.controllers));
         }
         states.extend(empty.into_iter().map(|memory| kernel.absent(memory)));
-        let (states, given) = set_up(&mut kernel, &scenario, states)?;
+        let (states, given, set_up) = set_up(&mut kernel, &scenario, states)?;
         let scenario = Arc::new(arguments::settled(&scenario, &given).map_err(EmbeddedError::Scenario)?);
         let mut queries = Vec::with_capacity(scenario.observations.len());
         for observation in &scenario.observations {
@@ -199,6 +201,7 @@ impl Embedded {
             start,
             kernel,
             hashes,
+            set_up: Arc::new(set_up),
             queries,
             actors: instances.iter().map(|instance| instance.actor).collect(),
             values: BTreeMap::new(),
@@ -219,6 +222,7 @@ impl Embedded {
             kernel: self.kernel.fork(),
             start: self.start.clone(),
             hashes: self.hashes.clone(),
+            set_up: self.set_up.clone(),
             queries: self.queries.clone(),
             actors: self.actors.clone(),
             values: BTreeMap::new(),
@@ -261,7 +265,7 @@ impl Embedded {
                 values.push(value.clone());
                 continue;
             }
-            let value = Arc::new(self.decode(at, response));
+            let value = Arc::new(self.shown(at, self.kernel.response(response)));
             self.values.insert((at, response), value.clone());
             values.push(value);
         }
@@ -273,14 +277,22 @@ impl Embedded {
         Ok(values)
     }
 
-    fn decode(&self, observation: usize, response: u32) -> Value {
-        let value = match self.kernel.response(response) {
+    /// The value that an observation has, by position, if its query is answered like this.
+    pub fn shown(&self, observation: usize, response: &Response) -> Value {
+        let value = match response {
             Response::Reply(bytes) => Value::decode_with(bytes, &self.scenario.labels),
             Response::Reject { text, .. } => Err(text.to_string()),
         };
         let path = &self.scenario.observations[observation].path;
         let value = value.and_then(|value| path.as_ref().map_or_else(|| Ok(value.clone()), |path| value.at(path)));
         value.unwrap_or_else(Value::Failed)
+    }
+
+    /// What an observation asks, by position: canister, method and argument.
+    pub fn question(&self, observation: usize) -> (u16, &str, &[u8]) {
+        let (canister, query) = self.queries[observation];
+        let (method, arg) = self.kernel.call_text(query).expect("bug in canloom: a query has a method");
+        (canister, method, arg)
     }
 
     /// The calls of a world, as expressions see them.
@@ -317,15 +329,20 @@ impl Embedded {
         if let Some(reply) = self.replies.get(&response) {
             return reply.clone();
         }
-        let reply = Arc::new(match self.kernel.response(response) {
+        let reply = Arc::new(self.answer(self.kernel.response(response)));
+        self.replies.insert(response, reply.clone());
+        reply
+    }
+
+    /// An answer to a call as expressions see it.
+    pub fn answer(&self, response: &Response) -> Reply {
+        match response {
             Response::Reply(bytes) => {
                 let value = Value::decode_with(bytes, &self.scenario.labels).unwrap_or_else(Value::Failed);
                 Reply::Replied(value, bytes.to_vec())
             }
             Response::Reject { code, text } => Reply::Rejected { code: u32::from(*code), text: text.to_string() },
-        });
-        self.replies.insert(response, reply.clone());
-        reply
+        }
     }
 
     /// What an expression sees of a world.

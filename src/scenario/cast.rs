@@ -2,6 +2,7 @@
 //!
 //! Ids are decided before any Candid is read, because arguments may name every canister and actor of the file.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use candid::Principal;
@@ -29,6 +30,8 @@ pub struct Canister {
     pub name: String,
     /// Its id, from the file or as PocketIC would give it.
     pub id: Principal,
+    /// Whether nothing but its place in the file decided its id.
+    pub has_automatic_id: bool,
     /// What it runs.
     pub code: Code,
     /// Candid bytes of the init argument.
@@ -83,7 +86,9 @@ pub(crate) struct Cast {
 }
 
 /// Reads `[canister.*]` and `[actor.*]`.
-pub(crate) fn read(root: &Table<'_>) -> Result<Cast, ScenarioError> {
+///
+/// `ids` are taken instead of automatic ones, by the canister's name.
+pub(crate) fn read(root: &Table<'_>, ids: &BTreeMap<String, Principal>) -> Result<Cast, ScenarioError> {
     let canisters = root.named_tables("canister", MEMBERS_MAX)?;
     let actors = root.named_tables("actor", MEMBERS_MAX)?;
     if canisters.is_empty() {
@@ -92,7 +97,7 @@ pub(crate) fn read(root: &Table<'_>) -> Result<Cast, ScenarioError> {
         );
     }
     let mut names = Names::default();
-    read_canister_ids(&canisters, &mut names)?;
+    let automatic = read_canister_ids(&canisters, ids, &mut names)?;
     for (name, table) in &actors {
         check_name(name.value).map_err(|problem| name.error(problem))?;
         if names.canister(name.value).is_ok() {
@@ -115,27 +120,32 @@ pub(crate) fn read(root: &Table<'_>) -> Result<Cast, ScenarioError> {
     for (_, table) in &canisters {
         cast.interfaces.push(read_interface(table)?);
     }
-    for (name, table) in &canisters {
+    for ((name, table), has_automatic_id) in canisters.iter().zip(automatic) {
         let canister = read_canister(name, table, &cast.names, &cast.interfaces)?;
-        cast.canisters.push(canister);
+        cast.canisters.push(Canister { has_automatic_id, ..canister });
     }
     Ok(cast)
 }
 
-fn read_canister_ids(canisters: &[(Text<'_>, Table<'_>)], names: &mut Names) -> Result<(), ScenarioError> {
-    let mut automatic = 0;
+/// Gives each canister its id; says which of them are automatic.
+fn read_canister_ids(
+    canisters: &[(Text<'_>, Table<'_>)],
+    ids: &BTreeMap<String, Principal>,
+    names: &mut Names,
+) -> Result<Vec<bool>, ScenarioError> {
+    let mut automatic = Vec::with_capacity(canisters.len());
     for (name, table) in canisters {
         check_name(name.value).map_err(|problem| name.error(problem))?;
         table.check_keys(CANISTER_KEYS, CANISTER_KEYS_LATER)?;
         let text = table.text("id")?;
-        let id = match (&text, read_builtin(table)?.and_then(|builtin| builtin.mainnet_id())) {
-            (Some(text), _) => canister_id(text)?,
-            (None, Some(mainnet)) => mainnet,
-            (None, None) => {
-                automatic += 1;
-                automatic_canister_id(automatic - 1)
-            }
+        let given = match (&text, read_builtin(table)?.and_then(|builtin| builtin.mainnet_id())) {
+            (Some(text), _) => Some(canister_id(text)?),
+            (None, mainnet) => mainnet,
         };
+        automatic.push(given.is_none());
+        let nth = automatic.iter().filter(|is_automatic| **is_automatic).count();
+        let id =
+            given.or_else(|| ids.get(name.value).copied()).unwrap_or_else(|| automatic_canister_id(nth as u64 - 1));
         if let Some((other, _)) = names.canisters.iter().find(|(_, other)| *other == id) {
             let problem = format!(
                 "the canisters `{other}` and `{}` have one id, {id}; give one of them another `id`",
@@ -145,7 +155,7 @@ fn read_canister_ids(canisters: &[(Text<'_>, Table<'_>)], names: &mut Names) -> 
         }
         names.canisters.push((name.value.to_string(), id));
     }
-    Ok(())
+    Ok(automatic)
 }
 
 fn canister_id(text: &Text<'_>) -> Result<Principal, ScenarioError> {
@@ -221,6 +231,7 @@ fn read_canister(
     Ok(Canister {
         name: name.value.to_string(),
         id: names.canisters[index].1,
+        has_automatic_id: false,
         code,
         init,
         controllers,

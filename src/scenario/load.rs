@@ -2,8 +2,10 @@
 //!
 //! Names come first (canisters, actors, calls, observations), then everything that refers to them.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
+use candid::Principal;
 use sha2::{Digest, Sha256};
 
 use super::calls;
@@ -73,8 +75,12 @@ pub(crate) const EXPLORE_KEYS: &[&str] = &[
 const EXPLORE_KEYS_LATER: &[&str] = &["runs", "mode", "preemptions"];
 const STRATEGIES_ELSEWHERE: &[&str] = &["random", "pos", "pct"];
 
-/// The scenario in the bytes of a file.
-pub(super) fn from_bytes(file: &Path, bytes: &[u8]) -> Result<Scenario, ScenarioError> {
+/// The scenario in the bytes of a file, with these ids for canisters whose ids would be automatic, by name.
+pub(super) fn from_bytes(
+    file: &Path,
+    bytes: &[u8],
+    ids: &BTreeMap<String, Principal>,
+) -> Result<Scenario, ScenarioError> {
     let text = std::str::from_utf8(bytes).map_err(|error| {
         let valid = std::str::from_utf8(&bytes[..error.valid_up_to()]).unwrap_or("");
         Source { file, text: valid }.error(valid.len(), "not UTF-8 text; is this a scenario file?")
@@ -91,7 +97,7 @@ pub(super) fn from_bytes(file: &Path, bytes: &[u8]) -> Result<Scenario, Scenario
     }
     let about = root.text("about")?.map_or("", |about| about.value);
 
-    let mut cast: Cast = cast::read(&root)?;
+    let mut cast: Cast = cast::read(&root, ids)?;
     let observed = calls::observation_tables(&root, &mut cast)?;
     let counted = ghost::tables(&root, &mut cast)?;
     let called = calls::call_tables(&root, &mut cast)?;

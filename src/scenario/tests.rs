@@ -74,7 +74,7 @@ expect = "violated"
 "#;
 
 fn load(text: &str) -> Result<Scenario, ScenarioError> {
-    load::from_bytes(Path::new("dir/s.toml"), text.as_bytes())
+    Scenario::from_text(Path::new("dir/s.toml"), text)
 }
 
 /// The message for the good scenario with one piece replaced, without the name of the file.
@@ -177,7 +177,7 @@ proptest::proptest! {
     fn no_file_makes_it_panic(at in 0..GOOD.len(), length in 0..30usize, with in "[\\[\\]\"'.=$\\{\\}a-c0-9 \n(),é]{0,12}") {
         let mut text = GOOD.as_bytes().to_vec();
         text.splice(at..(at + length).min(GOOD.len()), with.bytes());
-        let _ = load::from_bytes(Path::new("s.toml"), &text);
+        let _ = load::from_bytes(Path::new("s.toml"), &text, &BTreeMap::new());
     }
 }
 

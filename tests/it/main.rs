@@ -21,6 +21,8 @@ mod interleavings;
 mod oracles;
 mod plain_pair;
 mod play;
+#[cfg(all(feature = "pocket-ic", unix))]
+mod pocket_ic_server;
 mod puppet;
 mod puppet_programs;
 mod random_canister;

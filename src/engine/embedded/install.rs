@@ -12,8 +12,9 @@ use candid::Principal;
 
 use crate::kernel::guest::{Env, Execution, Guest};
 use crate::kernel::world::CanisterState;
-use crate::kernel::{CallSpec, Input, Kernel, Limits, MANAGEMENT_METHODS, Plan, Response};
+use crate::kernel::{CallSpec, Cycles, Delivery, Input, Kernel, Limits, MANAGEMENT_METHODS, Plan, Response};
 use crate::scenario::{Canister, Code, FaultPlace, Scenario, observed_as};
+use crate::schedule::StepKind;
 
 use super::super::builtin;
 use super::super::wasm::WasmGuest;
@@ -33,6 +34,11 @@ pub struct Modules {
 impl Modules {
     /// None yet.
     ///
+    /// The module of this file, if it was loaded.
+    pub fn loaded(&self, wasm: &Path) -> Option<&Arc<Module>> {
+        self.modules.get(wasm)
+    }
+
     /// # Errors
     /// If wasmtime does not run on this machine.
     pub fn new() -> Result<Modules, EmbeddedError> {
@@ -158,15 +164,42 @@ pub(super) fn check_methods(scenario: &Scenario, modules: &Modules) -> Result<()
     Ok(())
 }
 
+/// What the setup calls did.
+#[derive(Clone, Debug, Default)]
+pub struct SetUp {
+    /// Their arguments, as Candid, in file order.
+    pub args: Vec<Vec<u8>>,
+    /// Requests between canisters that were answered at once, in the order in which they were executed.
+    pub exchanges: Vec<Exchange>,
+}
+
+/// A request of the setup, and its answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exchange {
+    /// Which setup call caused it.
+    pub call: usize,
+    /// Who executed it, by position.
+    pub callee: u16,
+    /// The method.
+    pub method: String,
+    /// Its argument.
+    pub arg: Vec<u8>,
+    /// The answer.
+    pub response: Response,
+    /// Cycles that were accepted.
+    pub accepted: Cycles,
+}
+
 /// Makes the setup calls one after the other, each to its end, always with the first legal step; what they have given.
 pub(super) fn set_up(
     kernel: &mut Kernel,
     scenario: &Scenario,
     mut states: Vec<CanisterState>,
-) -> Result<(Vec<CanisterState>, Given), EmbeddedError> {
+) -> Result<(Vec<CanisterState>, Given, SetUp), EmbeddedError> {
     let depth = scenario.bounds.depth;
     let names = scenario.names();
     let mut given = Given::default();
+    let mut set_up = SetUp::default();
     for (at, call) in scenario.setup.iter().enumerate() {
         let spec = CallSpec {
             entry: 0,
@@ -177,6 +210,7 @@ pub(super) fn set_up(
             caller: call.by,
             after: Vec::new(),
         };
+        set_up.args.push(spec.arg.clone());
         let limits = Limits { calls: 1, in_flight: 1, depth, ..Limits::NONE };
         let (seed, outcalls) = (u64::from(scenario.seed), lower::outcall_specs(scenario));
         kernel.plan(Plan { calls: vec![spec], seed, outcalls, limits, wide: limits, ..Plan::EMPTY });
@@ -186,7 +220,11 @@ pub(super) fn set_up(
         loop {
             kernel.choices(&world, &mut choices)?;
             let Some(choice) = choices.first().filter(|_| left > 0) else { break };
-            world = kernel.apply(&world, choice)?.0;
+            let (next, happened) = kernel.apply(&world, choice)?;
+            if choice.kind == StepKind::Request {
+                set_up.exchanges.extend(exchange(kernel, at, happened.delivery()));
+            }
+            world = next;
             left -= 1;
         }
         let failed = |what: String| {
@@ -202,5 +240,20 @@ pub(super) fn set_up(
         }
         states = world.canisters;
     }
-    Ok((states, given))
+    Ok((states, given, set_up))
+}
+
+/// What a delivery answered to the request that it executed.
+fn exchange(kernel: &Kernel, call: usize, delivery: Option<&Delivery>) -> Option<Exchange> {
+    let delivery = delivery?;
+    let (method, arg) = kernel.call_text(delivery.message)?;
+    let (_, response) = delivery.answered.as_ref()?;
+    Some(Exchange {
+        call,
+        callee: delivery.canister,
+        method: method.to_string(),
+        arg: arg.to_vec(),
+        response: kernel.response(*response).clone(),
+        accepted: delivery.effects.accepted,
+    })
 }

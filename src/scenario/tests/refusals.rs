@@ -15,7 +15,7 @@ fn what_is_no_scenario_file_is_refused() {
         "2:1: format 2 is not known; this version of canloom reads `format = 1`"
     );
     assert_eq!(problem("format = 1", "format = \"1\""), "2:10: `format` must be an integer, not a text");
-    let binary = load::from_bytes(Path::new("s.toml"), b"name = \"\xff\"").unwrap_err();
+    let binary = load::from_bytes(Path::new("s.toml"), b"name = \"\xff\"", &BTreeMap::new()).unwrap_err();
     assert_eq!(binary.to_string(), "s.toml:1:9: not UTF-8 text; is this a scenario file?");
     let deep = load(&format!("format = 1\na = {}", "[".repeat(100_000))).unwrap_err();
     assert_eq!(deep.to_string(), "dir/s.toml:2:85: not TOML: cannot recurse further; max recursion depth met");

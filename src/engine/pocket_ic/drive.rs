@@ -1,0 +1,413 @@
+//! Drives a replica and follows it: each thing that a script does is done there, and what is seen afterwards must be possible.
+//!
+//! In: a scenario on a [`Stage`], and operations one by one. Out: what was seen after each round, and the worlds that the
+//! replica may be in ([`Follower`]). Left out: which operations, and what is concluded.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use candid::{CandidType, Decode, Deserialize};
+
+use super::stage::{Source, Stage, StageError};
+use super::{Management, Rejected, ReplicaError, Server, Submitted};
+use crate::engine::embedded::Embedded;
+use crate::follow::{Follower, Lost, Seen, Waiting};
+use crate::kernel::{self, Choice, Cycles, MANAGEMENT, Target, Unsupported};
+use crate::scenario::{Code, Outcall};
+use crate::schedule::{Path, Root, Step, StepKind, Task};
+use crate::script::{Op, Script};
+
+/// Nanoseconds in a second.
+const SECOND_NS: u64 = 1_000_000_000;
+/// A time, in seconds, for which no balance lasts; and the one that canisters have.
+const FROZEN: u64 = u64::MAX / 2;
+const THAWED: u64 = 2_592_000;
+
+/// Why a script cannot be played any further.
+#[derive(Debug, thiserror::Error)]
+pub enum DriveError {
+    /// The replica, or what stands on it.
+    #[error(transparent)]
+    Stage(#[from] StageError),
+    /// What it did does not fit, or cannot be followed.
+    #[error(transparent)]
+    Lost(#[from] Lost),
+}
+
+impl From<ReplicaError> for DriveError {
+    fn from(error: ReplicaError) -> DriveError {
+        DriveError::Stage(StageError::Replica(error))
+    }
+}
+
+impl From<Unsupported> for DriveError {
+    fn from(error: Unsupported) -> DriveError {
+        DriveError::Lost(Lost::Unsupported(error))
+    }
+}
+
+/// A held call that was served.
+#[derive(Clone, Copy, Debug)]
+struct Bound {
+    canister: usize,
+    number: u32,
+    accepted: Cycles,
+}
+
+/// A replica with a scenario, driven and followed.
+pub struct Driver {
+    /// The scenario in the embedded engine, with the replica's ids.
+    pub engine: Embedded,
+    /// The worlds that the replica may be in.
+    pub follower: Follower,
+    stage: Stage,
+    /// What was done.
+    pub script: Script,
+    /// What was seen before the first operation, and after each round, with the number of operations before.
+    pub seen: Vec<(usize, Seen)>,
+    sent: BTreeSet<u32>,
+    served: BTreeMap<(Root, Path), Bound>,
+    /// By canister: the snapshot that was taken.
+    snapshots: BTreeMap<usize, Vec<u8>>,
+    frozen: BTreeSet<usize>,
+}
+
+impl Driver {
+    /// Installs a scenario where the script says, and looks at it.
+    ///
+    /// # Errors
+    /// If it cannot be installed, or the replica shows something else than the embedded engine.
+    pub fn new(server: &Server, source: &mut Source, places: &Script, is_loaded: bool) -> Result<Driver, DriveError> {
+        let (stage, mut engine) = Stage::set(server, source, places, is_loaded)?;
+        let follower = Follower::new(&mut engine, stage.played());
+        let script = Script { ops: Vec::new(), ..places.clone() };
+        let mut driver = Driver {
+            engine,
+            follower,
+            stage,
+            script,
+            seen: Vec::new(),
+            sent: BTreeSet::new(),
+            served: BTreeMap::new(),
+            snapshots: BTreeMap::new(),
+            frozen: BTreeSet::new(),
+        };
+        let seen = driver.see()?;
+        driver.follower.look(&mut driver.engine, &seen)?;
+        driver.seen.push((0, seen));
+        Ok(driver)
+    }
+
+    /// Does one thing.
+    ///
+    /// # Errors
+    /// If it is not possible here, or the replica then shows what cannot be.
+    pub fn play(&mut self, op: &Op) -> Result<(), DriveError> {
+        match op {
+            Op::Submit(step) => self.submit(step)?,
+            Op::Tick { loaded } => {
+                self.script.ops.push(op.clone());
+                return self.round(*loaded);
+            }
+            Op::Time(entry) => {
+                let time = (*entry as usize).checked_sub(1).and_then(|at| self.engine.scenario.times.get(at));
+                let advance_ns =
+                    time.map(|time| time.advance_ns).ok_or_else(|| misplaced(op, "there is no such time"))?;
+                self.follower.make(&mut self.engine, &Step::new(Root::Time(*entry), Path::root(), StepKind::Start))?;
+                self.advance(advance_ns)?;
+            }
+            Op::Advance(seconds) => self.advance(seconds.saturating_mul(SECOND_NS))?,
+            Op::Change(step) => {
+                self.change(op, step)?;
+                self.script.ops.push(op.clone());
+                return self.round(false);
+            }
+            Op::Freeze(name) => self.freeze(op, name, true)?,
+            Op::Thaw(name) => self.freeze(op, name, false)?,
+            Op::Serve(step) => self.serve(op, step)?,
+            Op::Answer(step) => self.answer(op, step)?,
+        }
+        self.script.ops.push(op.clone());
+        Ok(())
+    }
+
+    /// What could be done next, besides letting a round pass.
+    ///
+    /// # Errors
+    /// If the engine cannot tell, or client or server fails.
+    pub fn offers(&mut self) -> Result<Vec<Op>, DriveError> {
+        let world = self.follower.world().clone();
+        let mut choices = Vec::new();
+        self.engine.kernel.choices(&world, &mut choices)?;
+        let mut offers = Vec::new();
+        let limits = self.engine.kernel.limits();
+        let calls = self.engine.kernel.calls().len();
+        let answers = world.trees[..calls].iter().filter(|tree| self.engine.kernel.answer(**tree).is_some()).count();
+        let is_room =
+            (self.sent.len() as u32) < limits.calls && ((self.sent.len() - answers) as u32) < limits.in_flight;
+        for choice in &choices {
+            match (choice.target, choice.kind) {
+                (Target::Root(tree), StepKind::Start | StepKind::Submit) if (tree as usize) < calls => {
+                    if is_room && !self.sent.contains(&tree) {
+                        offers.push(Op::Submit(self.engine.kernel.name(&world, choice)));
+                    }
+                }
+                (Target::Clock(entry), _) => offers.push(Op::Time(entry + 1)),
+                (Target::Canister { .. }, _) => offers.push(Op::Change(self.engine.kernel.name(&world, choice))),
+                _ => {}
+            }
+        }
+        for waiting in self.follower.waiting(&mut self.engine)? {
+            let is_there = match waiting.callee {
+                MANAGEMENT => self.outcall(&waiting)?.is_some(),
+                _ => self.held(&waiting)?.is_some(),
+            };
+            if is_there {
+                offers.push(Op::Serve(waiting.step));
+            }
+        }
+        for (root, path) in self.served.keys() {
+            let step = Step::new(root.clone(), path.clone(), StepKind::Request);
+            if self.follower.response(&self.engine, &step).is_some() && !self.follower.is_answered(&step) {
+                offers.push(Op::Answer(step));
+            }
+        }
+        Ok(offers)
+    }
+
+    /// Invariants that are violated now, whatever world the replica is in, with what is said of them. None is looked at while a
+    /// canister cannot be asked.
+    ///
+    /// # Errors
+    /// If the engine cannot tell.
+    pub fn violated(&mut self) -> Result<Vec<(usize, Option<String>)>, DriveError> {
+        if !self.frozen.is_empty() {
+            return Ok(Vec::new());
+        }
+        Ok(self.follower.violated(&mut self.engine)?)
+    }
+
+    /// How the calls have ended that the replica shows, and what it shows of the rest.
+    fn see(&mut self) -> Result<Seen, DriveError> {
+        let time_ns = self.stage.replica.time()?;
+        let played = self.stage.played();
+        let mut observations = Vec::new();
+        for at in 0..self.engine.scenario.observations.len() {
+            let (canister, method, arg) = self.engine.question(at);
+            let canister = usize::from(canister);
+            if played[canister] || self.frozen.contains(&canister) {
+                observations.push(None);
+                continue;
+            }
+            let nobody = candid::Principal::anonymous();
+            let answer = self.stage.replica.query(self.stage.id(canister), nobody, method, arg)?;
+            observations.push(Some(self.engine.shown(at, &response(&answer))));
+        }
+        let mut replies = vec![None; self.engine.kernel.calls().len()];
+        for (&call, end) in self.stage.ended()? {
+            replies[call as usize] = Some(self.engine.answer(&response(end)));
+        }
+        Ok(Seen { time_ns, observations, replies })
+    }
+
+    fn round(&mut self, is_loaded: bool) -> Result<(), DriveError> {
+        self.stage.tick(is_loaded)?;
+        let seen = self.see()?;
+        let ops = self.script.ops.len();
+        self.seen.push((ops, seen));
+        self.follower.round(&mut self.engine, &self.seen[self.seen.len() - 1].1)?;
+        Ok(())
+    }
+
+    fn submit(&mut self, step: &Step) -> Result<(), DriveError> {
+        let choice = self.follower.worlds().find_map(|world| self.engine.kernel.find(world, step).ok());
+        let call = step.root.call().zip(choice);
+        let Some((call, choice)) = call.filter(|(call, _)| !self.sent.contains(call)) else {
+            return Err(misplaced(&Op::Submit(step.clone()), "this call cannot begin here"));
+        };
+        let spec = self.engine.kernel.calls()[call as usize].clone();
+        let chosen = choice.message.and_then(|message| self.engine.kernel.call_text(message));
+        let arg = chosen.map_or(spec.arg.as_slice(), |(_, arg)| arg).to_vec();
+        let is_accepted = self.stage.submit(call, usize::from(spec.canister), spec.caller, &spec.method, &arg)?;
+        self.sent.insert(call);
+        if step.kind == StepKind::Submit || !is_accepted {
+            self.follower.make(&mut self.engine, step)?;
+        }
+        if is_accepted {
+            // After inspection it starts without the values that it has.
+            let is_inspected = step.kind == StepKind::Submit;
+            let start = Step::new(step.root.clone(), Path::root(), StepKind::Start);
+            self.follower.send(if is_inspected { start } else { step.clone() });
+        }
+        Ok(())
+    }
+
+    fn advance(&mut self, by_ns: u64) -> Result<(), DriveError> {
+        let now = self.stage.replica.time()?;
+        Ok(self.stage.replica.set_time(now.saturating_add(by_ns))?)
+    }
+
+    fn freeze(&mut self, op: &Op, name: &str, is_frozen: bool) -> Result<(), DriveError> {
+        let canister = self.position(op, name)?;
+        let threshold = if is_frozen { FROZEN } else { THAWED };
+        let call = Management::freezing_threshold(self.stage.id(canister), threshold);
+        self.stage.administer(canister, &call)?;
+        if is_frozen {
+            self.frozen.insert(canister)
+        } else {
+            self.frozen.remove(&canister)
+        };
+        self.follower.freeze(canister, is_frozen);
+        Ok(())
+    }
+
+    fn position(&self, op: &Op, name: &str) -> Result<usize, DriveError> {
+        let canisters = &self.engine.scenario.canisters;
+        canisters.iter().position(|canister| canister.name == name).ok_or_else(|| misplaced(op, "no such canister"))
+    }
+
+    /// An administrator's call, sent for the round that follows.
+    fn change(&mut self, op: &Op, step: &Step) -> Result<(), DriveError> {
+        let Root::Task { canister, task, .. } = &step.root else { return Err(misplaced(op, "no change")) };
+        let canister = self.position(op, canister)?;
+        let found = self.follower.worlds().find_map(|world| self.engine.kernel.find(world, step).ok());
+        let Some(choice) = found else { return Err(misplaced(op, "it is not possible here")) };
+        for call in self.calls_of(op, canister, *task, &choice)? {
+            let submitted = self.stage.administer(canister, &call)?;
+            if *task == Task::Snapshot {
+                self.take_snapshot(canister, &submitted)?;
+            }
+            // The next one is behind it in the block.
+            self.advance(1)?;
+        }
+        self.follower.make(&mut self.engine, step)?;
+        Ok(())
+    }
+
+    /// The calls of the management canister that a change is made of.
+    fn calls_of(&self, op: &Op, canister: usize, task: Task, choice: &Choice) -> Result<Vec<Management>, DriveError> {
+        let id = self.stage.id(canister);
+        let fault = choice.fault.map(usize::from);
+        let install = |keeps: bool| -> Result<Management, DriveError> {
+            let scenario = &self.engine.scenario;
+            let own = match &scenario.canisters[canister].code {
+                Code::Wasm(wasm) => wasm,
+                _ => return Err(misplaced(op, "a stand-in has no module to be replaced")),
+            };
+            // A change that no fault pays for goes on with one that did.
+            let upgrades = |at: &usize| scenario.faults[*at].wasm.is_some() || !scenario.faults[*at].arg.is_empty();
+            let spent = || (0..scenario.faults.len()).find(|at| self.follower.world().faults[*at] > 0 && upgrades(at));
+            let fault = fault.or_else(spent).map(|at| &scenario.faults[at]);
+            let wasm = fault.and_then(|fault| fault.wasm.as_ref()).unwrap_or(own);
+            let arg = fault.map_or(&[][..], |fault| &fault.arg);
+            let module = std::fs::read(wasm).map_err(|error| misplaced(op, &format!("{}: {error}", wasm.display())))?;
+            let keeps_heap = self.stage.keeps_heap(wasm);
+            let mode =
+                if keeps { super::management::Mode::upgrade(keeps_heap) } else { super::management::Mode::Reinstall };
+            Ok(Management::install(id, mode, &module, arg))
+        };
+        Ok(match task {
+            Task::Stop => vec![Management::stop(id)],
+            Task::Start => vec![Management::start(id)],
+            Task::Upgrade if fault.is_none() => vec![install(true)?, Management::start(id)],
+            Task::Upgrade => vec![install(true)?],
+            Task::Reinstall => vec![install(false)?],
+            Task::Uninstall => vec![Management::uninstall(id)],
+            Task::Snapshot => vec![Management::snapshot(id)],
+            Task::Load => {
+                let snapshot = self.snapshots.get(&canister).ok_or_else(|| misplaced(op, "there is no snapshot"))?;
+                vec![Management::load(id, snapshot)]
+            }
+            Task::Timer | Task::Heartbeat | Task::LowMemory => return Err(misplaced(op, "tasks run by themselves")),
+        })
+    }
+
+    fn take_snapshot(&mut self, canister: usize, submitted: &Submitted) -> Result<(), DriveError> {
+        // The round after the change shows it; the worlds do not change by it.
+        self.stage.tick(false)?;
+        let reply = self.stage.replica.status(submitted)?;
+        let snapshot = reply.and_then(Result::ok).and_then(|reply| super::management::snapshot_of(&reply));
+        let snapshot = snapshot.ok_or_else(|| StageError::Diverged("no snapshot was taken".to_string()))?;
+        self.snapshots.insert(canister, snapshot);
+        Ok(())
+    }
+
+    fn serve(&mut self, op: &Op, step: &Step) -> Result<(), DriveError> {
+        let Some(waiting) = self.follower.find(&mut self.engine, step) else {
+            return Err(misplaced(op, "no such request waits for the driver"));
+        };
+        let name = (step.root.clone(), step.path.clone());
+        if waiting.callee == MANAGEMENT {
+            let Some((url, status, body)) = self.outcall(&waiting)? else {
+                return Err(misplaced(op, "the outcall does not show yet: let a round pass"));
+            };
+            self.follower.serve(&mut self.engine, step, &waiting.arg)?;
+            self.stage.answer_outcall(&url, status, body)?;
+            self.follower.answer(step);
+            return Ok(());
+        }
+        let Some((canister, number, arg)) = self.held(&waiting)? else {
+            return Err(misplaced(op, "the request does not show yet: let a round pass"));
+        };
+        let served = self.follower.serve(&mut self.engine, step, &arg)?;
+        self.served.insert(name, Bound { canister, number, accepted: served.accepted });
+        Ok(())
+    }
+
+    /// The held call that a request is: the oldest one of its caller that was not served.
+    fn held(&self, waiting: &Waiting) -> Result<Option<(usize, u32, Vec<u8>)>, DriveError> {
+        let callee = usize::from(waiting.callee);
+        let caller = self.stage.id(usize::from(waiting.caller));
+        let is_served =
+            |number: u32| self.served.values().any(|bound| (bound.canister, bound.number) == (callee, number));
+        let held = self.stage.held()?;
+        let first =
+            held.into_iter().find(|(at, held)| *at == callee && held.caller == caller && !is_served(held.number));
+        Ok(first.map(|(at, held)| (at, held.number, held.arg)))
+    }
+
+    /// What an outcall that shows is to be answered with: its address, status and body.
+    fn outcall(&self, waiting: &Waiting) -> Result<Option<(String, u16, Vec<u8>)>, DriveError> {
+        let Ok(asked) = Decode!(&waiting.arg, Asked) else { return Ok(None) };
+        let world = self.follower.world();
+        let is_for = |outcall: &Outcall| match outcall.url.strip_suffix('*') {
+            Some(beginning) => asked.url.starts_with(beginning),
+            None => asked.url == outcall.url,
+        };
+        let Some(at) = self.engine.scenario.outcalls.iter().position(is_for) else { return Ok(None) };
+        let shows = self.stage.replica.outcalls()?.iter().any(|outcall| outcall.url == asked.url);
+        let script = &self.engine.scenario.outcalls[at];
+        let used = usize::from(world.outcalls[at]).min(script.replies.len() - 1);
+        let body = script.replies[used].clone().into_bytes();
+        Ok(shows.then_some((asked.url, script.status, body)))
+    }
+
+    fn answer(&mut self, op: &Op, step: &Step) -> Result<(), DriveError> {
+        let bound = self.served.get(&(step.root.clone(), step.path.clone())).copied();
+        let Some(bound) = bound else { return Err(misplaced(op, "it was not served")) };
+        let Some(response) = self.follower.response(&self.engine, step) else {
+            return Err(misplaced(op, "there is no answer"));
+        };
+        if !self.stage.answer(bound.canister, bound.number, &response, bound.accepted)? {
+            return Err(misplaced(op, "the request does not show yet: let a round pass"));
+        }
+        self.follower.answer(step);
+        Ok(())
+    }
+}
+
+fn misplaced(op: &Op, why: &str) -> DriveError {
+    DriveError::Lost(Lost::Misplaced(format!("`{op}`: {why}")))
+}
+
+fn response(answer: &Result<Vec<u8>, Rejected>) -> kernel::Response {
+    match answer {
+        Ok(reply) => kernel::Response::Reply(reply.as_slice().into()),
+        Err(reject) => kernel::Response::Reject { code: reject.code as u8, text: reject.text.as_str().into() },
+    }
+}
+
+/// The part of an HTTP outcall's argument that says whom it asks.
+#[derive(CandidType, Deserialize)]
+struct Asked {
+    url: String,
+}
