@@ -214,6 +214,9 @@ impl Rounds {
     }
 }
 
+/// The last world of a script, and for each operation the steps that it came to.
+pub type PlayedScript = (World, Vec<Vec<Step>>);
+
 /// Plays a whole script. Out: the last world, and for each operation the steps that it came to.
 ///
 /// # Errors
@@ -223,7 +226,7 @@ pub fn play(
     script: &Script,
     faults: Vec<Step>,
     aim: Aim,
-) -> Result<(World, Vec<Vec<Step>>), (usize, Stuck)> {
+) -> Result<PlayedScript, (usize, Stuck)> {
     let layout = Layout::new(engine, script, aim).map_err(|why| (0, Stuck::Order(why)))?;
     let mut rounds = Rounds::new(layout).with_faults(faults);
     let mut world = engine.start().clone();

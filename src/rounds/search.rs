@@ -90,6 +90,9 @@ fn places(engine: &Embedded) -> Vec<(Class, Vec<String>)> {
     places
 }
 
+/// Operations, and the steps that they come to.
+type Way = (Vec<Op>, Vec<Step>);
+
 /// A node that was reached: from which one, by which operation, and the steps that it came to.
 struct Reached {
     from: usize,
@@ -123,7 +126,7 @@ impl<'a> Search<'a> {
         Search { engine, recipe, aim, has_load, verdicts, reached, known, is_cut: false }
     }
 
-    fn run(&mut self, rounds: Rounds) -> Result<Option<(Vec<Op>, Vec<Step>)>, Unsupported> {
+    fn run(&mut self, rounds: Rounds) -> Result<Option<Way>, Unsupported> {
         let first = Node { at: 0, world: self.engine.start().clone(), rounds, left: Left::default() };
         self.reached.push(Reached { from: 0, op: Op::Tick { loaded: false }, steps: Vec::new() });
         self.known.insert(content_hash(&(&first.world, &first.rounds, &first.left)));
@@ -191,7 +194,7 @@ impl<'a> Search<'a> {
     }
 
     /// Operations and steps that lead to a node.
-    fn path(&self, at: usize) -> (Vec<Op>, Vec<Step>) {
+    fn path(&self, at: usize) -> Way {
         let mut nodes = Vec::new();
         let mut at = at;
         while at != 0 {

@@ -9,7 +9,7 @@ mod order;
 use canloom::counterexample::replay;
 use canloom::engine::embedded::Embedded;
 use canloom::kernel::World;
-use canloom::rounds::{self, Aim, Stuck};
+use canloom::rounds::{self, Aim, PlayedScript, Stuck};
 use canloom::schedule::{Schedule, Step};
 use canloom::script::Script;
 
@@ -34,7 +34,7 @@ fn refused(engine: &mut Embedded, script: &str, aim: Aim) -> (usize, String) {
     }
 }
 
-fn try_to_play(engine: &mut Embedded, script: &str, aim: Aim) -> Result<(World, Vec<Vec<Step>>), (usize, Stuck)> {
+fn try_to_play(engine: &mut Embedded, script: &str, aim: Aim) -> Result<PlayedScript, (usize, Stuck)> {
     engine.kernel.tell_calls_apart();
     let script: Script = script.replace("; ", "\n").parse().unwrap_or_else(|error| panic!("{script}: {error}"));
     rounds::play(engine, &script, Vec::new(), aim)

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use canloom::counterexample::{Counterexample, replay};
 use canloom::engine::embedded::Embedded;
 use canloom::rounds::Aim;
-use canloom::rounds::class::classify;
+use canloom::rounds::class::{Class, classify};
 use canloom::rounds::search::{Planned, plan};
 use canloom::scenario::{Bounds, Scenario};
 use canloom::schedule::Schedule;
@@ -85,44 +85,51 @@ fn one_line(script: &impl std::fmt::Display) -> String {
 }
 
 #[test]
-fn every_counterexample_has_a_class_and_its_order_violates_the_invariant_at_its_end() {
+fn every_counterexample_has_a_class_and_a_script_for_pocket_ic_or_a_reason_why_not() {
     let files = counterexamples();
     assert_eq!(files.len(), CORPUS.len());
-    for (file, (name, class, script, _)) in files.iter().zip(CORPUS) {
+    for (file, (name, class, script, for_pocket_ic)) in files.iter().zip(CORPUS) {
+        assert_eq!(folder(file), name);
         let (mut engine, found, invariant) = open(file);
-        let labelled = classify(&mut engine, &found.schedule, invariant).unwrap();
-        let own = labelled.script.as_ref().map_or(String::new(), |script| one_line(script));
-        assert_eq!(
-            (folder(file).as_str(), labelled.class.map(|class| class.word()), own.as_str(), labelled.is_cut),
-            (name, Some(class), script, false)
-        );
-        let schedule = Schedule { steps: labelled.steps };
-        let replayed =
-            replay(&mut engine, &schedule, Some(invariant)).unwrap_or_else(|error| panic!("{name}: {error}"));
-        let violated = replayed.violated.map(|(step, _)| step);
-        assert_eq!(violated, Some(schedule.steps.len()), "{name}: {}", names(&schedule.steps));
+        assert_class(&mut engine, &found, invariant, (name, class, script));
+        assert_script(&mut engine, &found, invariant, (name, for_pocket_ic));
     }
 }
 
-#[test]
-fn a_counterexample_has_a_script_for_pocket_ic_or_a_reason_why_not() {
-    for (file, (name, _, _, expected)) in counterexamples().iter().zip(CORPUS) {
-        let (mut engine, found, invariant) = open(file);
-        let planned = plan(&mut engine, &found.schedule, invariant, Aim::PocketIc).unwrap();
-        let (result, found) = match planned {
-            Planned::Found { class, script, steps, is_cut: false } => (class.to_string(), Some((script, steps))),
-            Planned::NotFound { is_cut: false } => ("no order of rounds".to_string(), None),
-            Planned::NotExpressible { reason } => (reason, None),
-            cut => panic!("{name}: {cut:?}"),
-        };
-        assert_eq!(result, expected, "{name}");
-        let Some((script, steps)) = found else { continue };
-        let (_, lines) = played(&mut engine, &script.to_string(), Aim::PocketIc);
-        assert_eq!(lines.replace(" | ", " "), names(&steps), "{name}");
-        let replayed =
-            replay(&mut engine, &Schedule { steps }, Some(invariant)).unwrap_or_else(|error| panic!("{error}"));
-        assert!(replayed.violated.is_some(), "{name}: {}", one_line(&script));
-    }
+/// The order that the label is about violates the invariant at its end, and not before.
+fn assert_class(
+    engine: &mut Embedded,
+    found: &Counterexample,
+    invariant: usize,
+    (name, class, script): (&str, &str, &str),
+) {
+    let labelled = classify(engine, &found.schedule, invariant).unwrap();
+    let own = labelled.script.as_ref().map_or(String::new(), |script| one_line(script));
+    assert_eq!(
+        (labelled.class.map(Class::word), own.as_str(), labelled.is_cut),
+        (Some(class), script, false),
+        "{name}"
+    );
+    let schedule = Schedule { steps: labelled.steps };
+    let replayed = replay(engine, &schedule, Some(invariant)).unwrap_or_else(|error| panic!("{name}: {error}"));
+    let violated = replayed.violated.map(|(step, _)| step);
+    assert_eq!(violated, Some(schedule.steps.len()), "{name}: {}", names(&schedule.steps));
+}
+
+/// The script comes to the steps that are said, and they violate the invariant.
+fn assert_script(engine: &mut Embedded, found: &Counterexample, invariant: usize, (name, expected): (&str, &str)) {
+    let (result, found) = match plan(engine, &found.schedule, invariant, Aim::PocketIc).unwrap() {
+        Planned::Found { class, script, steps, is_cut: false } => (class.to_string(), Some((script, steps))),
+        Planned::NotFound { is_cut: false } => ("no order of rounds".to_string(), None),
+        Planned::NotExpressible { reason } => (reason, None),
+        cut => panic!("{name}: {cut:?}"),
+    };
+    assert_eq!(result, expected, "{name}");
+    let Some((script, steps)) = found else { return };
+    let (_, lines) = played(engine, &script.to_string(), Aim::PocketIc);
+    assert_eq!(lines.replace(" | ", " "), names(&steps), "{name}");
+    let replayed = replay(engine, &Schedule { steps }, Some(invariant)).unwrap_or_else(|error| panic!("{error}"));
+    assert!(replayed.violated.is_some(), "{name}: {}", one_line(&script));
 }
 
 #[test]
