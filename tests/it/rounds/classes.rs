@@ -104,7 +104,7 @@ fn assert_class(
     (name, class, script): (&str, &str, &str),
 ) {
     let labelled = classify(engine, &found.schedule, invariant).unwrap();
-    let own = labelled.script.as_ref().map_or(String::new(), |script| one_line(script));
+    let own = labelled.script.as_ref().map_or(String::new(), one_line);
     assert_eq!(
         (labelled.class.map(Class::word), own.as_str(), labelled.is_cut),
         (Some(class), script, false),
