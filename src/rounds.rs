@@ -5,32 +5,36 @@
 //! evaluation: each canister executes all that waits for it, then what was sent is handed over, until nothing is left.
 //!
 //! ```text
-//! queue     what waits for a canister        execute   one message is executed: which step it is, and what it sends
-//! round     one round of a subnet            driver    what a driver does beside letting rounds pass
-//! search    the shortest script to a violation         class     which kind of order a violation needs
+//! layout    where the canisters are          queue     what waits for a canister
+//! execute   one message is executed: which step it is, and what it sends
+//! round     one round of a subnet            transport how messages get from one canister to another
+//! driver    what a driver does beside letting rounds pass
+//! search    the shortest script to a violation             class     which kind of order a violation needs
 //! ```
 //!
 //! Left out: what a replica does when it runs out of memory or queues are full; rounds are those of an application subnet
-//! with at most a few busy canisters. Where several canisters send messages by stream in one round, a replica begins with one
+//! with a few canisters. Where several canisters send messages by stream in one round, a replica begins with one
 //! of them that depends on the time; here it is the one with the lowest id. Turns stand where a fresh canister has them.
 
 pub mod class;
 mod driver;
 mod execute;
+mod layout;
 mod queue;
 mod round;
 pub mod search;
+mod transport;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use crate::engine::embedded::Embedded;
 use crate::kernel::{Kernel, Refusal, Unsupported, World};
-use crate::scenario::Code;
 use crate::schedule::{Step, StepKind, Task};
 use crate::script::{Op, Script};
 
 use execute::Playing;
+pub use layout::Layout;
 use queue::{Inbox, Item};
 
 /// What the rounds are asked for.
@@ -40,64 +44,6 @@ pub enum Aim {
     Label,
     /// A script for PocketIC: built-in canisters are stand-ins, played by the driver.
     PocketIc,
-}
-
-/// Where the canisters are.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Layout {
-    /// Subnet of each canister, by position. 0 is the one that the others share; rounds are made in order of subnets.
-    subnets: Vec<u8>,
-    /// Which canisters are played by the driver, by position.
-    stand_ins: Vec<bool>,
-    /// Canisters by ascending id.
-    by_id: Vec<u16>,
-}
-
-impl Layout {
-    /// The layout of a script: canisters that it sets apart are on subnets 1, 2, ... in its order.
-    ///
-    /// # Errors
-    /// If it names a canister that the scenario does not have.
-    pub fn new(engine: &Embedded, script: &Script, aim: Aim) -> Result<Layout, String> {
-        let canisters = engine.start().canisters.len();
-        let mut subnets = vec![0; canisters];
-        let is_stand_in = |at: usize| {
-            let code = engine.scenario.canisters.get(at).map(|canister| &canister.code);
-            aim == Aim::PocketIc && code.is_some_and(|code| !matches!(code, Code::Wasm(_)))
-        };
-        let mut stand_ins: Vec<bool> = (0..canisters).map(is_stand_in).collect();
-        let position = |name: &String| {
-            let at = engine.scenario.canisters.iter().position(|canister| canister.name == *name);
-            at.ok_or_else(|| format!("the scenario has no canister `{name}`"))
-        };
-        for (at, name) in script.apart.iter().enumerate() {
-            subnets[position(name)?] = at as u8 + 1;
-        }
-        for name in &script.stand_ins {
-            stand_ins[position(name)?] = true;
-        }
-        let mut by_id: Vec<u16> = (0..canisters as u16).collect();
-        by_id.sort_by_key(|&canister| engine.kernel.id(canister));
-        Ok(Layout { subnets, stand_ins, by_id })
-    }
-
-    fn subnet(&self, canister: u16) -> u8 {
-        self.subnets[usize::from(canister)]
-    }
-
-    fn is_stand_in(&self, canister: u16) -> bool {
-        self.stand_ins.get(usize::from(canister)).copied().unwrap_or(false)
-    }
-
-    /// Number of subnets.
-    fn count(&self) -> u8 {
-        self.subnets.iter().max().map_or(1, |last| last + 1)
-    }
-
-    /// Canisters of a subnet by ascending id.
-    fn of_subnet(&self, subnet: u8) -> Vec<u16> {
-        self.by_id.iter().copied().filter(|&canister| self.subnet(canister) == subnet).collect()
-    }
 }
 
 /// Why an operation cannot be played.
@@ -167,7 +113,7 @@ impl Held {
 
     /// Whether it has an answer that was not given, and the stand-in has waited long enough for the driver to give it.
     fn can_be_answered(&self) -> bool {
-        self.is_answered && self.answer_in.is_none() && self.age >= 2
+        !self.is_outcall && self.is_answered && self.answer_in.is_none() && self.age >= 2
     }
 }
 
@@ -229,10 +175,17 @@ impl Rounds {
     /// # Errors
     /// Why it cannot be played.
     pub fn play(&mut self, engine: &mut Embedded, world: &World, op: &Op) -> Result<(World, Vec<Step>), Stuck> {
-        let mut playing = Playing { engine, rounds: self.clone(), world: world.clone(), steps: Vec::new() };
+        let Played { world, steps, .. } = self.play_through(engine, world, op)?;
+        Ok((world, steps))
+    }
+
+    /// Likewise, with the world after each step.
+    fn play_through(&mut self, engine: &mut Embedded, world: &World, op: &Op) -> Result<Played, Stuck> {
+        let played = Played { world: world.clone(), steps: Vec::new(), worlds: Vec::new() };
+        let mut playing = Playing { engine, rounds: self.clone(), played };
         playing.play(op)?;
         *self = playing.rounds;
-        Ok((playing.world, playing.steps))
+        Ok(playing.played)
     }
 
     /// Whether a canister has too few cycles to execute anything.
@@ -261,6 +214,9 @@ impl Rounds {
     }
 }
 
+/// The last world of a script, and for each operation the steps that it came to.
+pub type PlayedScript = (World, Vec<Vec<Step>>);
+
 /// Plays a whole script. Out: the last world, and for each operation the steps that it came to.
 ///
 /// # Errors
@@ -270,7 +226,7 @@ pub fn play(
     script: &Script,
     faults: Vec<Step>,
     aim: Aim,
-) -> Result<(World, Vec<Vec<Step>>), (usize, Stuck)> {
+) -> Result<PlayedScript, (usize, Stuck)> {
     let layout = Layout::new(engine, script, aim).map_err(|why| (0, Stuck::Order(why)))?;
     let mut rounds = Rounds::new(layout).with_faults(faults);
     let mut world = engine.start().clone();
@@ -281,6 +237,15 @@ pub fn play(
         all.push(steps);
     }
     Ok((world, all))
+}
+
+/// What an operation came to.
+struct Played {
+    /// The world after it.
+    world: World,
+    steps: Vec<Step>,
+    /// By step: the world after it.
+    worlds: Vec<World>,
 }
 
 /// The tasks of a canister in one round.

@@ -24,7 +24,8 @@ impl Playing<'_> {
                 self.make(&step).map(|_| ())
             }
             Op::Advance(seconds) => {
-                self.world.time_ns = self.world.time_ns.saturating_add(seconds.saturating_mul(1_000_000_000));
+                self.played.world.time_ns =
+                    self.played.world.time_ns.saturating_add(seconds.saturating_mul(1_000_000_000));
                 Ok(())
             }
             Op::Change(step) => self.change(step),
@@ -64,18 +65,18 @@ impl Playing<'_> {
         if waiting.into_iter().any(|start| start.root == step.root) {
             return Stuck::order(format!("{step} is submitted already"));
         }
-        let is_running = self.engine.kernel.is_running(&self.world, canister);
+        let is_running = self.engine.kernel.is_running(&self.played.world, canister);
         let mut start = step.clone();
         if step.kind == StepKind::Submit {
             self.make(step)?;
-            let tree = self.world.trees[call as usize];
+            let tree = self.played.world.trees[call as usize];
             if tree == NOT_STARTED || !self.engine.kernel.tree(tree).submitted {
                 return Ok(());
             }
             start = start_of(&step.root);
         } else {
             // What may not start is not submitted either.
-            self.engine.kernel.find(&self.world, step)?;
+            self.engine.kernel.find(&self.played.world, step)?;
         }
         if !is_running {
             self.make(&start)?;
@@ -122,18 +123,16 @@ impl Playing<'_> {
         if held.is_served {
             return Stuck::order(format!("{step} is served already"));
         }
-        if held.is_outcall {
-            self.rounds.held.remove(at);
-            let items = self.make(step)?;
-            self.post(items);
-            return Ok(());
-        }
+        let is_outcall = held.is_outcall;
         self.rounds.held[at].is_served = true;
         let items = self.make(step)?;
-        self.act_for_stand_ins(items)?;
+        if is_outcall {
+            self.rounds.held[at].is_answered = true;
+        } else {
+            self.act_for_stand_ins(items)?;
+        }
         // Nobody waits for an answer any more.
-        let is_awaited = !self.is_expired(&self.rounds.held[at].item);
-        if !is_awaited {
+        if self.is_expired(&self.rounds.held[at].item) {
             self.rounds.held.remove(at);
         }
         Ok(())

@@ -6,7 +6,7 @@ use crate::kernel::{Happened, Kernel, MANAGEMENT, World};
 use crate::schedule::{Path, Root, Step, StepKind};
 
 use super::queue::{Input, Item};
-use super::{Long, Rounds, Stuck};
+use super::{Long, Played, Rounds, Stuck};
 
 /// Instructions that one round has room for, and that a longer execution uses up in each of its rounds but the last.
 pub(super) const ROUND: u64 = 2_000_000_000;
@@ -17,8 +17,7 @@ const OVERHEAD: u64 = 2_000_000;
 pub(super) struct Playing<'a> {
     pub engine: &'a mut Embedded,
     pub rounds: Rounds,
-    pub world: World,
-    pub steps: Vec<Step>,
+    pub played: Played,
 }
 
 /// A step that was tried.
@@ -40,7 +39,7 @@ impl Playing<'_> {
 
     /// Whether an item still matters: the request waits, or the response does.
     pub fn is_alive(&self, item: &Item) -> bool {
-        let tree = self.world.trees[item.tree as usize];
+        let tree = self.played.world.trees[item.tree as usize];
         if tree == NOT_STARTED {
             return false;
         }
@@ -59,15 +58,16 @@ impl Playing<'_> {
     }
 
     fn tried(&mut self, step: &Step) -> Result<Tried, Stuck> {
-        let choice = self.engine.kernel.find(&self.world, step)?;
-        let (world, happened) = self.engine.kernel.apply(&self.world, &choice)?;
+        let choice = self.engine.kernel.find(&self.played.world, step)?;
+        let (world, happened) = self.engine.kernel.apply(&self.played.world, &choice)?;
         Ok(Tried { step: step.clone(), world, instructions: instructions(&happened) })
     }
 
     fn made(&mut self, tried: Tried) -> Vec<Item> {
-        let items = sent(&self.engine.kernel, &self.world, &tried.world);
-        self.world = tried.world;
-        self.steps.push(tried.step);
+        let items = sent(&self.engine.kernel, &self.played.world, &tried.world);
+        self.played.world = tried.world;
+        self.played.steps.push(tried.step);
+        self.played.worlds.push(self.played.world.clone());
         items
     }
 
@@ -75,7 +75,8 @@ impl Playing<'_> {
     pub fn post(&mut self, items: Vec<Item>) {
         for item in items {
             // What comes from a canister that does not exist is an answer of the one that asked, by way of its subnet.
-            let is_from_nowhere = usize::from(item.from) >= self.world.canisters.len() && item.from != MANAGEMENT;
+            let is_from_nowhere =
+                usize::from(item.from) >= self.played.world.canisters.len() && item.from != MANAGEMENT;
             let pair = if is_from_nowhere { (item.to, item.from) } else { (item.from, item.to) };
             self.rounds.outputs.entry(pair).or_default().push_back(item);
         }

@@ -22,6 +22,13 @@ pub(super) struct Item {
     pub to: u16,
 }
 
+impl Item {
+    /// The response to this request.
+    pub fn answer(self) -> Item {
+        Item { is_response: true, from: self.to, to: self.from, ..self }
+    }
+}
+
 /// A message that is taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Input {

@@ -5,7 +5,6 @@
 
 use std::collections::VecDeque;
 
-use crate::kernel::MANAGEMENT;
 use crate::kernel::world::NOT_STARTED;
 use crate::schedule::{Path, Step, StepKind, Task};
 
@@ -39,6 +38,7 @@ impl Playing<'_> {
             self.take_stream(other, subnet)?;
         }
         self.take_calls(subnet)?;
+        self.take_outcalls(subnet);
         let canisters = self.rounds.layout.of_subnet(subnet);
         let mut tasks = Vec::new();
         let mut used = 0;
@@ -66,9 +66,9 @@ impl Playing<'_> {
 
     /// Messages whose deadline has passed are dropped, and who waits for them is told (semantics 4.2).
     fn time_out(&mut self, subnet: u8) -> Result<(), Stuck> {
-        let now = self.world.time_ns / 1_000_000_000 * 1_000_000_000;
+        let now = self.played.world.time_ns / 1_000_000_000 * 1_000_000_000;
         let mut late = Vec::new();
-        for (at, &tree) in self.world.trees.iter().enumerate().filter(|(_, tree)| **tree != NOT_STARTED) {
+        for (at, &tree) in self.played.world.trees.iter().enumerate().filter(|(_, tree)| **tree != NOT_STARTED) {
             for request in &self.engine.kernel.tree(tree).requests {
                 let deadline = request.callback.as_ref().map_or(1, |callback| callback.deadline_ns);
                 if deadline != 0 && deadline < now {
@@ -81,7 +81,7 @@ impl Playing<'_> {
             self.rounds.inboxes[usize::from(canister)].retain(|item| item.is_response || !is_late(item));
         }
         for (tree, path, caller, callee) in late {
-            if usize::from(caller) >= self.world.canisters.len() || self.rounds.layout.subnet(caller) != subnet {
+            if usize::from(caller) >= self.played.world.canisters.len() || self.rounds.layout.subnet(caller) != subnet {
                 continue;
             }
             let response = Item { tree, path, is_response: true, from: callee, to: caller };
@@ -97,7 +97,7 @@ impl Playing<'_> {
 
     /// Whether the caller of a request was told already that it has expired.
     pub fn is_expired(&self, item: &Item) -> bool {
-        let tree = self.engine.kernel.tree(self.world.trees[item.tree as usize]);
+        let tree = self.engine.kernel.tree(self.played.world.trees[item.tree as usize]);
         tree.request(&item.path).is_none_or(|at| tree.requests[at].is_expired())
     }
 
@@ -114,42 +114,13 @@ impl Playing<'_> {
                 .is_some_and(|long| long.step.path == name.path && long.step.root == name.root)
     }
 
-    fn take_stream(&mut self, from: u8, to: u8) -> Result<(), Stuck> {
-        for item in self.rounds.streams.remove(&(from, to)).unwrap_or_default() {
-            let is_local = from == to;
-            if item.to == MANAGEMENT {
-                self.rounds.managers[usize::from(to)].add(item, true);
-            } else if !self.is_alive(&item) {
-                // The request was dropped, or the caller was told something else meanwhile.
-            } else if !item.is_response && !self.engine.kernel.is_running(&self.world, item.to) {
-                let step = self.delivery(&item);
-                for answer in self.make(&step)? {
-                    // The subnet rejects it in the canister's place, so the reject waits in no queue of its own.
-                    let home = self.rounds.layout.subnet(answer.to);
-                    if home == to {
-                        self.arrive(answer, is_local);
-                    } else {
-                        self.rounds.streams.entry((to, home)).or_default().push_back(answer);
-                    }
-                }
-            } else {
-                self.arrive(item, is_local);
-            }
-        }
-        Ok(())
-    }
-
-    fn arrive(&mut self, item: Item, is_local: bool) {
-        self.rounds.inboxes[usize::from(item.to)].add(item, is_local);
-    }
-
     fn take_calls(&mut self, subnet: u8) -> Result<(), Stuck> {
         for start in std::mem::take(&mut self.rounds.submitted) {
             let call = start.root.call().expect("bug in canloom: a call is submitted");
             let canister = self.engine.kernel.calls()[call as usize].canister;
             if self.rounds.layout.subnet(canister) != subnet {
                 self.rounds.submitted.push(start);
-            } else if self.engine.kernel.is_running(&self.world, canister) {
+            } else if self.engine.kernel.is_running(&self.played.world, canister) {
                 self.rounds.inboxes[usize::from(canister)].add_call(start);
             } else {
                 self.make(&start)?;
@@ -179,7 +150,7 @@ impl Playing<'_> {
     /// The method that a waiting request calls.
     fn method(&self, item: &Item) -> Option<&str> {
         let kernel = &self.engine.kernel;
-        let tree = kernel.tree(self.world.trees[item.tree as usize]);
+        let tree = kernel.tree(self.played.world.trees[item.tree as usize]);
         let message = tree.requests[tree.request(&item.path)?].queued?;
         kernel.call_text(message).map(|(method, _)| method)
     }
@@ -191,8 +162,8 @@ impl Playing<'_> {
         if self.rounds.layout.is_stand_in(canister) || self.rounds.long[at].is_some() {
             return tasks;
         }
-        let has_timer = self.engine.kernel.is_due(&self.world, canister, Task::Timer);
-        let has_heartbeat = self.engine.kernel.is_due(&self.world, canister, Task::Heartbeat);
+        let has_timer = self.engine.kernel.is_due(&self.played.world, canister, Task::Timer);
+        let has_heartbeat = self.engine.kernel.is_due(&self.played.world, canister, Task::Heartbeat);
         if !has_timer && !has_heartbeat {
             return tasks;
         }
@@ -219,28 +190,6 @@ impl Playing<'_> {
         tasks
     }
 
-    /// A stand-in sends the answers that have come into its hands; whether there was one.
-    fn hand_out_answers(&mut self, canister: u16) -> bool {
-        let held = std::mem::take(&mut self.rounds.held);
-        let mut answers = Vec::new();
-        for mut held in held {
-            match held.answer_in.as_mut().filter(|_| held.item.to == canister) {
-                Some(1) => {
-                    let Item { tree, path, from, to, .. } = held.item;
-                    answers.push(Item { tree, path, is_response: true, from: to, to: from });
-                    continue;
-                }
-                Some(ticks) => *ticks -= 1,
-                None => {}
-            }
-            self.rounds.held.push(held);
-        }
-        answers.retain(|answer| self.is_alive(answer));
-        let acts = !answers.is_empty();
-        self.post(answers);
-        acts
-    }
-
     /// A canister executes all that waits for it, as far as the round has room. Instructions used by the round before, and out
     /// with those of this canister.
     fn run(&mut self, canister: u16, tasks: &mut Tasks, used: u64) -> Result<u64, Stuck> {
@@ -257,11 +206,11 @@ impl Playing<'_> {
         let mut own = used;
         while own <= ROUND && self.rounds.long[at].is_none() {
             let is_asleep = self.rounds.is_frozen(canister) || self.rounds.layout.is_stand_in(canister);
-            if !is_asleep && self.engine.kernel.is_due(&self.world, canister, Task::LowMemory) {
+            if !is_asleep && self.engine.kernel.is_due(&self.played.world, canister, Task::LowMemory) {
                 own += self.run_task(canister, Task::LowMemory)?;
             } else if let Some(task) = tasks.pop_front() {
                 // It may have become undue by the one before.
-                if !is_asleep && self.engine.kernel.is_due(&self.world, canister, task) {
+                if !is_asleep && self.engine.kernel.is_due(&self.played.world, canister, task) {
                     own += self.run_task(canister, task)?;
                 }
             } else if let Some(input) = self.rounds.inboxes[at].take() {
@@ -274,71 +223,12 @@ impl Playing<'_> {
     }
 
     fn run_task(&mut self, canister: u16, task: Task) -> Result<u64, Stuck> {
-        let Some(tree) = self.engine.kernel.next_task(&self.world, canister, task) else {
+        let Some(tree) = self.engine.kernel.next_task(&self.played.world, canister, task) else {
             let what =
                 format!("a task `{}` of {} is due, more often than the bounds allow", task.word(), self.name(canister));
             return Err(Stuck::Bound(what));
         };
         let step = Step::new(self.engine.kernel.root(tree), Path::root(), StepKind::Start);
         self.execute_step(canister, &step)
-    }
-
-    /// What canisters of a subnet sent to each other arrives: senders by ascending id, to itself first, then receivers likewise.
-    fn hand_over(&mut self, subnet: u8) -> Result<(), Stuck> {
-        let canisters = self.rounds.layout.of_subnet(subnet);
-        for &from in &canisters {
-            let others = canisters.iter().copied().filter(|&to| to != from);
-            for to in std::iter::once(from).chain(others) {
-                let Some(mut queue) = self.rounds.outputs.remove(&(from, to)) else { continue };
-                while let Some(item) = queue.pop_front() {
-                    if !self.is_alive(&item) {
-                        continue;
-                    }
-                    if !item.is_response && !self.engine.kernel.is_running(&self.world, to) {
-                        // It is refused: the rest of the queue goes by stream.
-                        queue.push_front(item);
-                        self.rounds.outputs.insert((from, to), queue);
-                        break;
-                    }
-                    self.arrive(item, true);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// What is left goes into the streams: senders take turns, the management canister first, and so do their receivers.
-    fn fill_streams(&mut self, subnet: u8) {
-        let canisters = self.rounds.layout.of_subnet(subnet);
-        let is_here = |to: u16| usize::from(to) < self.world.canisters.len() && self.rounds.layout.subnet(to) == subnet;
-        let mut senders: VecDeque<VecDeque<(u16, u16)>> = VecDeque::new();
-        for from in std::iter::once(MANAGEMENT).chain(canisters) {
-            let receivers =
-                std::iter::once(MANAGEMENT).chain(self.rounds.layout.by_id.iter().copied()).chain([u16::MAX]);
-            let pairs = receivers.map(|to| (from, to)).filter(|pair| self.rounds.outputs.contains_key(pair));
-            let pairs: VecDeque<_> = pairs.filter(|(from, to)| *from != MANAGEMENT || is_here(*to)).collect();
-            if !pairs.is_empty() {
-                senders.push_back(pairs);
-            }
-        }
-        while let Some(mut pairs) = senders.pop_front() {
-            let Some(pair) = pairs.pop_front() else { continue };
-            let Some(queue) = self.rounds.outputs.get_mut(&pair) else { continue };
-            let item = queue.pop_front();
-            if queue.is_empty() {
-                self.rounds.outputs.remove(&pair);
-            } else {
-                pairs.push_back(pair);
-            }
-            senders.push_back(pairs);
-            let Some(item) = item else { continue };
-            if usize::from(pair.1) >= self.world.canisters.len() && pair.1 != MANAGEMENT {
-                // Nobody is there: the subnet has answered in its place.
-                self.arrive(item, false);
-                continue;
-            }
-            let to = if pair.1 == MANAGEMENT { subnet } else { self.rounds.layout.subnet(pair.1) };
-            self.rounds.streams.entry((subnet, to)).or_default().push_back(item);
-        }
     }
 }

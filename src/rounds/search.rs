@@ -2,7 +2,8 @@
 //!
 //! In: a schedule that violates it. Out: a [`Script`] that makes the same calls with the same values, lets the same time pass
 //! and suffers the same faults, in an order that rounds produce; or why there is none. Breadth first by number of operations,
-//! over worlds together with what is on its way; a violation counts where a driver can see it, at the end of a tick or change.
+//! over worlds together with what is on its way. For a driver a violation counts where it can see it, at the end of a tick or
+//! change with all canisters at work; for a class, which speaks of the order of messages, after any of them.
 
 mod recipe;
 mod verdict;
@@ -16,7 +17,7 @@ use crate::schedule::{Schedule, Step};
 use crate::script::{Op, Script};
 
 use super::class::Class;
-use super::{Aim, Layout, Rounds, Stuck};
+use super::{Aim, Layout, Played, Rounds, Stuck};
 use recipe::{Left, Recipe};
 use verdict::Verdicts;
 
@@ -32,7 +33,7 @@ pub enum Planned {
         class: Class,
         /// The script, with its layout.
         script: Script,
-        /// The steps that it comes to.
+        /// The steps that it comes to; for a class, up to the violation, which may be in the midst of the last operation.
         steps: Vec<Step>,
         /// Whether the search in a weaker class did not end.
         is_cut: bool,
@@ -89,6 +90,9 @@ fn places(engine: &Embedded) -> Vec<(Class, Vec<String>)> {
     places
 }
 
+/// Operations, and the steps that they come to.
+type Way = (Vec<Op>, Vec<Step>);
+
 /// A node that was reached: from which one, by which operation, and the steps that it came to.
 struct Reached {
     from: usize,
@@ -122,7 +126,7 @@ impl<'a> Search<'a> {
         Search { engine, recipe, aim, has_load, verdicts, reached, known, is_cut: false }
     }
 
-    fn run(&mut self, rounds: Rounds) -> Result<Option<(Vec<Op>, Vec<Step>)>, Unsupported> {
+    fn run(&mut self, rounds: Rounds) -> Result<Option<Way>, Unsupported> {
         let first = Node { at: 0, world: self.engine.start().clone(), rounds, left: Left::default() };
         self.reached.push(Reached { from: 0, op: Op::Tick { loaded: false }, steps: Vec::new() });
         self.known.insert(content_hash(&(&first.world, &first.rounds, &first.left)));
@@ -130,28 +134,53 @@ impl<'a> Search<'a> {
         while let Some(node) = waiting.pop_front() {
             for (op, left) in self.recipe.offers(&node.left, &node.rounds, &self.engine.kernel, self.has_load) {
                 let mut rounds = node.rounds.clone();
-                let (world, steps) = match rounds.play(self.engine, &node.world, &op) {
+                let played = match rounds.play_through(self.engine, &node.world, &op) {
                     Ok(played) => played,
                     Err(Stuck::Unsupported(error)) => return Err(error),
                     Err(Stuck::Order(_) | Stuck::Bound(_)) => continue,
                 };
-                let is_seen = matches!(op, Op::Tick { .. } | Op::Change(_)) && self.can_be_seen(&world, &rounds);
-                let is_violated =
-                    is_seen && self.verdicts.is_violated(self.engine, &node.world, &world, steps.len())?;
+                let violated = self.violated(&node.world, &op, &played, &rounds)?;
+                let Played { world, mut steps, .. } = played;
                 let is_new = self.known.insert(content_hash(&(&world, &rounds, &left)));
-                if !is_violated && (!is_new || self.reached.len() == NODES_MAX) {
+                if violated.is_none() && (!is_new || self.reached.len() == NODES_MAX) {
                     self.is_cut |= is_new;
                     continue;
                 }
                 let at = self.reached.len();
-                self.reached.push(Reached { from: node.at, op, steps });
-                if is_violated {
+                if let Some(made) = violated {
+                    steps.truncate(made);
+                    self.reached.push(Reached { from: node.at, op, steps });
                     return Ok(Some(self.path(at)));
                 }
+                self.reached.push(Reached { from: node.at, op, steps });
                 waiting.push_back(Node { at, world, rounds, left });
             }
         }
         Ok(None)
+    }
+
+    /// After how many steps of an operation the invariant is violated, if it is, where the aim can see it.
+    fn violated(
+        &mut self,
+        before: &World,
+        op: &Op,
+        played: &Played,
+        rounds: &Rounds,
+    ) -> Result<Option<usize>, Unsupported> {
+        if self.aim == Aim::Label {
+            let mut before = before;
+            for (at, world) in played.worlds.iter().enumerate() {
+                if self.verdicts.is_violated(self.engine, before, world, 1)? {
+                    return Ok(Some(at + 1));
+                }
+                before = world;
+            }
+            return Ok(None);
+        }
+        let is_seen = matches!(op, Op::Tick { .. } | Op::Change(_)) && self.can_be_seen(&played.world, rounds);
+        let steps = played.steps.len();
+        let is_violated = is_seen && self.verdicts.is_violated(self.engine, before, &played.world, steps)?;
+        Ok(is_violated.then_some(steps))
     }
 
     /// Whether a driver can read what the observations read.
@@ -161,11 +190,11 @@ impl<'a> Search<'a> {
         }
         let observations = &self.engine.scenario.observations;
         let is_running = |canister: usize| self.engine.kernel.is_running(world, canister as u16);
-        self.aim == Aim::Label || observations.iter().all(|observation| is_running(observation.canister))
+        observations.iter().all(|observation| is_running(observation.canister))
     }
 
     /// Operations and steps that lead to a node.
-    fn path(&self, at: usize) -> (Vec<Op>, Vec<Step>) {
+    fn path(&self, at: usize) -> Way {
         let mut nodes = Vec::new();
         let mut at = at;
         while at != 0 {

@@ -27,6 +27,7 @@ mod puppet;
 mod puppet_programs;
 mod random_canister;
 mod refusals;
+mod rounds;
 mod rust_api;
 mod sample_timers;
 mod sampling;

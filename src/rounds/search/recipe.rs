@@ -113,11 +113,8 @@ impl Recipe {
             (StepKind::PerformFails(_), _) => {
                 return Err(format!("{step}: a driver cannot keep one chosen call of a canister from being performed"));
             }
-            (StepKind::Reject(2), Some(callee)) => {
-                if !self.freezes.contains(&callee.name) {
-                    self.freezes.push(callee.name.clone());
-                }
-            }
+            (StepKind::Reject(2), Some(callee)) if self.freezes.contains(&callee.name) => {}
+            (StepKind::Reject(2), Some(callee)) => self.freezes.push(callee.name.clone()),
             (StepKind::Reject(2), None) => {
                 return Err(format!("{step}: the management canister cannot be made to reject a request unseen"));
             }
