@@ -32,10 +32,10 @@ use crate::scheduler::{Generator, Strategy};
 use crate::script::Script;
 
 use draw::Draws;
-use run::{Ran, Violation, run};
+use run::{Ran, Stages, Violation};
 
 /// Bytes of a script that is drawn at random.
-const BYTES: usize = 64;
+const BYTES: usize = 32;
 
 /// What to play.
 #[derive(Clone, Copy, Debug)]
@@ -156,13 +156,14 @@ pub fn campaign(
                 return;
             }
         };
+        let mut stages = Stages::default();
         while !stop.load(Ordering::Relaxed) && campaign.time.is_none_or(|most| began.elapsed() < most) {
             let number = next.fetch_add(1, Ordering::Relaxed);
             if number >= campaign.scripts {
                 return;
             }
             let draws = draws(campaign.seed, number);
-            match run(server, &mut source, &draws) {
+            match stages.play(server, &mut source, &draws) {
                 Ok(ran) => {
                     let mut sum = sum.lock().expect("no thread panics here");
                     sum.add(number, ran);

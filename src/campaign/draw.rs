@@ -13,7 +13,7 @@ const TICKS: u8 = 96;
 const LOADED: u8 = 16;
 
 /// What is drawn.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Arbitrary)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Draws {
     /// Where the canisters are, and whether rounds may be loaded.
     pub place: u8,
@@ -21,10 +21,19 @@ pub struct Draws {
     pub turns: Vec<u8>,
 }
 
+/// The first byte is the place, all others are turns: a derived implementation would spend half of them on the length.
+impl<'a> Arbitrary<'a> for Draws {
+    fn arbitrary(bytes: &mut Unstructured<'a>) -> arbitrary::Result<Draws> {
+        let place = bytes.arbitrary()?;
+        let rest = bytes.len();
+        Ok(Draws { place, turns: bytes.bytes(rest)?.to_vec() })
+    }
+}
+
 impl Draws {
     /// What is drawn from these bytes.
     pub fn of(bytes: &[u8]) -> Draws {
-        Draws::arbitrary_take_rest(Unstructured::new(bytes)).unwrap_or_default()
+        Draws::arbitrary(&mut Unstructured::new(bytes)).unwrap_or_default()
     }
 
     /// Where the canisters are: together in half of the cases, else one of them, or each of them, apart.

@@ -5,7 +5,7 @@
 
 use crate::engine::pocket_ic::Server;
 use crate::engine::pocket_ic::drive::{DriveError, Driver};
-use crate::engine::pocket_ic::stage::Source;
+use crate::engine::pocket_ic::stage::{Source, Stage};
 use crate::explore::Exercised;
 use crate::follow::Lost;
 use crate::schedule::Schedule;
@@ -42,15 +42,51 @@ pub struct Violation {
     pub schedule: Schedule,
 }
 
-/// Plays one script.
-///
-/// # Errors
-/// What went wrong, with what was done before.
-pub fn run(server: &Server, source: &mut Source, draws: &Draws) -> Result<Ran, (Script, DriveError)> {
-    let places = draws.places(source.scenario());
-    let mut driver =
-        Driver::new(server, source, &places, draws.is_loaded()).map_err(|error| (places.clone(), error))?;
-    played(&mut driver, draws).map_err(|error| (driver.script, error))
+/// Stages that one thread keeps.
+const STAGES_MAX: usize = 6;
+
+/// A thread's stages: a script is played on one that went back after another, where that is possible.
+#[derive(Default)]
+pub struct Stages(Vec<(Script, bool, Stage)>);
+
+impl Stages {
+    /// Plays one script.
+    ///
+    /// # Errors
+    /// What went wrong, with what was done before.
+    pub fn play(&mut self, server: &Server, source: &mut Source, draws: &Draws) -> Result<Ran, (Script, DriveError)> {
+        let (places, is_loaded) = (draws.places(source.scenario()), draws.is_loaded());
+        let mut driver = self.driver(server, source, &places, is_loaded).map_err(|error| (places.clone(), error))?;
+        let ran = match played(&mut driver, draws) {
+            Ok(ran) => ran,
+            Err(error) => return Err((driver.script, error)),
+        };
+        let script = driver.script.clone();
+        if let Some(stage) = driver.go_back().map_err(|error| (script, error))? {
+            if self.0.len() == STAGES_MAX {
+                self.0.remove(0);
+            }
+            self.0.push((places, is_loaded, stage));
+        }
+        Ok(ran)
+    }
+
+    fn driver(
+        &mut self,
+        server: &Server,
+        source: &mut Source,
+        places: &Script,
+        is_loaded: bool,
+    ) -> Result<Driver, DriveError> {
+        match self.0.iter().position(|(known, load, _)| (known, *load) == (places, is_loaded)) {
+            None => Driver::new(server, source, places, is_loaded),
+            Some(at) => {
+                let (_, _, stage) = self.0.remove(at);
+                let engine = source.open(stage.named())?;
+                Driver::on(stage, engine, places)
+            }
+        }
+    }
 }
 
 fn played(driver: &mut Driver, draws: &Draws) -> Result<Ran, DriveError> {

@@ -12,7 +12,8 @@ use super::stand_in::Held;
 use super::{Management, Rejected, ReplicaError, Server, Submitted};
 use crate::engine::embedded::Embedded;
 use crate::follow::{Follower, Lost, Seen, Waiting};
-use crate::kernel::{self, Choice, Cycles, MANAGEMENT, Target, Unsupported};
+use crate::kernel::world::NOT_STARTED;
+use crate::kernel::{self, Choice, Cycles, MANAGEMENT, Target, Unsupported, World};
 use crate::scenario::{Code, Outcall};
 use crate::schedule::{Path, Root, Step, StepKind, Task};
 use crate::script::{Op, Script};
@@ -82,7 +83,15 @@ impl Driver {
     /// # Errors
     /// If it cannot be installed, or the replica shows something else than the embedded engine.
     pub fn new(server: &Server, source: &mut Source, places: &Script, is_loaded: bool) -> Result<Driver, DriveError> {
-        let (stage, mut engine) = Stage::set(server, source, places, is_loaded)?;
+        let (stage, engine) = Stage::set(server, source, places, is_loaded)?;
+        Driver::on(stage, engine, places)
+    }
+
+    /// Looks at a stage on which nothing was done yet, or that went back.
+    ///
+    /// # Errors
+    /// If the replica shows something else than the embedded engine.
+    pub fn on(stage: Stage, mut engine: Embedded, places: &Script) -> Result<Driver, DriveError> {
         let follower = Follower::new(&mut engine, stage.played());
         let script = Script { ops: Vec::new(), ..places.clone() };
         let mut driver = Driver {
@@ -100,6 +109,24 @@ impl Driver {
         driver.follower.look(&mut driver.engine, &seen)?;
         driver.seen.push((0, seen));
         Ok(driver)
+    }
+
+    /// The stage, taken back to its beginning; `None` if that is not possible.
+    ///
+    /// # Errors
+    /// If client or server fails.
+    pub fn go_back(mut self) -> Result<Option<Stage>, DriveError> {
+        let is_over = |world: &World| {
+            let trees = world.trees.iter().filter(|tree| **tree != NOT_STARTED);
+            trees
+                .map(|tree| self.engine.kernel.tree(*tree))
+                .all(|tree| tree.contexts.is_empty() && tree.requests.is_empty())
+        };
+        let has_changed = self.script.ops.iter().any(|op| matches!(op, Op::Change(_) | Op::Freeze(_)));
+        if has_changed || !self.is_quiet() || !self.follower.worlds().all(is_over) {
+            return Ok(None);
+        }
+        Ok(self.stage.go_back()?.then_some(self.stage))
     }
 
     /// Does one thing.

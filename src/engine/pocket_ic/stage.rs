@@ -117,6 +117,9 @@ pub struct Stage {
     open: BTreeMap<u32, Submitted>,
     /// How the others have ended.
     ended: BTreeMap<u32, Result<Vec<u8>, Rejected>>,
+    /// Snapshots of the canisters after the setup, if loading them takes everything back that a canister can see.
+    snapshots: Option<Vec<(usize, Vec<u8>)>>,
+    named: BTreeMap<String, Principal>,
 }
 
 impl Stage {
@@ -170,10 +173,51 @@ impl Stage {
             keeps_heap: kept(&engine.scenario, &source.modules),
             open: BTreeMap::new(),
             ended: BTreeMap::new(),
+            snapshots: None,
+            named: ids,
         };
         stage.install(&engine.scenario, script, &source.modules)?;
         stage.set_up(&engine)?;
+        if can_go_back(&engine, &source.modules) {
+            stage.snapshots = Some(stage.taken()?);
+        }
         Ok((stage, engine))
+    }
+
+    fn taken(&self) -> Result<Vec<(usize, Vec<u8>)>, StageError> {
+        let mut all = Vec::new();
+        for at in (0..self.ids.len()).filter(|at| !self.stand_ins.contains_key(at)) {
+            let taken = self.replica.snapshot(self.ids[at], self.administrators[at])?;
+            all.push((at, taken.map_err(|reject| StageError::Diverged(format!("no snapshot: {}", reject.text)))?));
+        }
+        Ok(all)
+    }
+
+    /// Takes all canisters back to where they were after the setup, for another script; `false` if that is not possible. All
+    /// calls must have come to their end, with all that they caused.
+    ///
+    /// # Errors
+    /// If client or server fails.
+    pub fn go_back(&mut self) -> Result<bool, StageError> {
+        let Some(snapshots) = &self.snapshots else { return Ok(false) };
+        let mut submitted = Vec::new();
+        for (at, snapshot) in snapshots {
+            submitted.push(self.administer(*at, &Management::load(self.ids[*at], snapshot))?);
+        }
+        self.replica.tick()?;
+        for load in &submitted {
+            if !matches!(self.replica.status(load)?, Some(Ok(_))) {
+                return Ok(false);
+            }
+        }
+        self.open.clear();
+        self.ended.clear();
+        Ok(true)
+    }
+
+    /// Ids of the replica, by name.
+    pub fn named(&self) -> &BTreeMap<String, Principal> {
+        &self.named
     }
 
     /// By canister: whether the driver plays it.
@@ -388,6 +432,22 @@ impl Stage {
         let submitted = self.replica.submit_management(call, self.administrators[canister])?;
         submitted.map_err(|reject| StageError::Diverged(format!("{}: {}", call.method, reject.text)))
     }
+}
+
+/// System functions that show more than a snapshot takes back: time, timers and versions go on.
+const GOES_ON: [&str; 4] = ["time", "global_timer_set", "canister_version", "msg_deadline"];
+
+/// Whether canisters cannot tell that they were taken back by a snapshot.
+fn can_go_back(engine: &Embedded, modules: &Modules) -> bool {
+    let scenario = &engine.scenario;
+    let is_timeless = |canister: &Canister| match &canister.code {
+        Code::Wasm(wasm) => modules
+            .loaded(wasm)
+            .is_some_and(|module| !module.imports.iter().any(|import| GOES_ON.contains(&import.as_str()))),
+        _ => true,
+    };
+    let has_tasks = !engine.kernel.tasks_that_may_run().is_empty();
+    !has_tasks && scenario.times.is_empty() && scenario.canisters.iter().all(is_timeless)
 }
 
 /// The modules of a scenario that keep their heap.
