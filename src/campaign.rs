@@ -18,14 +18,13 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::confirm::{Confirmation, confirm};
-use crate::counterexample::replay;
 use crate::engine::allowance::Allowance;
 use crate::engine::embedded::{Embedded, EmbeddedError};
 use crate::engine::pocket_ic::Server;
 use crate::engine::pocket_ic::drive::DriveError;
 use crate::engine::pocket_ic::stage::{Source, StageError};
 use crate::explore::workers::STACK;
-use crate::explore::{Completeness, Coverage, Exercised, Explored, Finding, Sampled};
+use crate::explore::{Completeness, Coverage, Exercised, Explored, Sampled};
 use crate::sample::trim;
 use crate::scenario::Scenario;
 use crate::scheduler::{Generator, Strategy};
@@ -35,7 +34,7 @@ use draw::Draws;
 use run::{Ran, Stages, Violation};
 
 /// Bytes of a script that is drawn at random.
-const BYTES: usize = 32;
+const BYTES: usize = 24;
 
 /// What to play.
 #[derive(Clone, Copy, Debug)]
@@ -91,6 +90,8 @@ pub struct Campaigned {
     pub rounds: u64,
     /// For each finding, in the same order: what was done on the replica.
     pub scripts: Vec<Script>,
+    /// Scripts that were cut short, because the replica could be in too many worlds.
+    pub cut: u64,
     /// Violations on the replica that the embedded engine does not replay within the scenario's bounds: invariant and script.
     pub beyond: Vec<(usize, Script)>,
 }
@@ -100,6 +101,7 @@ pub struct Campaigned {
 struct Sum {
     scripts: u64,
     rounds: u64,
+    cut: u64,
     exercised: Exercised,
     sometimes: BTreeSet<usize>,
     outcomes: BTreeMap<(u32, u32), BTreeSet<String>>,
@@ -111,6 +113,7 @@ impl Sum {
     fn add(&mut self, number: u64, ran: Ran) {
         self.scripts += 1;
         self.rounds += ran.rounds;
+        self.cut += u64::from(ran.is_cut);
         self.exercised = self.exercised.or(ran.exercised);
         self.sometimes.extend(ran.sometimes);
         if let Some((key, outcome)) = ran.outcome {
@@ -226,7 +229,8 @@ fn concluded(
     let mut first = Vec::new();
     for (invariant, (number, violation, worlds)) in sum.violations {
         first.push((invariant, number));
-        match finding(&mut engine, &violation, worlds).map_err(StageError::from)? {
+        let trimmed = trim::trim(&mut engine, invariant, &violation.schedule.steps, worlds);
+        match trimmed.map_err(EmbeddedError::from).map_err(StageError::from)? {
             Some(finding) => {
                 let confirmation = confirm(server, &mut source, &finding.schedule, invariant)?;
                 let script = match confirmation {
@@ -273,14 +277,5 @@ fn concluded(
             first,
         }),
     };
-    Ok(Campaigned { explored, rounds: sum.rounds, scripts, beyond })
-}
-
-/// What is left of a violation in the embedded engine, if it replays there.
-fn finding(engine: &mut Embedded, violation: &Violation, scripts: u64) -> Result<Option<Finding>, EmbeddedError> {
-    let replayed = replay(engine, &violation.schedule, Some(violation.invariant));
-    if !replayed.is_ok_and(|replayed| replayed.violated.is_some()) {
-        return Ok(None);
-    }
-    Ok(Some(trim::trim(engine, violation.invariant, &violation.schedule.steps, scripts)?))
+    Ok(Campaigned { explored, rounds: sum.rounds, scripts, cut: sum.cut, beyond })
 }

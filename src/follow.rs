@@ -24,11 +24,18 @@ pub use serve::{Served, Waiting};
 /// Most worlds that are looked at for one round.
 const WORLDS_MAX: usize = 200_000;
 
+/// Unloaded rounds without any change after which all messages have arrived: two subnets need two of them.
+const PATIENCE: u32 = 3;
+/// Likewise, where an execution takes more than one round: the longest one takes 20.
+const LONG_PATIENCE: u32 = 24;
+/// Instructions of an execution that may take more than one round.
+const LONG: u64 = 1_000_000_000;
+
 /// No step led here.
 const START: u32 = u32::MAX;
 
 /// What was seen of a replica after a round.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Seen {
     /// Its time, in nanoseconds since 1970: that of all messages of the round.
     pub time_ns: u64,
@@ -102,6 +109,11 @@ pub struct Follower {
     frozen: Vec<bool>,
     /// Starts of calls that were sent and may not have begun.
     sent: BTreeSet<Step>,
+    /// Rounds since something else was seen or done.
+    still: u32,
+    last_seen: Option<Seen>,
+    /// Whether an execution takes more than one round.
+    is_slow: bool,
 }
 
 impl Follower {
@@ -114,6 +126,9 @@ impl Follower {
             frozen: vec![false; stand_ins.len()],
             stand_ins,
             sent: BTreeSet::new(),
+            still: 0,
+            last_seen: None,
+            is_slow: false,
         }
     }
 
@@ -142,11 +157,18 @@ impl Follower {
 
     /// A call was sent: a round will start it.
     pub fn send(&mut self, step: Step) {
+        self.still = 0;
         self.sent.insert(step);
+    }
+
+    /// Whether a call that was sent may not have begun.
+    pub fn has_sent(&self) -> bool {
+        !self.sent.is_empty()
     }
 
     /// A canister has too few cycles from now on, or enough again.
     pub fn freeze(&mut self, canister: usize, is_frozen: bool) {
+        self.still = 0;
         self.frozen[canister] = is_frozen;
     }
 
@@ -155,6 +177,7 @@ impl Follower {
     /// # Errors
     /// If it is possible in none.
     pub fn make(&mut self, engine: &mut Embedded, step: &Step) -> Result<(), Lost> {
+        self.still = 0;
         let mut places = Vec::new();
         let mut refusal = None;
         for place in std::mem::take(&mut self.places) {
@@ -244,6 +267,11 @@ impl Follower {
             seen.retain(|&at| invariant::is_seen(&scenario.invariants[at], &view));
         }
         Ok(seen)
+    }
+
+    /// Whether nothing moves: as many rounds have passed without a change as any message takes.
+    pub fn is_still(&self) -> bool {
+        self.still >= if self.is_slow { LONG_PATIENCE } else { PATIENCE }
     }
 
     /// Whether nothing must happen any more in any of the worlds, and no call that was sent waits for its start.

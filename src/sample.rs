@@ -242,7 +242,8 @@ fn finish(engine: &mut Embedded, sampling: &Sampling, walkers: Vec<Walker>) -> R
     let mut findings: Vec<Finding> = Vec::with_capacity(found.len());
     for (at, best) in found {
         let steps = trim::steps(engine, &best.path)?;
-        findings.push(trim::trim(engine, at, &steps, violating[at])?);
+        let finding = trim::trim(engine, at, &steps, violating[at])?;
+        findings.push(finding.expect("bug in canloom: a sampled schedule can be followed"));
     }
     findings.sort_by_key(Finding::rank);
     let first = |at: usize| walkers.iter().filter_map(|walker| walker.first[at]).min();

@@ -27,6 +27,8 @@ pub struct Ran {
     pub sometimes: Vec<usize>,
     /// What became of the entries' instances.
     pub exercised: Exercised,
+    /// Whether it was cut short, because the replica could be in too many worlds.
+    pub is_cut: bool,
     /// The outcome with the number of calls and faults, if nothing was left to happen.
     pub outcome: Option<((u32, u32), String)>,
 }
@@ -57,10 +59,12 @@ impl Stages {
     pub fn play(&mut self, server: &Server, source: &mut Source, draws: &Draws) -> Result<Ran, (Script, DriveError)> {
         let (places, is_loaded) = (draws.places(source.scenario()), draws.is_loaded());
         let mut driver = self.driver(server, source, &places, is_loaded).map_err(|error| (places.clone(), error))?;
-        let ran = match played(&mut driver, draws) {
-            Ok(ran) => ran,
+        let mut ran = Ran::default();
+        match played(&mut driver, draws, &mut ran) {
+            Ok(()) => {}
+            Err(DriveError::Lost(Lost::TooMany)) => return Ok(Ran { is_cut: true, ..ran }),
             Err(error) => return Err((driver.script, error)),
-        };
+        }
         let script = driver.script.clone();
         if let Some(stage) = driver.go_back().map_err(|error| (script, error))? {
             if self.0.len() == STAGES_MAX {
@@ -89,22 +93,27 @@ impl Stages {
     }
 }
 
-fn played(driver: &mut Driver, draws: &Draws) -> Result<Ran, DriveError> {
-    let mut ran = Ran::default();
-    look(driver, &mut ran)?;
+fn played(driver: &mut Driver, draws: &Draws, ran: &mut Ran) -> Result<(), DriveError> {
+    look(driver, ran)?;
     for &turn in &draws.turns {
         let offers = driver.offers()?;
-        attempt(driver, &draws.op(turn, &offers), &mut ran)?;
+        attempt(driver, &draws.op(turn, &offers), ran)?;
     }
+    driver.thaw()?;
     for _ in 0..LAST_ROUNDS {
         if driver.is_quiet() {
             break;
         }
         let offers = driver.offers()?;
-        for op in offers.iter().filter(|op| matches!(op, Op::Serve(_) | Op::Answer(_))) {
-            attempt(driver, op, &mut ran)?;
+        let is_held = offers.iter().any(|op| matches!(op, Op::Serve(_) | Op::Answer(_)));
+        if driver.follower.is_still() && !is_held {
+            // What is left waits for ever.
+            break;
         }
-        attempt(driver, &Op::Tick { loaded: false }, &mut ran)?;
+        for op in offers.iter().filter(|op| matches!(op, Op::Serve(_) | Op::Answer(_))) {
+            attempt(driver, op, ran)?;
+        }
+        attempt(driver, &Op::Tick { loaded: false }, ran)?;
     }
     let world = driver.follower.world().clone();
     let observations = driver.engine.observe(&world)?;
@@ -114,7 +123,7 @@ fn played(driver: &mut Driver, draws: &Draws) -> Result<Ran, DriveError> {
         let key = (driver.engine.kernel.started(&world), world.faulted());
         ran.outcome = Some((key, driver.engine.outcome(&observations, &calls).to_string()));
     }
-    Ok(ran)
+    Ok(())
 }
 
 /// Does one thing. What is not possible here is left out: it was offered by a world that the replica may not be in.

@@ -41,7 +41,7 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
     let played = campaign(&server, &scenario, &options.memory.allowance(), &asked, &mut |progress| {
         line.show_campaign(progress);
     });
-    let Campaigned { explored, rounds, scripts, beyond } = played.map_err(failure)?;
+    let Campaigned { explored, rounds, scripts, cut, beyond } = played.map_err(failure)?;
     line.end();
     let mut files = Vec::new();
     for finding in &explored.findings {
@@ -52,7 +52,7 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
     let document = Report { engine: "pocket-ic", ..Report::new(&scenario, &explored, &files) };
     options.outputs.write(&document, &explored)?;
     if !options.outputs.take_standard_output() {
-        let mut out = report::campaign(&scenario, &explored, rounds, server.version());
+        let mut out = report::campaign(&scenario, &explored, rounds, cut, server.version());
         if options.quiet {
             out = text::verdict(&scenario, &explored);
         } else {

@@ -6,7 +6,7 @@
 
 use std::collections::{HashSet, VecDeque};
 
-use super::{Follower, Lost, Name, Place, Seen, WORLDS_MAX};
+use super::{Follower, LONG, Lost, Name, Place, Seen, WORLDS_MAX};
 use crate::engine::embedded::Embedded;
 use crate::kernel::tree::Request;
 use crate::kernel::world::NOT_STARTED;
@@ -21,7 +21,7 @@ impl Follower {
     ///
     /// # Errors
     /// If no world shows what was seen, or there are too many.
-    pub fn round(&mut self, engine: &mut Embedded, seen: &Seen) -> Result<(), Lost> {
+    pub fn round(&mut self, engine: &mut Embedded, seen: &Seen, is_loaded: bool) -> Result<(), Lost> {
         let mut met: HashSet<(Vec<u8>, Ran)> = HashSet::new();
         let mut waiting: VecDeque<(Place, Ran)> = VecDeque::new();
         let mut bytes = Vec::new();
@@ -38,7 +38,8 @@ impl Follower {
             engine.kernel.choices(&place.world, &mut choices)?;
             for &choice in &choices {
                 let Some(ran) = self.may_happen(engine, &place, &choice, ran) else { continue };
-                let world = engine.kernel.apply(&place.world, &choice)?.0;
+                let (world, happened) = engine.kernel.apply(&place.world, &choice)?;
+                self.is_slow |= happened.delivery().is_some_and(|delivery| delivery.effects.instructions > LONG);
                 let mut next = Place { world, ..place.clone() };
                 next.encode(&mut bytes);
                 if met.insert((bytes.clone(), ran)) {
@@ -59,6 +60,32 @@ impl Follower {
         self.places = reached;
         self.keep(engine, seen)?;
         self.forget_started(engine);
+        let is_same = |last: &Seen| (&last.observations, &last.replies) == (&seen.observations, &seen.replies);
+        let is_still = !is_loaded && self.last_seen.as_ref().is_some_and(is_same);
+        self.still = if is_still { self.still + 1 } else { 0 };
+        self.last_seen = Some(seen.clone());
+        if self.is_still() {
+            self.settle(engine)?;
+        }
+        Ok(())
+    }
+
+    /// Nothing has moved for so long that nothing is on its way: keeps the worlds of which that is true, if there are any.
+    fn settle(&mut self, engine: &mut Embedded) -> Result<(), Lost> {
+        let mut choices = Vec::new();
+        let mut settled = Vec::new();
+        for place in &self.places {
+            engine.kernel.choices(&place.world, &mut choices)?;
+            let moves = |choice: &Choice| {
+                let is_task = matches!(choice.target, Target::Root(tree) if engine.kernel.task(tree).is_some());
+                !is_task && self.may_happen(engine, place, choice, 0).is_some()
+            };
+            settled.push(!choices.iter().any(moves));
+        }
+        if settled.contains(&true) {
+            let mut keep = settled.into_iter();
+            self.places.retain(|_| keep.next().expect("one for each place"));
+        }
         Ok(())
     }
 

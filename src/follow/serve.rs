@@ -85,6 +85,7 @@ impl Follower {
         kind: StepKind,
         key: u32,
     ) -> Result<Served, Lost> {
+        self.still = 0;
         let mut all: Vec<(Place, Served)> = Vec::new();
         let mut choices = Vec::new();
         for mut place in std::mem::take(&mut self.places) {
@@ -131,6 +132,7 @@ impl Follower {
 
     /// A served request is answered: the next rounds may deliver its response.
     pub fn answer(&mut self, key: u32) {
+        self.still = 0;
         let served = self.places.iter_mut().flat_map(|place| &mut place.served);
         served.filter(|served| served.key == key).for_each(|served| served.is_answered = true);
     }

@@ -74,7 +74,7 @@ fn table(values: &Values) -> String {
 }
 
 /// What a campaign of scripts found, in short.
-pub fn campaign(scenario: &Scenario, explored: &Explored, rounds: u64, version: &str) -> String {
+pub fn campaign(scenario: &Scenario, explored: &Explored, rounds: u64, cut: u64, version: &str) -> String {
     let mut out = text::verdict(scenario, explored);
     let scripts = explored.sampled.as_ref().map_or(0, |sampled| sampled.schedules);
     let seed = explored.sampled.as_ref().map_or(0, |sampled| sampled.seed);
@@ -88,6 +88,10 @@ pub fn campaign(scenario: &Scenario, explored: &Explored, rounds: u64, version: 
         explored.worlds,
     );
     let _ = writeln!(out, "after each round the replica showed what the embedded engine says is possible");
+    if cut > 0 {
+        let _ =
+            writeln!(out, "note: {cut} scripts were cut short: a round could have led to too many worlds to follow");
+    }
     for finding in &explored.findings {
         let invariant = &scenario.invariants[finding.invariant];
         let expected = if is_violation(invariant) { "" } else { ", as expected" };

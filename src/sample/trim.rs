@@ -48,9 +48,17 @@ pub fn steps(engine: &mut Embedded, path: &[u32]) -> Result<Vec<Step>, Unsupport
     Ok(steps)
 }
 
-/// The finding that is left of these steps, at whose end the invariant is violated; `worlds` violate it in all.
-pub fn trim(engine: &mut Embedded, invariant: usize, steps: &[Step], worlds: u64) -> Result<Finding, Unsupported> {
-    let mut best = follow(engine, invariant, steps)?.expect("bug in canloom: a sampled schedule can be followed");
+/// The finding that is left of these steps, if those of them that are possible violate the invariant; `worlds` violate it in all.
+///
+/// # Errors
+/// If a canister asks for something that the engine does not offer.
+pub fn trim(
+    engine: &mut Embedded,
+    invariant: usize,
+    steps: &[Step],
+    worlds: u64,
+) -> Result<Option<Finding>, Unsupported> {
+    let Some(mut best) = follow(engine, invariant, steps)? else { return Ok(None) };
     loop {
         let before = best.rank();
         for candidate in without_roots(&best.steps) {
@@ -80,7 +88,9 @@ pub fn trim(engine: &mut Embedded, invariant: usize, steps: &[Step], worlds: u64
     let deliveries = steps.iter().filter(|step| step.is_delivery()).count() as u32;
     let (schedule, order) = (Schedule { steps }, Vec::new());
     let also = Vec::new();
-    Ok(Finding { invariant, schedule, order, calls, switches, deliveries, faults, grade, worlds, error, met, also })
+    let finding =
+        Finding { invariant, schedule, order, calls, switches, deliveries, faults, grade, worlds, error, met, also };
+    Ok(Some(finding))
 }
 
 fn accept(engine: &mut Embedded, invariant: usize, candidate: &[Step], best: &mut Followed) -> Result<(), Unsupported> {

@@ -14,15 +14,18 @@ use crate::engine::embedded::Embedded;
 use crate::follow::{Follower, Lost, Seen, Waiting};
 use crate::kernel::world::NOT_STARTED;
 use crate::kernel::{self, Choice, Cycles, MANAGEMENT, Target, Unsupported, World};
-use crate::scenario::{Code, Outcall};
+use crate::scenario::{Code, FaultKind, FaultPlace, Outcall};
 use crate::schedule::{Path, Root, Step, StepKind, Task};
 use crate::script::{Op, Script};
 
 /// Nanoseconds in a second.
 const SECOND_NS: u64 = 1_000_000_000;
-/// A time, in seconds, for which no balance lasts; and the one that canisters have.
-const FROZEN: u64 = u64::MAX / 2;
-const THAWED: u64 = 2_592_000;
+/// Most changes of canisters that are offered, beside those that go on with one.
+const CHANGES_MAX: usize = 2;
+/// Error codes of a replica for canisters that are stopped, or are being stopped.
+const STOPPED: [u32; 2] = [508, 509];
+/// Seconds after which every deadline has passed: 300, whole ones, and strictly.
+const DEADLINE: u64 = 302;
 
 /// Why a script cannot be played any further.
 #[derive(Debug, thiserror::Error)]
@@ -74,7 +77,6 @@ pub struct Driver {
     served: Vec<Bound>,
     /// By canister: the snapshot that was taken.
     snapshots: BTreeMap<usize, Vec<u8>>,
-    frozen: BTreeSet<usize>,
 }
 
 impl Driver {
@@ -103,7 +105,6 @@ impl Driver {
             sent: BTreeSet::new(),
             served: Vec::new(),
             snapshots: BTreeMap::new(),
-            frozen: BTreeSet::new(),
         };
         let seen = driver.see()?;
         driver.follower.look(&mut driver.engine, &seen)?;
@@ -122,8 +123,8 @@ impl Driver {
                 .map(|tree| self.engine.kernel.tree(*tree))
                 .all(|tree| tree.contexts.is_empty() && tree.requests.is_empty())
         };
-        let has_changed = self.script.ops.iter().any(|op| matches!(op, Op::Change(_) | Op::Freeze(_)));
-        if has_changed || !self.is_quiet() || !self.follower.worlds().all(is_over) {
+        let has_changed = self.script.ops.iter().any(|op| matches!(op, Op::Change(_)));
+        if has_changed || !self.stage.frozen().is_empty() || !self.is_quiet() || !self.follower.worlds().all(is_over) {
             return Ok(None);
         }
         Ok(self.stage.go_back()?.then_some(self.stage))
@@ -141,13 +142,17 @@ impl Driver {
                 return self.round(*loaded);
             }
             Op::Time(entry) => {
+                self.check_clock(op)?;
                 let time = (*entry as usize).checked_sub(1).and_then(|at| self.engine.scenario.times.get(at));
                 let advance_ns =
                     time.map(|time| time.advance_ns).ok_or_else(|| misplaced(op, "there is no such time"))?;
                 self.follower.make(&mut self.engine, &Step::new(Root::Time(*entry), Path::root(), StepKind::Start))?;
                 self.advance(advance_ns)?;
             }
-            Op::Advance(seconds) => self.advance(seconds.saturating_mul(SECOND_NS))?,
+            Op::Advance(seconds) => {
+                self.check_clock(op)?;
+                self.advance(seconds.saturating_mul(SECOND_NS))?;
+            }
             Op::Change(step) => {
                 self.change(op, step)?;
                 self.script.ops.push(op.clone());
@@ -176,6 +181,7 @@ impl Driver {
         let answers = world.trees[..calls].iter().filter(|tree| self.engine.kernel.answer(**tree).is_some()).count();
         let is_room =
             (self.sent.len() as u32) < limits.calls && ((self.sent.len() - answers) as u32) < limits.in_flight;
+        let changes = self.script.ops.iter().filter(|op| matches!(op, Op::Change(_))).count();
         for choice in &choices {
             match (choice.target, choice.kind) {
                 (Target::Root(tree), StepKind::Start | StepKind::Submit) if (tree as usize) < calls => {
@@ -184,10 +190,13 @@ impl Driver {
                     }
                 }
                 (Target::Clock(entry), _) => offers.push(Op::Time(entry + 1)),
-                (Target::Canister { .. }, _) => offers.push(Op::Change(self.engine.kernel.name(&world, choice))),
+                (Target::Canister { .. }, _) if choice.fault.is_none() || changes < CHANGES_MAX => {
+                    offers.push(Op::Change(self.engine.kernel.name(&world, choice)));
+                }
                 _ => {}
             }
         }
+        offers.extend(self.faults());
         for waiting in self.follower.waiting(&mut self.engine)? {
             let is_there = match waiting.callee {
                 MANAGEMENT => self.outcall(&waiting)?.is_some(),
@@ -217,10 +226,44 @@ impl Driver {
     /// # Errors
     /// If the engine cannot tell.
     pub fn violated(&mut self) -> Result<Vec<(usize, Option<String>)>, DriveError> {
-        if !self.frozen.is_empty() {
+        if !self.stage.frozen().is_empty() {
             return Ok(Vec::new());
         }
         Ok(self.follower.violated(&mut self.engine)?)
+    }
+
+    /// What brings about faults of the scenario: rejects and deadlines that pass.
+    fn faults(&self) -> Vec<Op> {
+        let scenario = &self.engine.scenario;
+        let mut offers = Vec::new();
+        for fault in &scenario.faults {
+            let FaultPlace::Edge { callee: Some(callee), .. } = &fault.place else { continue };
+            for kind in &fault.kinds {
+                let op = match kind {
+                    FaultKind::Reject { code: 2 } if self.stage.frozen().contains(callee) => {
+                        Op::Thaw(scenario.canisters[*callee].name.clone())
+                    }
+                    FaultKind::Reject { code: 2 } => Op::Freeze(scenario.canisters[*callee].name.clone()),
+                    FaultKind::Unknown => Op::Advance(DEADLINE),
+                    _ => continue,
+                };
+                if !offers.contains(&op) {
+                    offers.push(op);
+                }
+            }
+        }
+        offers
+    }
+
+    /// Lets all canisters execute messages again.
+    ///
+    /// # Errors
+    /// If client or server fails.
+    pub fn thaw(&mut self) -> Result<(), DriveError> {
+        for canister in self.stage.frozen().clone() {
+            self.play(&Op::Thaw(self.engine.scenario.canisters[canister].name.clone()))?;
+        }
+        Ok(())
     }
 
     /// How the calls have ended that the replica shows, and what it shows of the rest.
@@ -231,13 +274,15 @@ impl Driver {
         for at in 0..self.engine.scenario.observations.len() {
             let (canister, method, arg) = self.engine.question(at);
             let canister = usize::from(canister);
-            if played[canister] || self.frozen.contains(&canister) {
+            if played[canister] || self.stage.frozen().contains(&canister) {
                 observations.push(None);
                 continue;
             }
             let nobody = candid::Principal::anonymous();
             let answer = self.stage.replica.query(self.stage.id(canister), nobody, method, arg)?;
-            observations.push(Some(self.engine.shown(at, &response(&answer))));
+            // A replica does not ask a canister that is stopped, and the embedded engine does if it will be started again.
+            let is_stopped = answer.as_ref().is_err_and(|reject| STOPPED.contains(&reject.error_code));
+            observations.push((!is_stopped).then(|| self.engine.shown(at, &response(&answer))));
         }
         let mut replies = vec![None; self.engine.kernel.calls().len()];
         for (&call, end) in self.stage.ended()? {
@@ -251,7 +296,7 @@ impl Driver {
         let seen = self.see()?;
         let ops = self.script.ops.len();
         self.seen.push((ops, seen));
-        self.follower.round(&mut self.engine, &self.seen[self.seen.len() - 1].1)?;
+        self.follower.round(&mut self.engine, &self.seen[self.seen.len() - 1].1, is_loaded)?;
         Ok(())
     }
 
@@ -278,6 +323,18 @@ impl Driver {
         Ok(())
     }
 
+    /// What is sent must have begun before the clock moves, and an HTTP outcall must be answered: both expire, and the embedded
+    /// engine knows neither.
+    fn check_clock(&mut self, op: &Op) -> Result<(), DriveError> {
+        if self.follower.has_sent() || self.stage.is_administered() {
+            return Err(misplaced(op, "what was sent has not begun: let a round pass"));
+        }
+        if self.follower.waiting(&mut self.engine)?.iter().any(|waiting| waiting.callee == MANAGEMENT) {
+            return Err(misplaced(op, "an HTTP outcall would time out: serve it first"));
+        }
+        Ok(())
+    }
+
     fn advance(&mut self, by_ns: u64) -> Result<(), DriveError> {
         let now = self.stage.replica.time()?;
         Ok(self.stage.replica.set_time(now.saturating_add(by_ns))?)
@@ -285,14 +342,7 @@ impl Driver {
 
     fn freeze(&mut self, op: &Op, name: &str, is_frozen: bool) -> Result<(), DriveError> {
         let canister = self.position(op, name)?;
-        let threshold = if is_frozen { FROZEN } else { THAWED };
-        let call = Management::freezing_threshold(self.stage.id(canister), threshold);
-        self.stage.administer(canister, &call)?;
-        if is_frozen {
-            self.frozen.insert(canister)
-        } else {
-            self.frozen.remove(&canister)
-        };
+        self.stage.freeze(canister, is_frozen)?;
         self.follower.freeze(canister, is_frozen);
         Ok(())
     }
@@ -313,8 +363,6 @@ impl Driver {
             if *task == Task::Snapshot {
                 self.take_snapshot(canister, &submitted)?;
             }
-            // The next one is behind it in the block.
-            self.advance(1)?;
         }
         self.follower.make(&mut self.engine, step)?;
         Ok(())

@@ -23,10 +23,15 @@ use crate::script::Script;
 /// Instructions that leave a round no room for a second iteration: 7 thousand million in a round, less the 5 thousand million
 /// that one message may have, plus one.
 const FULL_ROUND: u64 = 1_995_000_000;
+/// A time, in seconds, for which no balance lasts; and the one that canisters have.
+const FROZEN: u64 = u64::MAX / 2;
+const THAWED: u64 = 2_592_000;
 /// Rounds in which a setup call must come to its end.
 const SETUP_ROUNDS: u32 = 100;
 /// Calls that are numbered for one stand-in.
 const CALLS_EACH: u32 = 10_000_000;
+/// Most faults that are followed.
+const FAULTS_MAX: u32 = 64;
 /// Most firings of each timer, and heartbeats of each canister, that are followed.
 const TASKS_MAX: u32 = 64;
 
@@ -113,6 +118,12 @@ pub struct Stage {
     hog: Option<Principal>,
     /// Modules that keep their heap when they are upgraded to.
     keeps_heap: BTreeSet<PathBuf>,
+    /// Canisters that have too few cycles to execute anything, or to be asked.
+    frozen: BTreeSet<usize>,
+    /// Those of them that get them back in the next round.
+    thawing: BTreeSet<usize>,
+    /// Whether an administrator's call was sent for the next round.
+    is_administered: bool,
     /// Calls that were sent and have not ended, by call instance.
     open: BTreeMap<u32, Submitted>,
     /// How the others have ended.
@@ -171,6 +182,9 @@ impl Stage {
             stand_ins: BTreeMap::new(),
             hog,
             keeps_heap: kept(&engine.scenario, &source.modules),
+            frozen: BTreeSet::new(),
+            thawing: BTreeSet::new(),
+            is_administered: false,
             open: BTreeMap::new(),
             ended: BTreeMap::new(),
             snapshots: None,
@@ -199,12 +213,12 @@ impl Stage {
     /// # Errors
     /// If client or server fails.
     pub fn go_back(&mut self) -> Result<bool, StageError> {
-        let Some(snapshots) = &self.snapshots else { return Ok(false) };
+        let Some(snapshots) = self.snapshots.clone() else { return Ok(false) };
         let mut submitted = Vec::new();
-        for (at, snapshot) in snapshots {
+        for (at, snapshot) in &snapshots {
             submitted.push(self.administer(*at, &Management::load(self.ids[*at], snapshot))?);
         }
-        self.replica.tick()?;
+        self.tick(false)?;
         for load in &submitted {
             if !matches!(self.replica.status(load)?, Some(Ok(_))) {
                 return Ok(false);
@@ -307,7 +321,7 @@ impl Stage {
     /// If client or server fails.
     pub fn held(&self) -> Result<Vec<(usize, Held)>, ReplicaError> {
         let mut all = Vec::new();
-        for (&at, stand_in) in &self.stand_ins {
+        for (&at, stand_in) in self.stand_ins.iter().filter(|(at, _)| !self.frozen.contains(at)) {
             let (id, nobody) = (self.ids[at], Principal::anonymous());
             let mut above = 0;
             loop {
@@ -365,6 +379,32 @@ impl Stage {
         Ok(true)
     }
 
+    /// What is sent next comes after all that was sent before: messages of a block are executed in the order in which they
+    /// expire.
+    fn come_last(&self) -> Result<(), ReplicaError> {
+        self.replica.set_time(self.replica.time()? + 1)
+    }
+
+    /// Takes from a canister all that it needs to execute anything, or gives it back.
+    ///
+    /// # Errors
+    /// If client or server fails.
+    pub fn freeze(&mut self, canister: usize, is_frozen: bool) -> Result<(), StageError> {
+        let threshold = if is_frozen { FROZEN } else { THAWED };
+        self.administer(canister, &Management::freezing_threshold(self.ids[canister], threshold))?;
+        if is_frozen {
+            self.frozen.insert(canister)
+        } else {
+            self.frozen.remove(&canister)
+        };
+        Ok(())
+    }
+
+    /// Canisters that have too few cycles.
+    pub fn frozen(&self) -> &BTreeSet<usize> {
+        &self.frozen
+    }
+
     /// Sends a call. It is the last one of the block of the next round.
     ///
     /// # Errors
@@ -377,8 +417,7 @@ impl Stage {
         method: &str,
         arg: &[u8],
     ) -> Result<bool, ReplicaError> {
-        // Messages of a block are executed in the order in which they expire.
-        self.replica.set_time(self.replica.time()? + 1)?;
+        self.come_last()?;
         let submitted = self.replica.submit(self.ids[canister], caller, method, arg)?;
         let is_accepted = submitted.is_ok();
         match submitted {
@@ -410,13 +449,18 @@ impl Stage {
     ///
     /// # Errors
     /// If client or server fails.
-    pub fn tick(&self, is_loaded: bool) -> Result<(), StageError> {
+    pub fn tick(&mut self, is_loaded: bool) -> Result<(), StageError> {
         if is_loaded {
             let hog = self.hog.ok_or_else(|| StageError::NotExpressible("nothing fills a round here".to_string()))?;
             let burn = self.replica.submit(hog, Principal::anonymous(), hog::BURN, &hog::argument(FULL_ROUND))?;
             burn.map_err(|reject| ReplicaError(format!("a round cannot be filled: {}", reject.text)))?;
         }
-        Ok(self.replica.tick()?)
+        self.replica.tick()?;
+        self.is_administered = false;
+        for canister in std::mem::take(&mut self.thawing) {
+            self.frozen.remove(&canister);
+        }
+        Ok(())
     }
 
     /// Whether an upgrade to this module keeps the heap.
@@ -428,7 +472,9 @@ impl Stage {
     ///
     /// # Errors
     /// If client or server fails, or the call is refused at once.
-    pub fn administer(&self, canister: usize, call: &Management) -> Result<Submitted, StageError> {
+    pub fn administer(&mut self, canister: usize, call: &Management) -> Result<Submitted, StageError> {
+        self.come_last()?;
+        self.is_administered = true;
         let submitted = self.replica.submit_management(call, self.administrators[canister])?;
         submitted.map_err(|reject| StageError::Diverged(format!("{}: {}", call.method, reject.text)))
     }
@@ -489,8 +535,13 @@ fn check(scenario: &Scenario) -> Result<(), StageError> {
     Ok(())
 }
 
-/// The scenario within these bounds, but for tasks, which a replica runs in each round.
-fn widened(scenario: Scenario, bounds: Bounds) -> Scenario {
-    let wide = |bounds: Bounds| Bounds { timers: TASKS_MAX, heartbeats: TASKS_MAX, switches: None, ..bounds };
+/// The scenario within these bounds, but for tasks, which a replica runs in each round, and for faults: a canister without
+/// cycles rejects all requests that come.
+fn widened(mut scenario: Scenario, bounds: Bounds) -> Scenario {
+    let wide = |bounds: Bounds| {
+        let faults = if bounds.faults > 0 { FAULTS_MAX } else { 0 };
+        Bounds { timers: TASKS_MAX, heartbeats: TASKS_MAX, switches: None, faults, ..bounds }
+    };
+    scenario.faults.iter_mut().for_each(|fault| fault.budget = FAULTS_MAX);
     Scenario { bounds: wide(bounds), own_bounds: wide(scenario.own_bounds), ..scenario }
 }
