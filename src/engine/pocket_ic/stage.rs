@@ -393,11 +393,17 @@ impl Stage {
         let threshold = if is_frozen { FROZEN } else { THAWED };
         self.administer(canister, &Management::freezing_threshold(self.ids[canister], threshold))?;
         if is_frozen {
-            self.frozen.insert(canister)
+            self.frozen.insert(canister);
+            self.thawing.remove(&canister);
         } else {
-            self.frozen.remove(&canister)
-        };
+            self.thawing.insert(canister);
+        }
         Ok(())
+    }
+
+    /// Whether an administrator's call waits for the next round.
+    pub fn is_administered(&self) -> bool {
+        self.is_administered
     }
 
     /// Canisters that have too few cycles.
