@@ -23,6 +23,18 @@ const OPS: [&str; 9] =
     ["submit 0", "submit 1", "submit 2", "tick", "tick", "tick loaded", "freeze ledger", "thaw ledger", "freeze vault"];
 const BOOK: usize = 0;
 
+thread_local! {
+    /// vault-stale with as much room for faults as a driver has, installed once.
+    static OPENED: Embedded = opened();
+}
+
+fn opened() -> Embedded {
+    let file = corpus::folder().join("vault-stale/scenario.toml");
+    let scenario = Scenario::load(&file).unwrap_or_else(|error| panic!("{error}"));
+    let mut source = Source::new(&scenario, &Allowance::default()).unwrap_or_else(|error| panic!("{error}"));
+    source.open(&BTreeMap::new()).unwrap_or_else(|error| panic!("{error}"))
+}
+
 /// A replica that is none, and who follows it.
 struct Stand {
     engine: Embedded,
@@ -37,13 +49,7 @@ struct Stand {
 impl Stand {
     /// Canisters of vault-stale, those in the list apart.
     fn new(apart: &[&str]) -> Stand {
-        let file = corpus::folder().join("vault-stale/scenario.toml");
-        let scenario = Scenario::load(&file).unwrap_or_else(|error| panic!("{error}"));
-        let open = || {
-            let mut source = Source::new(&scenario, &Allowance::default()).unwrap();
-            source.open(&BTreeMap::new()).unwrap_or_else(|error| panic!("{error}"))
-        };
-        let (mut engine, mut ours) = (open(), open());
+        let (mut engine, mut ours) = OPENED.with(|opened| (opened.fork(), opened.fork()));
         engine.kernel.tell_calls_apart();
         let places = Script { apart: apart.iter().map(ToString::to_string).collect(), ..Script::default() };
         let rounds = Rounds::new(Layout::new(&engine, &places, Aim::PocketIc).unwrap());
