@@ -22,6 +22,8 @@ mod oracles;
 mod plain_pair;
 mod play;
 #[cfg(all(feature = "pocket-ic", unix))]
+mod pocket_ic_puppet;
+#[cfg(all(feature = "pocket-ic", unix))]
 mod pocket_ic_server;
 mod puppet;
 mod puppet_programs;

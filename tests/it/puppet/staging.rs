@@ -31,6 +31,7 @@ pub fn program(deeds: &[Deed]) -> Program {
             let order = cell(2).times(7).plus(u128::from(*letter - b'a')).modulo(1_000_000_007);
             program.append_global(&[*letter][..]).set(2, order)
         }
+        Deed::NoteText => program.set_global(reject_message()),
         Deed::MixCode => mix(program, reject_code()),
         Deed::MixRefund => mix(program, cycles_refunded()),
         Deed::MixAvailable => mix(program, cycles_available()),
