@@ -2,7 +2,8 @@
 //!
 //! After every round the replica must show something that the embedded engine says is possible (`Driver`): replies byte for byte,
 //! reject codes, and all that the puppets remember, which includes stable memory, the texts of rejects that callbacks see, and
-//! cycles that were accepted, left and refunded. Each program ends when nothing moves any more; then some world must be at rest
+//! cycles that were accepted, left and refunded (of the texts that canisters see the first 80 bytes: the replica's suggestions come
+//! after them, and the embedded engine makes none). Each program ends when nothing moves any more; then some world must be at rest
 //! in which all calls have the replica's reject texts. Instruction counts and balances are not compared.
 //!
 //! `make nightly` plays 1,000 programs, every run some of them; without a server the test says so.
