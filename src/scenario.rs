@@ -196,6 +196,12 @@ impl Scenario {
         (0..).map(names::automatic_canister_id).filter(|id| !taken(id)).take(self.bounds.create as usize).collect()
     }
 
+    /// The same with room for the timers and heartbeats that a replica runs in every round.
+    pub fn with_room_for_tasks(self) -> Scenario {
+        let wide = |bounds: Bounds| Bounds { timers: load::TIMERS_MAX, heartbeats: load::TIMERS_MAX, ..bounds };
+        Scenario { bounds: wide(self.bounds), own_bounds: wide(self.own_bounds), ..self }
+    }
+
     /// Names of what is read in every world: the observations, then the ghosts.
     pub fn observed_names(&self) -> Vec<String> {
         let observations = self.observations.iter().map(|observation| &observation.name);

@@ -127,7 +127,8 @@ pub struct Violation {
     pub invariant: String,
     /// A to D.
     pub grade: &'static str,
-    /// Weakest class of schedules that contains it; `null` until classes are offered.
+    /// Weakest class of orders that violates it with the same calls and faults: `idle-round`, `loaded-round`, `cross-subnet`,
+    /// `spec-only`; `null` where none was found before the search for it was cut off, and in the report of a shard.
     pub class: Option<&'static str>,
     /// Calls started.
     pub calls: u32,

@@ -34,7 +34,7 @@ const DEPTH_MAX: u32 = 10_000;
 /// Deliveries on one path if the file does not say.
 const DEPTH: u32 = 200;
 /// Firings of a canister's timer, and heartbeats of one, on one path.
-const TIMERS_MAX: u32 = 64;
+pub(crate) const TIMERS_MAX: u32 = 64;
 const TIMERS: u32 = 8;
 const HEARTBEATS: u32 = 1;
 /// Most context switches that can be counted on one path.

@@ -32,8 +32,6 @@ const SETUP_ROUNDS: u32 = 100;
 const CALLS_EACH: u32 = 10_000_000;
 /// Most faults that are followed.
 const FAULTS_MAX: u32 = 64;
-/// Most firings of each timer, and heartbeats of each canister, that are followed.
-const TASKS_MAX: u32 = 64;
 
 /// Why a scenario cannot be played on a replica.
 #[derive(Debug, thiserror::Error)]
@@ -546,8 +544,8 @@ fn check(scenario: &Scenario) -> Result<(), StageError> {
 fn widened(mut scenario: Scenario, bounds: Bounds) -> Scenario {
     let wide = |bounds: Bounds| {
         let faults = if bounds.faults > 0 { FAULTS_MAX } else { 0 };
-        Bounds { timers: TASKS_MAX, heartbeats: TASKS_MAX, switches: None, faults, ..bounds }
+        Bounds { switches: None, faults, ..bounds }
     };
     scenario.faults.iter_mut().for_each(|fault| fault.budget = FAULTS_MAX);
-    Scenario { bounds: wide(bounds), own_bounds: wide(scenario.own_bounds), ..scenario }
+    Scenario { bounds: wide(bounds), own_bounds: wide(scenario.own_bounds), ..scenario }.with_room_for_tasks()
 }
