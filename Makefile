@@ -47,8 +47,8 @@ hostile: ## Explore 10,000 random modules; `make test` has 1,000 of them
 zoo: canisters ## Explore the bug zoo and write its table, docs/zoo.md
 	ZOO=write cargo test --release --locked --test it -- zoo::the_table
 
-nightly: fixtures ## Compare 1,000 random scenarios with brute force, whatever the workers and bounds; `make test` has a part
-	COMPLETE=1 cargo test --release --locked --test it -- against_brute_force::complete --nocapture
+nightly: fixtures ## Compare 1,000 random scenarios with brute force, and 1,000 programs with PocketIC; `make test` has a part
+	COMPLETE=1 cargo test --release --locked --test it -- against_brute_force::complete pocket_ic_puppet --nocapture
 
 mutants: build ## Make mistakes in correct canisters and count those that are found: docs/mutants.md; MUTANTS=--check compares
 	cargo test --quiet --release --locked --manifest-path tests/mutants/Cargo.toml --target-dir target/mutants/tool

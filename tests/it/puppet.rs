@@ -14,7 +14,7 @@ pub mod expr;
 #[path = "../../canisters/puppet/src/op.rs"]
 pub mod op;
 pub mod random;
-mod staging;
+pub mod staging;
 pub mod theater;
 pub mod unrest;
 

@@ -283,11 +283,9 @@ impl Host {
         self.around.answered
     }
 
-    /// Cycles that may still be accepted.
+    /// Cycles that may still be accepted. Those that are left go back when the message that answers has ended, and not when it
+    /// answers; a later one finds none.
     pub fn available(&mut self) -> Cycles {
-        if self.is_answered() {
-            return 0;
-        }
         self.note(Read::Available(self.around.available));
         self.around.available - self.accepted
     }

@@ -130,9 +130,9 @@ impl Run {
         self.message().cycles.balance + self.accepted - attached - self.burned
     }
 
-    /// Cycles that can still be accepted: none after the answer.
+    /// Cycles that can still be accepted: none in a message after the one that answers.
     pub fn available(&self) -> u128 {
-        match self.message().is_responded || self.answer.is_some() {
+        match self.message().is_responded {
             true => 0,
             false => self.message().cycles.available - self.accepted,
         }

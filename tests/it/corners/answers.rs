@@ -8,7 +8,7 @@ use super::{bytes_of, no_reply, to_c1, trapped, violated};
 #[test]
 fn corner_5_only_the_bytes_of_the_execution_that_answers_are_sent() {
     let new = Program::new;
-    let already = "ic0.msg_reply_data_append: the call is already replied";
+    let already = "ic0.msg_reply_data_append: the call is already replied.";
     for (entry, callback, answer) in [
         (new().append("foo"), new().append("BAR").reply(), "reply BAR".to_string()),
         (new().append("foo"), new().append("B").append("AR").reply(), "reply BAR".to_string()),

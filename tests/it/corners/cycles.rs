@@ -82,13 +82,14 @@ fn corner_10_accept_takes_what_is_there_and_the_callee_has_it_at_once() {
 }
 
 #[test]
-fn corner_10_nothing_is_available_after_the_answer() {
+fn corner_10_what_is_left_can_be_accepted_until_the_message_ends_that_answers() {
     let after = |answer: Program| answer.set(0, cycles_available().plus(accept(50)));
     for callee in [after(Program::new().accept(30).reply()), after(Program::new().accept(30).reject("no"))] {
         let call = Call::run(id(1), callee).cycles(100).on_answer(Program::new().say(cycles_refunded()));
         let mut play = Theater::of(2).call(0, &Program::new().call(call)).observe("x", 1, cell(0)).play();
         to_the_end(&mut play);
-        assert_eq!((play.answer(0), play.observe("x"), gains(&play)), ("70".into(), "0".into(), [-30, 30]));
+        // 70 are available after the answer, and 50 of them are accepted.
+        assert_eq!((play.answer(0), play.observe("x"), gains(&play)), ("20".into(), "120".into(), [-80, 80]));
     }
 }
 

@@ -23,6 +23,8 @@ pub enum Deed {
     MixStable(u32),
     /// The global byte string grows by a letter, and cell 2 by a digit.
     Note(u8),
+    /// The global byte string becomes the beginning of the text of the reject, in callbacks for one.
+    NoteText,
     /// Cell 0 takes in the reject code, in callbacks and cleanups.
     MixCode,
     /// Cell 0 takes in the cycles that came back, in callbacks.

@@ -11,6 +11,8 @@ use super::{Call, Expr, Program, Theater};
 
 /// The cell that remembers whether the last call was performed.
 const PERFORMED: u8 = 5;
+/// Bytes of a reject's text that are noted. The text of an error has more of them before the replica's suggestions begin.
+const NOTED: i32 = 80;
 
 /// Adds this number to three times cell 0, modulo 1,000.
 fn mix(program: Program, number: impl Into<Expr>) -> Program {
@@ -30,6 +32,11 @@ pub fn program(deeds: &[Deed]) -> Program {
         Deed::Note(letter) => {
             let order = cell(2).times(7).plus(u128::from(*letter - b'a')).modulo(1_000_000_007);
             program.append_global(&[*letter][..]).set(2, order)
+        }
+        Deed::NoteText => {
+            let (all, beginning) = (reject_message(), reject_message().slice(0, NOTED));
+            let is_short = reject_message().length().less_than(NOTED);
+            program.either(is_short, Program::new().set_global(all), Program::new().set_global(beginning))
         }
         Deed::MixCode => mix(program, reject_code()),
         Deed::MixRefund => mix(program, cycles_refunded()),

@@ -60,7 +60,7 @@ fn corner_10_accept_is_undone_by_a_trap_and_a_reject_refunds_the_rest() {
 }
 
 #[test]
-fn corner_10_accept_in_a_callback_is_possible_before_the_reply_and_takes_nothing_after() {
+fn corner_10_accept_in_a_callback_takes_nothing_after_the_message_that_answers() {
     let accept = "(drop (call $accept (i64.const 30)))";
     let callee = |first: &str, then: &str| {
         format!(
@@ -70,7 +70,7 @@ fn corner_10_accept_in_a_callback_is_possible_before_the_reply_and_takes_nothing
         )
     };
     assert_eq!(paid(&callee(accept, &format!("{accept} (call $reply)"))), (-60, 60, "40".to_string()));
-    assert_eq!(paid(&callee("", &format!("(call $reply) {accept}"))), (0, 0, "100".to_string()));
+    assert_eq!(paid(&callee("", &format!("(call $reply) {accept}"))), (-30, 30, "70".to_string()));
     assert_eq!(paid(&callee("(call $reply)", accept)), (0, 0, "100".to_string()));
 }
 

@@ -37,7 +37,7 @@ pub(super) fn link<I: Address>(linker: &mut Linker<Host>) -> Result<()> {
     define!(linker, "accept_message", |caller| -> () {
         let host = caller.data_mut();
         if host.response.is_some() {
-            return violation(host, "ic0.accept_message: the function was already called");
+            return violation(host, "ic0.accept_message: the function was already called.");
         }
         host.response = Some(Response::Reply(std::sync::Arc::default()));
         Ok(())
@@ -56,7 +56,7 @@ pub(super) fn link<I: Address>(linker: &mut Linker<Host>) -> Result<()> {
     define!(linker, "msg_deadline", |caller| -> u64 { Ok(caller.data_mut().deadline_ns()) });
     define!(linker, "msg_reply_data_append", |caller, src: I, size: I| -> () {
         if caller.data_mut().is_answered() {
-            return violation(caller.data_mut(), "ic0.msg_reply_data_append: the call is already replied");
+            return violation(caller.data_mut(), "ic0.msg_reply_data_append: the call is already replied.");
         }
         let host = caller.data_mut();
         let most = if host.mode.is_replicated() { REPLY_MAX } else { QUERY_REPLY_MAX };
