@@ -37,6 +37,7 @@ fixtures: ## Build the sample canisters and those that only tests need, into tar
 bench: canisters ## Measure the search, what else could be done, and compare with the saved run; BENCH="--full --save"
 	cargo bench --locked --bench worlds -- measure $(BENCH)
 	cargo bench --locked --bench strategies -- table rate
+	cargo bench --locked --bench pocket_ic
 	cargo bench --locked -p model --bench against_embedded
 	@cargo bench --quiet --locked --bench worlds -- report $(BENCH)
 

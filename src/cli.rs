@@ -2,6 +2,7 @@
 
 #[cfg(feature = "pocket-ic")]
 mod campaign;
+mod class;
 mod explore;
 mod init;
 mod merge;

@@ -1,7 +1,6 @@
 //! `canloom explore`.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
@@ -14,11 +13,11 @@ use canloom::portfolio::{self, Phase, Portfolio};
 use canloom::report::json::Report;
 use canloom::report::part::{Origin, Part};
 use canloom::report::{Verdict, is_violation, text};
-use canloom::rounds::class::{Class, classify};
 use canloom::sample::{Sampling, sample};
 use canloom::scenario::{BoundName, Scenario};
 use canloom::scheduler::Strategy;
 
+use super::class::label;
 use super::output::{Outputs, save};
 use super::progress::Line;
 use super::replica::{self, Engine};
@@ -146,25 +145,6 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
         print(&(report(options, &mut engine, &explored, &files)? + &told))?;
     }
     Ok(exit.unwrap_or(Exit::of(Verdict::of(&scenario, &explored))))
-}
-
-/// Says of each violation what a replica needs to produce such an order.
-fn label(engine: &Embedded, explored: &Explored, document: &mut Report) -> Result<(), Failure> {
-    // Rounds run tasks that need not run in an order of steps, so there must be room for them.
-    let has_tasks = !engine.kernel.tasks_that_may_run().is_empty();
-    let mut engine = if has_tasks {
-        let scenario = Scenario::clone(&engine.scenario).with_room_for_tasks();
-        Embedded::open_within(Arc::new(scenario), engine.allowance()).map_err(Failure::input)?
-    } else {
-        engine.fork()
-    };
-    for (finding, violation) in explored.findings.iter().zip(&mut document.violations) {
-        // What cannot be told here was told by the search, which had to go there.
-        if let Ok(labelled) = classify(&mut engine, &finding.schedule, finding.invariant) {
-            violation.class = labelled.class.map(Class::word);
-        }
-    }
-    Ok(())
 }
 
 /// Plays the findings on PocketIC.

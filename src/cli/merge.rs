@@ -2,13 +2,16 @@
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use canloom::engine::embedded::Embedded;
 use canloom::report::json::Report;
 use canloom::report::merge::merge;
 use canloom::report::part::Part;
 use canloom::report::{Verdict, is_violation, text};
 use canloom::scenario::Scenario;
 
+use super::class::label;
 use super::output::{Outputs, save};
 use super::{Exit, Failure, print};
 
@@ -57,7 +60,14 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
         let file = if wanted { save(&scenario, counterexample) } else { None };
         files.push(file.map(|file| file.display().to_string()));
     }
-    options.outputs.write(&Report::new(&scenario, explored, &files), explored)?;
+    let mut document = Report::new(&scenario, explored, &files);
+    if !explored.findings.is_empty() {
+        // As the search would have said it; where the modules are not at hand, nothing is said.
+        if let Ok(engine) = Embedded::open(Arc::new(scenario.clone())) {
+            label(&engine, explored, &mut document)?;
+        }
+    }
+    options.outputs.write(&document, explored)?;
     let verdict = Verdict::of(&scenario, explored);
     if !options.outputs.take_standard_output() {
         let mut out = text::verdict(&scenario, explored);

@@ -29,6 +29,7 @@ mod pocket_ic_campaign;
 mod pocket_ic_confirm;
 #[cfg(all(feature = "pocket-ic", unix))]
 mod pocket_ic_counter;
+#[cfg(all(feature = "pocket-ic", unix))]
 mod pocket_ic_puppet;
 #[cfg(all(feature = "pocket-ic", unix))]
 mod pocket_ic_server;
