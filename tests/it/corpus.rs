@@ -170,8 +170,17 @@ fn counterexamples() -> Vec<PathBuf> {
 fn every_counterexample_replays_twice_to_the_same_trace() {
     let files = counterexamples();
     let named: Vec<&str> = files.iter().filter_map(|file| file.parent()?.file_name()?.to_str()).collect();
-    let expected =
-        ["heartbeat", "heartbeat", "outcall", "timer", "upgrade", "upgrade", "vault-rollback", "vault-stale"];
+    let expected = [
+        "answers-overtake",
+        "heartbeat",
+        "heartbeat",
+        "outcall",
+        "timer",
+        "upgrade",
+        "upgrade",
+        "vault-rollback",
+        "vault-stale",
+    ];
     assert_eq!(named, expected);
     for file in files {
         let shown = file.display();
