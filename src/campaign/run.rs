@@ -45,11 +45,11 @@ pub struct Violation {
 }
 
 /// Stages that one thread keeps.
-const STAGES_MAX: usize = 6;
+const STAGES_MAX: usize = 12;
 
 /// A thread's stages: a script is played on one that went back after another, where that is possible.
 #[derive(Default)]
-pub struct Stages(Vec<(Script, bool, Stage)>);
+pub struct Stages(Vec<(Script, Stage)>);
 
 impl Stages {
     /// Plays one script.
@@ -57,8 +57,8 @@ impl Stages {
     /// # Errors
     /// What went wrong, with what was done before.
     pub fn play(&mut self, server: &Server, source: &mut Source, draws: &Draws) -> Result<Ran, (Script, DriveError)> {
-        let (places, is_loaded) = (draws.places(source.scenario()), draws.is_loaded());
-        let mut driver = self.driver(server, source, &places, is_loaded).map_err(|error| (places.clone(), error))?;
+        let places = draws.places(source.scenario());
+        let mut driver = self.driver(server, source, &places).map_err(|error| (places.clone(), error))?;
         let mut ran = Ran::default();
         match played(&mut driver, draws, &mut ran) {
             Ok(()) => {}
@@ -70,22 +70,17 @@ impl Stages {
             if self.0.len() == STAGES_MAX {
                 self.0.remove(0);
             }
-            self.0.push((places, is_loaded, stage));
+            self.0.push((places, stage));
         }
         Ok(ran)
     }
 
-    fn driver(
-        &mut self,
-        server: &Server,
-        source: &mut Source,
-        places: &Script,
-        is_loaded: bool,
-    ) -> Result<Driver, DriveError> {
-        match self.0.iter().position(|(known, load, _)| (known, *load) == (places, is_loaded)) {
-            None => Driver::new(server, source, places, is_loaded),
+    fn driver(&mut self, server: &Server, source: &mut Source, places: &Script) -> Result<Driver, DriveError> {
+        match self.0.iter().position(|(known, _)| known == places) {
+            // Some script may fill rounds there.
+            None => Driver::new(server, source, places, true),
             Some(at) => {
-                let (_, _, stage) = self.0.remove(at);
+                let (_, stage) = self.0.remove(at);
                 let engine = source.open(stage.named())?;
                 Driver::on(stage, engine, places)
             }
@@ -99,7 +94,9 @@ fn played(driver: &mut Driver, draws: &Draws, ran: &mut Ran) -> Result<(), Drive
         let offers = driver.offers()?;
         attempt(driver, &draws.op(turn, &offers), ran)?;
     }
-    driver.thaw()?;
+    if driver.thaw()? {
+        attempt(driver, &Op::Tick { loaded: false }, ran)?;
+    }
     for _ in 0..LAST_ROUNDS {
         if driver.is_quiet() {
             break;

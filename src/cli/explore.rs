@@ -21,7 +21,7 @@ use canloom::scheduler::Strategy;
 
 use super::output::{Outputs, save};
 use super::progress::Line;
-use super::replica::Engine;
+use super::replica::{self, Engine};
 use super::{Exit, Failure, Memory, install, print};
 
 /// Options of `canloom explore`.
@@ -109,6 +109,9 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
     let mut line = Line::new(options.quiet);
     line.say("loading canisters");
     let mut engine = install(narrowed(&options.scenario, &options.bounds)?, &options.memory)?;
+    if options.confirm {
+        replica::check()?;
+    }
     // Before the search adds states to those that the canisters begin with.
     let origin = options.shard.map(|_| origin(&engine, &options.bounds));
     let explored = search(options, strategy, &mut engine, &mut line)?;
@@ -181,7 +184,7 @@ fn confirmed(
 
 #[cfg(not(feature = "pocket-ic"))]
 fn confirmed(_: &Options, _: &Embedded, _: &Explored, _: Report) -> Result<(Report, String, Option<Exit>), Failure> {
-    Err(super::replica::missing())
+    Err(replica::missing())
 }
 
 #[cfg(feature = "pocket-ic")]
@@ -191,7 +194,7 @@ fn on_replica(options: &Options) -> Result<Exit, Failure> {
 
 #[cfg(not(feature = "pocket-ic"))]
 fn on_replica(_: &Options) -> Result<Exit, Failure> {
-    Err(super::replica::missing())
+    Err(replica::missing())
 }
 
 /// What `canloom merge` needs of this shard.

@@ -24,6 +24,18 @@ pub fn server() -> Result<Server, Failure> {
     Server::start(&program).map_err(Failure::outside)
 }
 
+/// Says now what [`server`] would say after a long search.
+#[cfg(feature = "pocket-ic")]
+pub fn check() -> Result<(), Failure> {
+    Program::find().map(drop).map_err(Failure::outside)
+}
+
+/// Likewise: there is none without the feature.
+#[cfg(not(feature = "pocket-ic"))]
+pub fn check() -> Result<(), Failure> {
+    Err(missing())
+}
+
 /// A scenario that cannot be played on a replica.
 #[cfg(feature = "pocket-ic")]
 pub fn unplayable(error: StageError) -> Failure {

@@ -3,6 +3,8 @@
 mod bad_input;
 mod bounds;
 mod merge;
+#[cfg(all(feature = "pocket-ic", unix))]
+mod pocket_ic;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

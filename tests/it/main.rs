@@ -12,6 +12,8 @@ mod corpus;
 mod divided;
 mod docs;
 mod fixtures;
+#[cfg(feature = "pocket-ic")]
+mod following;
 mod generated;
 mod getters;
 mod ghosts;
@@ -22,6 +24,11 @@ mod oracles;
 mod plain_pair;
 mod play;
 #[cfg(all(feature = "pocket-ic", unix))]
+mod pocket_ic_campaign;
+#[cfg(all(feature = "pocket-ic", unix))]
+mod pocket_ic_confirm;
+#[cfg(all(feature = "pocket-ic", unix))]
+mod pocket_ic_counter;
 mod pocket_ic_puppet;
 #[cfg(all(feature = "pocket-ic", unix))]
 mod pocket_ic_server;

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use candid::Principal;
 use canloom::engine::pocket_ic::{Management, Program, Rejected, Replica, Server, ServerError};
 
-const REMEDY: &str =
+pub(crate) const REMEDY: &str =
     "; set POCKET_IC_BIN to a PocketIC server 16.x, published at https://github.com/dfinity/pocketic/releases";
 const SHORT: Duration = Duration::from_secs(1);
 const LONG: Duration = Duration::from_secs(10);
@@ -22,8 +22,13 @@ const DOOMED: &str = "CANLOOM_TEST_DOOMED";
 
 /// A real server, of POCKET_IC_BIN or at its place; if there is none, the test says so and is over.
 pub(crate) fn server(test: &str) -> Option<Server> {
+    program(test).map(|program| Server::start(&program).unwrap())
+}
+
+/// Its program, likewise.
+pub(crate) fn program(test: &str) -> Option<Program> {
     match Program::find() {
-        Ok(program) => Some(Server::start(&program).unwrap()),
+        Ok(program) => Some(program),
         Err(ServerError::Missing(_)) => {
             println!("skipped: {test}: no PocketIC server; set POCKET_IC_BIN=...");
             None
@@ -32,7 +37,8 @@ pub(crate) fn server(test: &str) -> Option<Server> {
     }
 }
 
-fn script(dir: &Path, body: &str) -> PathBuf {
+/// Writes a program that looks like a server, of lines of shell.
+pub(crate) fn script(dir: &Path, body: &str) -> PathBuf {
     let path = dir.join("pocket-ic");
     let text = format!("#!/bin/sh\n{body}\n");
     let mut write = Command::new("sh");

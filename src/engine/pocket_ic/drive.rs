@@ -255,15 +255,16 @@ impl Driver {
         offers
     }
 
-    /// Lets all canisters execute messages again.
+    /// Lets all canisters execute messages again, from the next round on; whether there was one that could not.
     ///
     /// # Errors
     /// If client or server fails.
-    pub fn thaw(&mut self) -> Result<(), DriveError> {
-        for canister in self.stage.frozen().clone() {
+    pub fn thaw(&mut self) -> Result<bool, DriveError> {
+        let frozen = self.stage.frozen().clone();
+        for &canister in &frozen {
             self.play(&Op::Thaw(self.engine.scenario.canisters[canister].name.clone()))?;
         }
-        Ok(())
+        Ok(!frozen.is_empty())
     }
 
     /// How the calls have ended that the replica shows, and what it shows of the rest.
