@@ -40,8 +40,7 @@ impl Kernel {
             (Some(trap), _) => {
                 let mut text = self.trap_text(canister, trap);
                 if let Some(second) = cleanup.and_then(|cleanup| cleanup.trap.as_ref()) {
-                    let second = self.trap_text(canister, second);
-                    text = format!("{text}\n\ncall_on_cleanup also failed:\n\n{second}");
+                    text = format!("{text}\n\ncall_on_cleanup also failed:\n\n{}", second.text);
                 }
                 let code = (trap.code / 100) as u8;
                 Some(self.tables.responses.intern(Response::Reject { code, text: text.into() }))

@@ -152,8 +152,8 @@ fn corner_6_callback_that_traps_is_undone_and_its_cleanup_is_kept() {
     let call = to_c1('r', 0, 0);
     for (cleanup, x, also) in [
         ("", "101", ""),
-        (TRAP, "1", "\n\ncall_on_cleanup also failed:\n\nIC0503: "),
-        ("(call $reply)", "1", "\n\ncall_on_cleanup also failed:\n\nIC0504: "),
+        (TRAP, "1", "\n\ncall_on_cleanup also failed:\n\nCanister called "),
+        ("(call $reply)", "1", "\n\ncall_on_cleanup also failed:\n\nCanister violated "),
     ] {
         let body = format!(
             r#"(table 2 funcref) (elem (i32.const 0) $done $clean)
