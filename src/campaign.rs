@@ -178,7 +178,8 @@ pub fn campaign(
                     drop(sum);
                     (progress.lock().expect("no thread panics here"))(&now);
                 }
-                Err((script, error)) => {
+                Err(failed_script) => {
+                    let (script, error) = *failed_script;
                     stop.store(true, Ordering::Relaxed);
                     let seed = campaign.seed;
                     let error = match error {

@@ -56,17 +56,22 @@ impl Stages {
     ///
     /// # Errors
     /// What went wrong, with what was done before.
-    pub fn play(&mut self, server: &Server, source: &mut Source, draws: &Draws) -> Result<Ran, (Script, DriveError)> {
+    pub fn play(
+        &mut self,
+        server: &Server,
+        source: &mut Source,
+        draws: &Draws,
+    ) -> Result<Ran, Box<(Script, DriveError)>> {
         let places = draws.places(source.scenario());
-        let mut driver = self.driver(server, source, &places).map_err(|error| (places.clone(), error))?;
+        let mut driver = self.driver(server, source, &places).map_err(|error| Box::new((places.clone(), error)))?;
         let mut ran = Ran::default();
         match played(&mut driver, draws, &mut ran) {
             Ok(()) => {}
             Err(DriveError::Lost(Lost::TooMany)) => return Ok(Ran { is_cut: true, ..ran }),
-            Err(error) => return Err((driver.script, error)),
+            Err(error) => return Err(Box::new((driver.script, error))),
         }
         let script = driver.script.clone();
-        if let Some(stage) = driver.go_back().map_err(|error| (script, error))? {
+        if let Some(stage) = driver.go_back().map_err(|error| Box::new((script, error)))? {
             if self.0.len() == STAGES_MAX {
                 self.0.remove(0);
             }

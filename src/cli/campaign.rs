@@ -85,13 +85,16 @@ fn failure(error: CampaignError) -> Failure {
     }
 }
 
+/// What came of the findings, the text of that, and the exit code that it asks for.
+type Told = (Vec<Option<Confirmation>>, String, Option<Exit>);
+
 /// Plays each finding of a search on PocketIC; says what came of them, by finding, and the exit code that this asks for.
 pub fn confirmed(
     options: &Options,
     scenario: &Scenario,
     engine: &Embedded,
     explored: &Explored,
-) -> Result<(Vec<Option<Confirmation>>, String, Option<Exit>), Failure> {
+) -> Result<Told, Failure> {
     let server: Server = server()?;
     let mut source = Source::new(scenario, engine.allowance()).map_err(|error| unplayable(StageError::from(error)))?;
     let (mut all, mut out, mut exit) = (Vec::new(), String::new(), None);

@@ -138,7 +138,7 @@ mod tests {
     fn a_panic_becomes_one_line() {
         silence();
         let failed: Result<(), String> = Err("a\n  b".to_owned());
-        assert_eq!(caught(|| failed.unwrap()), Err(ReplicaError(r#""a\n b""#.to_owned())));
+        assert_eq!(caught(|| failed.clone().unwrap()), Err(ReplicaError(r#""a\n b""#.to_owned())));
         assert_eq!(caught(|| -> u8 { panic!("HTTP\n failure") }), Err(ReplicaError("HTTP failure".to_owned())));
         assert_eq!(caught(|| 7), Ok(7));
     }

@@ -184,10 +184,10 @@ impl Driver {
         let changes = self.script.ops.iter().filter(|op| matches!(op, Op::Change(_))).count();
         for choice in &choices {
             match (choice.target, choice.kind) {
-                (Target::Root(tree), StepKind::Start | StepKind::Submit) if (tree as usize) < calls => {
-                    if is_room && !self.sent.contains(&tree) {
-                        offers.push(Op::Submit(self.engine.kernel.name(&world, choice)));
-                    }
+                (Target::Root(tree), StepKind::Start | StepKind::Submit)
+                    if (tree as usize) < calls && is_room && !self.sent.contains(&tree) =>
+                {
+                    offers.push(Op::Submit(self.engine.kernel.name(&world, choice)));
                 }
                 (Target::Clock(entry), _) => offers.push(Op::Time(entry + 1)),
                 (Target::Canister { .. }, _) if choice.fault.is_none() || changes < CHANGES_MAX => {
