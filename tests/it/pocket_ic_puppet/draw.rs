@@ -54,7 +54,7 @@ pub fn acts(number: usize) -> Vec<Act> {
             1 => (0..PUPPETS).map(name).collect(),
             one => vec![name(one - 2)],
         };
-        let is_loaded = at / all % 2 == 1 || at % all == 0;
+        let is_loaded = at / all % 2 == 1 || at.is_multiple_of(all);
         let mut scenes: Vec<Scene> = (0..SCENES).map(|_| scene()).collect();
         let pauses = scenes.iter_mut().flat_map(|scene| &mut scene.pauses).flatten();
         pauses.filter(|_| !is_loaded).for_each(unload);
