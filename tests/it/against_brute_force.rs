@@ -94,7 +94,7 @@ fn every_corpus_scenario_is_compared_or_needs_what_the_enumerator_lacks() {
     let mut compared = vec!["counter", "counter-check", "vault-rollback", "vault-sound", "vault-stale"];
     // Tasks, time, upgrades, the management canister, built-in canisters.
     compared.extend(["heartbeat", "heartbeat-fixed", "outcall", "outcall-fixed", "timer", "timer-fixed"]);
-    compared.extend(["upgrade", "upgrade-fixed", "upgrade-stopped"]);
+    compared.extend(["upgrade", "upgrade-fixed", "upgrade-stopped", "answers-overtake"]);
     compared.extend(["control-escrow", "control-guard", "control-heartbeat", "control-journal", "control-vault"]);
     compared.sort_unstable();
     assert_eq!(corpus::names(), compared, "give each scenario of corpus/ a test in this file");
@@ -108,6 +108,11 @@ fn search_and_brute_force_agree_on_counter() {
 #[test]
 fn search_and_brute_force_agree_on_counter_check() {
     assert_agreement_on_corpus("counter-check");
+}
+
+#[test]
+fn search_and_brute_force_agree_on_answers_that_overtake() {
+    assert_agreement_on_corpus("answers-overtake");
 }
 
 #[test]
