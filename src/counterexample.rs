@@ -19,6 +19,7 @@
 
 mod describe;
 mod replay;
+pub mod store;
 
 use std::fmt::Write as _;
 use std::path::{Component, Path, PathBuf};

@@ -8,6 +8,7 @@ pub mod counterexample;
 pub mod engine;
 pub mod explore;
 pub mod follow;
+pub mod fuzz;
 pub mod init;
 pub mod invariant;
 pub mod kernel;

@@ -64,14 +64,17 @@ pub fn violation(
         Oracle::Serializable { ignore, replies } => {
             // One time step may end two waits together, which one after the other need one each.
             let has_expired = has_mark(engine, world, Marks::has_unknown);
-            let is_comparable = world.faulted() == 0 && !has_expired && Alone::is_at_rest(&engine.kernel, world);
+            let is_known = !has_untried_argument(engine, world);
+            let is_comparable =
+                world.faulted() == 0 && !has_expired && is_known && Alone::is_at_rest(&engine.kernel, world);
             if !is_comparable { None } else { not_serializable(engine, world, observations, ignore, *replies)? }
         }
         Oracle::ErrIsNoop { entries, ignore } => effect_of_error(engine, world, observations, entries, ignore)?,
         Oracle::Probe { entries, allow } => {
             let is_gone = |change| matches!(change, Change::Reinstall | Change::Uninstall | Change::SnapshotLoad);
             let excuses = has_mark(engine, world, Marks::has_unknown) || was_administered(engine, world, is_gone);
-            let is_judged = !excuses && Alone::is_at_rest(&engine.kernel, world);
+            let is_known = !has_untried_argument(engine, world);
+            let is_judged = !excuses && is_known && Alone::is_at_rest(&engine.kernel, world);
             // What is not offered to a call that is made again says nothing of the canister.
             if is_judged { stuck(engine, world, entries, allow).unwrap_or(None) } else { None }
         }
@@ -91,6 +94,14 @@ pub fn undecided(engine: &Embedded) -> Vec<usize> {
 fn was_administered(engine: &Embedded, world: &World, is_wanted: impl Fn(Change) -> bool) -> bool {
     let faults = engine.kernel.faults().iter().zip(&world.faults);
     faults.filter(|(_, spent)| **spent > 0).any(|(fault, _)| fault.changes.iter().any(|&change| is_wanted(change)))
+}
+
+/// Whether a call has an argument that is not among those that are tried: what such calls do one after the other was not
+/// worked out.
+fn has_untried_argument(engine: &Embedded, world: &World) -> bool {
+    let started = world.trees.iter().enumerate().filter(|(_, tree)| **tree != NOT_STARTED);
+    let own = engine.kernel.calls().len();
+    started.take_while(|(at, _)| *at < own).any(|(at, &tree)| engine.kernel.is_untried(at, tree))
 }
 
 fn has_mark(engine: &Embedded, world: &World, is_wanted: impl Fn(Marks) -> bool) -> bool {

@@ -10,7 +10,7 @@
 //! 3. Of the violations of an invariant the one with the fewest faults, calls and steps is kept; what it does not need is
 //!    taken away.
 
-mod atlas;
+pub mod atlas;
 mod offers;
 pub mod trim;
 mod walker;

@@ -32,6 +32,7 @@ mod invariant;
 mod load;
 mod names;
 mod narrow;
+mod open;
 mod path;
 mod position;
 mod show;
@@ -70,6 +71,7 @@ pub use value::{Labels, Value};
 pub(crate) use candid_text::{check_size as check_candid_size, encode_str};
 pub(crate) use interface::Interface;
 pub(crate) use names::{automatic_actor_id, automatic_canister_id, check_identifier, check_name};
+pub(crate) use open::Opener;
 
 /// Largest scenario file in bytes.
 const SIZE_MAX: u64 = 1 << 20;

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use canloom::counterexample::Counterexample;
+use canloom::counterexample::store::{self, write_atomically};
 use canloom::explore::Explored;
 use canloom::report::json::Report;
 use canloom::report::text;
@@ -12,16 +13,9 @@ use super::{Failure, print};
 
 /// Writes a counterexample as `*.cx.new`, unless the corpus has it already; returns the file.
 pub fn save(scenario: &Scenario, counterexample: &Counterexample) -> Option<PathBuf> {
-    let folder = scenario.file.parent().unwrap_or(Path::new(""));
-    let name = counterexample.file_name(&scenario.name);
-    let accepted = folder.join(&name);
-    if accepted.exists() {
-        return Some(accepted);
-    }
-    let file = folder.join(format!("{name}.new"));
-    match write_atomically(&file, &counterexample.text()) {
-        Ok(()) => Some(file),
-        Err(error) => {
+    match store::save(scenario, counterexample) {
+        Ok(file) => Some(file),
+        Err((file, error)) => {
             eprintln!("warning: the counterexample was not saved: {}: {error}", file.display());
             None
         }
@@ -71,15 +65,6 @@ fn write_to(file: &Path, text: &str) -> Result<(), Failure> {
     if file == Path::new("-") {
         return print(text);
     }
-    write_atomically(file, text).map_err(|error| Failure::outside(format!("cannot write {}: {error}", file.display())))
-}
-
-fn write_atomically(file: &Path, text: &str) -> std::io::Result<()> {
-    let mut name = file.file_name().unwrap_or_default().to_os_string();
-    name.push(format!(".{}.tmp", std::process::id()));
-    let temporary = file.with_file_name(name);
-    std::fs::write(&temporary, text)?;
-    std::fs::rename(&temporary, file).inspect_err(|_| {
-        let _ = std::fs::remove_file(&temporary);
-    })
+    write_atomically(file, text.as_bytes())
+        .map_err(|error| Failure::outside(format!("cannot write {}: {error}", file.display())))
 }

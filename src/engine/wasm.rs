@@ -230,7 +230,8 @@ impl WasmGuest {
             warm.roll_back(&pages);
             memory
         };
-        let execution = warm.store.data_mut().finish(after, trap, instructions);
+        let covered = warm.take_covered();
+        let execution = Execution { covered, ..warm.store.data_mut().finish(after, trap, instructions) };
         // An instance that grew for nothing cannot shrink again.
         let heap_pages_after = warm.heap_pages();
         if heap_pages_after == heap_pages || after != memory {

@@ -114,13 +114,9 @@ impl Observer {
         if self.is_new(&(1u8, canister, name)) {
             self.news.push(News::Delivered(method()));
         }
-        for (at, &tree) in before.trees.iter().enumerate().filter(|(_, tree)| **tree != NOT_STARTED) {
-            let (family, tree) = (family(kernel, at as u32), kernel.tree(tree));
-            for request in &tree.requests {
-                let point = OpenPoint::of(family, tree, request).filter(|point| point.canister == canister);
-                if let Some(point) = point.filter(|point| self.is_new(&(2u8, point, name))) {
-                    self.news.push(News::Pair(point.kept(), method()));
-                }
+        for point in open_points(kernel, before, canister) {
+            if self.is_new(&(2u8, &point, name)) {
+                self.news.push(News::Pair(point.kept(), method()));
             }
         }
     }
@@ -133,6 +129,22 @@ impl Observer {
     fn is_new(&mut self, what: &impl Hash) -> bool {
         self.known.insert(content_hash(what))
     }
+}
+
+/// Hashes of the pairs that a step covers: the method that it delivers, with each await point of that canister that is open.
+pub fn pairs(kernel: &Kernel, before: &World, choice: &Choice) -> Vec<u128> {
+    let Some((canister, name)) = delivered(kernel, before, choice) else { return Vec::new() };
+    open_points(kernel, before, canister).map(|point| content_hash(&(2u8, &point, name))).collect()
+}
+
+/// The await points of a canister that are open in a world.
+fn open_points<'a>(kernel: &'a Kernel, world: &'a World, canister: u16) -> impl Iterator<Item = OpenPoint<'a>> {
+    let started = world.trees.iter().enumerate().filter(|(_, tree)| **tree != NOT_STARTED);
+    started.flat_map(move |(at, &tree)| {
+        let (family, tree) = (family(kernel, at as u32), kernel.tree(tree));
+        let points = tree.requests.iter().filter_map(move |request| OpenPoint::of(family, tree, request));
+        points.filter(move |point| point.canister == canister)
+    })
 }
 
 /// A [`Point`] where it stands.

@@ -31,6 +31,9 @@ pub trait Arguments: fmt::Debug + Send + Sync {
     /// # Errors
     /// Why an answer cannot be made into an argument.
     fn variants(&self, answers: &[(usize, &Response)]) -> Result<Vec<Variant>, String>;
+
+    /// The variant with these values, which may be one that is not tried; `None` if there can be none.
+    fn variant(&self, values: &Values, answers: &[(usize, &Response)]) -> Option<Variant>;
 }
 
 /// How the argument of a call is chosen.
@@ -61,7 +64,18 @@ type Answers = Vec<(usize, u32)>;
 
 /// Variants that were asked for, by the first call with this source and by answers.
 #[derive(Default)]
-pub(super) struct Known(Mutex<HashMap<(usize, Answers), Variants>>);
+pub(super) struct Known {
+    all: Mutex<HashMap<(usize, Answers), Variants>>,
+    /// Single ones that are in no list of all.
+    single: Mutex<HashMap<(usize, Answers), Single>>,
+}
+
+/// Variants beyond those that are tried.
+#[derive(Default)]
+struct Single {
+    messages: HashMap<Values, Option<u32>>,
+    values: HashMap<u32, Values>,
+}
 
 /// For each call of a plan, the first one that chooses from the same.
 pub(super) fn sources(plan: &Plan) -> Vec<usize> {
@@ -79,9 +93,13 @@ impl Kernel {
     /// # Errors
     /// If an answer cannot be made into an argument.
     pub fn variants(&self, world: &World, call: usize) -> Result<Variants, Unsupported> {
+        self.variants_after(call, self.answers_read(world, call))
+    }
+
+    /// The answers that a call reads, as far as there are any.
+    fn answers_read(&self, world: &World, call: usize) -> Answers {
         let reads = self.plan.calls[call].chosen.iter().flat_map(|chosen| &chosen.reads);
-        let answered = |&read: &usize| Some((read, self.answer(world.trees[read])?));
-        self.variants_after(call, reads.filter_map(answered).collect())
+        reads.filter_map(|&read| Some((read, self.answer(world.trees[read])?))).collect()
     }
 
     pub(super) fn variants_after(&self, call: usize, answers: Answers) -> Result<Variants, Unsupported> {
@@ -91,7 +109,7 @@ impl Kernel {
             return Ok(Arc::from([(variant, self.call_messages[call])]));
         };
         let key = (self.sources[call], answers);
-        let mut known = self.variants.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.variants.all.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(variants) = known.get(&key) {
             return Ok(variants.clone());
         }
@@ -138,7 +156,45 @@ impl Kernel {
         let (Target::Root(call), Some(message)) = (choice.target, choice.message) else { return Values::default() };
         let variants = self.variants(world, call as usize).ok();
         let found = variants.iter().flat_map(|variants| variants.iter()).find(|(_, other)| *other == message);
-        found.map_or_else(Values::default, |(variant, _)| variant.values.clone())
+        match found {
+            Some((variant, _)) => variant.values.clone(),
+            None => {
+                let key = (self.sources[call as usize], self.answers_read(world, call as usize));
+                let single = self.variants.single.lock().unwrap_or_else(PoisonError::into_inner);
+                single.get(&key).and_then(|single| single.values.get(&message).cloned()).unwrap_or_default()
+            }
+        }
+    }
+
+    /// Whether a call has begun with an argument that is not among those that are tried.
+    pub fn is_untried(&self, call: usize, tree: u32) -> bool {
+        if self.plan.calls[call].chosen.is_none() {
+            return false;
+        }
+        let single = self.variants.single.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_call = single.iter().filter(|((source, _), _)| *source == self.sources[call]);
+        let message = self.call_message(call, tree);
+        of_call.into_iter().any(|(_, single)| message.is_some_and(|message| single.values.contains_key(&message)))
+    }
+
+    /// The message of a variant that is not in the list, if there can be one with these values.
+    fn single(&self, world: &World, call: usize, values: &Values, listed: &Variants) -> Option<u32> {
+        let chosen = self.plan.calls[call].chosen.as_ref()?;
+        let key = (self.sources[call], self.answers_read(world, call));
+        let mut single = self.variants.single.lock().unwrap_or_else(PoisonError::into_inner);
+        let single = single.entry(key.clone()).or_default();
+        if let Some(message) = single.messages.get(values) {
+            return *message;
+        }
+        let responses: Vec<(usize, &Response)> = key.1.iter().map(|&(at, id)| (at, self.response(id))).collect();
+        let variant = chosen.source.variant(values, &responses);
+        let message = variant.map(|variant| self.tables.intern_call(&self.plan.calls[call].method, &variant.arg));
+        // One argument has one name, that of the list if it is there.
+        let message = message.filter(|message| listed.iter().all(|(_, other)| other != message));
+        let message =
+            message.filter(|message| single.values.entry(*message).or_insert_with(|| values.clone()) == values);
+        single.messages.insert(values.clone(), message);
+        message
     }
 
     /// The message that the values of a step choose for a call that may begin; `None` if its argument is fixed or chosen.
@@ -157,6 +213,9 @@ impl Kernel {
         }
         if let Some((_, message)) = variants.iter().find(|(variant, _)| variant.values == step.values) {
             return Ok(Some(*message));
+        }
+        if let Some(message) = self.single(world, call, &step.values, &variants) {
+            return Ok(Some(message));
         }
         let name = |values: &Values| Step { values: values.clone(), ..step.clone() }.to_string();
         let mut names: Vec<String> =

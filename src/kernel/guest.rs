@@ -300,6 +300,32 @@ pub struct Execution {
     pub log: Vec<String>,
     /// What it read of its environment.
     pub reads: Vec<Read>,
+    /// Which code ran, where the module was loaded to be watched.
+    pub covered: Option<Arc<Covered>>,
+}
+
+/// Which code of a module an execution ran. Blocks and sites are numbered in the order of the module.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Covered {
+    /// Number of the module among the canister's.
+    pub module: u16,
+    /// Blocks that ran, and how often, at most 255.
+    pub blocks: Box<[(u32, u8)]>,
+    /// Comparisons that were made.
+    pub compared: Box<[Compared]>,
+    /// Switches, and the arms that were chosen: bit i for arm i, the last one for all others.
+    pub switched: Box<[(u32, u64)]>,
+}
+
+/// A comparison: of the operands that were not equal, those that differ in the fewest bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Compared {
+    /// Its site.
+    pub site: u32,
+    /// The operands, if any two were not equal.
+    pub unequal: Option<(u64, u64)>,
+    /// Whether two were equal.
+    pub equal: bool,
 }
 
 impl Execution {
@@ -318,6 +344,7 @@ impl Execution {
             instructions: 0,
             log: Vec::new(),
             reads: Vec::new(),
+            covered: None,
         }
     }
 }

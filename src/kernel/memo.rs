@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 use xxhash_rust::xxh3::Xxh3Builder;
 
-use super::guest::{Cycles, Env, Execution, Function, MemoryId, Read, Trap};
+use super::guest::{Covered, Cycles, Env, Execution, Function, MemoryId, Read, Trap};
 use super::{Counters, Kernel, Message, Place, Unsupported};
 
 /// What an execution does to the world.
@@ -42,6 +42,9 @@ pub struct Effects {
     pub instructions: u64,
     /// Lines of `debug_print`.
     pub log: Vec<String>,
+    /// Which code ran, where modules are watched; a checkpoint has none of it.
+    #[serde(skip)]
+    pub covered: Option<Arc<Covered>>,
 }
 
 impl Effects {
@@ -65,6 +68,7 @@ impl Effects {
             certified: None,
             instructions: 0,
             log: Vec::new(),
+            covered: None,
         }
     }
 }
@@ -256,6 +260,7 @@ impl Kernel {
             certified: execution.certified.map(|data| self.tables.blobs.intern(Arc::from(data))),
             instructions: execution.instructions,
             log: execution.log,
+            covered: execution.covered,
         }
     }
 

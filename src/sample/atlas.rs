@@ -15,8 +15,35 @@ use crate::explore::coverage::Observer;
 use crate::explore::look::look;
 use crate::explore::tally::Tally;
 use crate::invariant::Before;
-use crate::kernel::{Choice, Unsupported, World};
+use crate::kernel::{Choice, Happened, Unsupported, World};
+use crate::schedule::Step;
 use crate::scheduler::Offer;
+
+/// Looks at steps and worlds when they are met first, for its own purposes.
+pub trait Watch {
+    /// A step, with the worlds before and after it; the number is kept with it.
+    fn step(&mut self, engine: &Embedded, before: &World, choice: &Choice, happened: &Happened) -> u32;
+
+    /// A world; the number is kept with it.
+    ///
+    /// # Errors
+    /// If a query asks for something that the engine does not offer.
+    fn world(&mut self, engine: &mut Embedded, world: &World) -> Result<u32, Unsupported>;
+}
+
+/// Nobody looks.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Nobody;
+
+impl Watch for Nobody {
+    fn step(&mut self, _: &Embedded, _: &World, _: &Choice, _: &Happened) -> u32 {
+        0
+    }
+
+    fn world(&mut self, _: &mut Embedded, _: &World) -> Result<u32, Unsupported> {
+        Ok(0)
+    }
+}
 
 /// Worlds kept with their offers; beyond this all are forgotten, and those that are passed again are built again.
 const NODES_MAX: usize = 1 << 17;
@@ -26,8 +53,8 @@ const UNKNOWN: u32 = u32::MAX;
 /// A world with all that schedules ask of it.
 pub struct Node {
     key: Box<[u8]>,
-    choices: Box<[Choice]>,
-    edges: Box<[Edge]>,
+    choices: Vec<Choice>,
+    edges: Vec<Edge>,
     /// What a scheduler orders.
     pub messages: Box<[Offer]>,
     /// Faults, time steps, optional steps.
@@ -36,6 +63,8 @@ pub struct Node {
     pub spent: (u16, u16),
     /// Position among the distinct worlds.
     pub seen: u32,
+    /// What was shown to who watches.
+    pub shown: u32,
 }
 
 #[derive(Clone, Copy)]
@@ -44,6 +73,12 @@ struct Edge {
     delivers: bool,
     /// Whether [`Atlas::broken`] has something of it.
     breaks: bool,
+    /// What was shown to who watches.
+    shown: u32,
+}
+
+impl Edge {
+    const UNKNOWN: Edge = Edge { to: UNKNOWN, delivers: false, breaks: false, shown: 0 };
 }
 
 /// What was seen in a distinct world.
@@ -60,7 +95,9 @@ pub struct Seen {
 }
 
 /// The worlds.
-pub struct Atlas {
+pub struct Atlas<W = Nobody> {
+    /// Who watches.
+    pub watch: W,
     nodes: Vec<Node>,
     table: HashTable<u32>,
     offers: Offers,
@@ -68,6 +105,8 @@ pub struct Atlas {
     seen: Vec<Seen>,
     /// By world and choice: invariants that the step violates.
     broken: HashMap<(u32, u32), SmallVec<[u16; 2]>, Xxh3Builder>,
+    /// By world and number of a step: the choice that it is there, or [`UNKNOWN`].
+    named: HashMap<(u32, u32), u32, Xxh3Builder>,
     /// What was seen in the distinct worlds, violations apart.
     pub tally: Tally,
     observer: Observer,
@@ -75,16 +114,18 @@ pub struct Atlas {
     choices: Vec<Choice>,
 }
 
-impl Atlas {
+impl<W: Watch> Atlas<W> {
     /// No world yet.
-    pub fn new(engine: &Embedded) -> Atlas {
+    pub fn new(engine: &Embedded, watch: W) -> Atlas<W> {
         Atlas {
+            watch,
             nodes: Vec::new(),
             table: HashTable::new(),
             offers: Offers::new(engine),
             positions: HashMap::default(),
             seen: Vec::new(),
             broken: HashMap::default(),
+            named: HashMap::default(),
             tally: Tally::new(&engine.scenario.invariants),
             observer: Observer::default(),
             key: Vec::new(),
@@ -101,6 +142,7 @@ impl Atlas {
             self.nodes.clear();
             self.table.clear();
             self.broken.clear();
+            self.named.clear();
         }
         if self.nodes.is_empty() {
             let world = engine.start().clone();
@@ -132,6 +174,44 @@ impl Atlas {
         self.positions.iter().map(|(key, &at)| (&**key, &self.seen[at as usize]))
     }
 
+    /// The position of a step among the choices of a world, if it is possible there. `number` stands for the step in every
+    /// call. A start may have an argument that is not among those that are tried; from then on it is a choice, too.
+    pub fn position(&mut self, engine: &mut Embedded, at: u32, number: u32, step: &Step) -> Option<u32> {
+        if let Some(&known) = self.named.get(&(at, number)) {
+            return Some(known).filter(|&position| position != UNKNOWN);
+        }
+        let node = &mut self.nodes[at as usize];
+        let world = World::decode(&node.key, engine.start().shape());
+        let position = engine.kernel.find(&world, step).ok().map(|choice| {
+            let is_same = |other: &Choice| Choice { multiplicity: choice.multiplicity, ..*other } == choice;
+            let known = node.choices.iter().position(is_same);
+            known.unwrap_or_else(|| {
+                node.choices.push(choice);
+                node.edges.push(Edge::UNKNOWN);
+                node.choices.len() - 1
+            }) as u32
+        });
+        self.named.insert((at, number), position.unwrap_or(UNKNOWN));
+        position
+    }
+
+    /// The name of the choice at this position.
+    pub fn name(&self, engine: &Embedded, at: u32, position: u32) -> Step {
+        let node = &self.nodes[at as usize];
+        let world = World::decode(&node.key, engine.start().shape());
+        engine.kernel.name(&world, &node.choices[position as usize])
+    }
+
+    /// Whether the choice at this position was made before.
+    pub fn is_known(&self, at: u32, position: u32) -> bool {
+        self.nodes[at as usize].edges[position as usize].to != UNKNOWN
+    }
+
+    /// What was shown of a step that was made.
+    pub fn shown(&self, at: u32, position: u32) -> u32 {
+        self.nodes[at as usize].edges[position as usize].shown
+    }
+
     /// Makes the choice at this position; returns the next world, and whether a message was executed.
     pub fn step(&mut self, engine: &mut Embedded, at: u32, position: u32) -> Result<(u32, bool), Unsupported> {
         let node = &self.nodes[at as usize];
@@ -149,9 +229,10 @@ impl Atlas {
             Some(before) => before.broken(engine, &next)?.iter().map(|broken| broken.invariant as u16).collect(),
             None => SmallVec::new(),
         };
+        let shown = self.watch.step(engine, &world, &choice, &happened);
         let to = self.add(engine, &next)?;
         let node = &mut self.nodes[at as usize];
-        node.edges[position as usize] = Edge { to, delivers, breaks: !broken.is_empty() };
+        node.edges[position as usize] = Edge { to, delivers, breaks: !broken.is_empty(), shown };
         if !broken.is_empty() {
             let seen = &mut self.seen[node.seen as usize];
             seen.broken.extend(broken.iter().copied().filter(|at| !seen.broken.contains(at)).collect::<Vec<_>>());
@@ -172,10 +253,11 @@ impl Atlas {
         let seen = self.look(engine, world, &choices)?;
         let (messages, extras) = self.offers.of(engine, world, &choices);
         let spent = (world.faulted() as u16, engine.kernel.started(world) as u16);
-        let edges = vec![Edge { to: UNKNOWN, delivers: false, breaks: false }; choices.len()].into();
+        let shown = self.watch.world(engine, world)?;
+        let edges = vec![Edge::UNKNOWN; choices.len()];
         let at = self.nodes.len() as u32;
-        let copied = choices.as_slice().into();
-        self.nodes.push(Node { key, choices: copied, edges, messages, extras, spent, seen });
+        let copied = choices.clone();
+        self.nodes.push(Node { key, choices: copied, edges, messages, extras, spent, seen, shown });
         self.choices = choices;
         let nodes = &self.nodes;
         self.table.insert_unique(hash, at, |&at| xxh3_64(&nodes[at as usize].key));

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::atlas::Atlas;
+use super::atlas::{Atlas, Nobody};
 use super::offers::Offers;
 use crate::engine::embedded::Embedded;
 use crate::kernel::Unsupported;
@@ -49,7 +49,7 @@ impl Walker {
     pub fn new(engine: &Embedded, strategy: Strategy, seed: u64) -> Walker {
         let invariants = engine.scenario.invariants.len();
         Walker {
-            atlas: Atlas::new(engine),
+            atlas: Atlas::new(engine, Nobody),
             best: vec![None; invariants],
             first: vec![None; invariants],
             deliveries: 0,

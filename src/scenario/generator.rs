@@ -14,6 +14,7 @@ use super::filling::Filling;
 use super::generate::{self, Known};
 use super::interface::{Interface, MethodTypes};
 use super::names::{Names, check_name};
+use super::open::Kind;
 use super::suggest::shorten;
 
 /// Most generators of one call.
@@ -44,6 +45,19 @@ enum Source {
 }
 
 impl Generator {
+    /// What its values may be beside those that are tried; nothing if it has a list.
+    pub(super) fn kind(&self) -> Result<Option<Kind>, String> {
+        match &self.source {
+            Source::Pick => Ok(None),
+            Source::Type(text, did, _) => {
+                let interface = did.as_ref().map(MethodTypes::interface);
+                let (ty, env) = parse_type(text, interface.as_ref())?;
+                Ok(Some(Kind { types: vec![ty], env, is_list: false }))
+            }
+            Source::Arguments(method, _) => method.arguments().map(Some),
+        }
+    }
+
     /// The same with its values, now that it is known what canisters have given.
     pub(crate) fn settled(&self, names: &Names, seed: u64, values: &[IDLValue]) -> Result<Generator, String> {
         let principals: Vec<_> = names.actors.iter().map(|(_, id)| *id).collect();

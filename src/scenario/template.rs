@@ -25,10 +25,10 @@ pub type Made = (Vec<(String, String)>, Vec<u8>);
 /// An argument that is put together when the call starts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Template {
-    text: String,
-    names: Names,
-    types: Option<MethodTypes>,
-    generators: Vec<Generator>,
+    pub(super) text: String,
+    pub(super) names: Names,
+    pub(super) types: Option<MethodTypes>,
+    pub(super) generators: Vec<Generator>,
     /// Names of captured values, in order of appearance.
     captured: Vec<String>,
     /// Line and column of the text, from 1.

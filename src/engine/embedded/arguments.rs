@@ -10,7 +10,7 @@ use candid::types::value::IDLValue;
 
 use super::EmbeddedError;
 use crate::kernel::{Arguments, Chosen, Response, Variant};
-use crate::scenario::{Capture, Captured, Filling, Instance, Names, Scenario, Template, first_value};
+use crate::scenario::{Capture, Captured, Filling, Instance, Names, Opener, Scenario, Template, first_value};
 use crate::schedule::Values;
 
 /// What the setup has given.
@@ -148,8 +148,9 @@ struct Source {
     place: String,
 }
 
-impl Arguments for Source {
-    fn variants(&self, answers: &[(usize, &Response)]) -> Result<Vec<Variant>, String> {
+impl Source {
+    /// What each captured name stands for.
+    fn captured(&self, answers: &[(usize, &Response)]) -> Captured {
         let mut captured = Captured::new();
         for name in self.template.captured() {
             let mut values = self.setup.get(name).cloned().unwrap_or_default();
@@ -161,7 +162,20 @@ impl Arguments for Source {
             }
             captured.insert(name.clone(), Filling::sorted(values));
         }
+        captured
+    }
+}
+
+impl Arguments for Source {
+    fn variants(&self, answers: &[(usize, &Response)]) -> Result<Vec<Variant>, String> {
+        let captured = self.captured(answers);
         let variants = self.template.variants(&captured).map_err(|problem| format!("{}{problem}", self.place))?;
         Ok(variants.into_iter().map(|(values, arg)| Variant { values: Values::new(values), arg: arg.into() }).collect())
+    }
+
+    fn variant(&self, values: &Values, answers: &[(usize, &Response)]) -> Option<Variant> {
+        let labels: Vec<(&str, &str)> = values.iter().collect();
+        let (values, arg) = Opener::new(&self.template).make(&labels, &self.captured(answers))?;
+        Some(Variant { values: Values::new(values), arg: arg.into() })
     }
 }

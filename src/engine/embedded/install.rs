@@ -28,22 +28,36 @@ const SETUP_MAX: usize = 10_000;
 /// Modules that are loaded, by their paths.
 pub struct Modules {
     pub(super) engine: wasmtime::Engine,
+    instrumentation: Instrumentation,
     modules: BTreeMap<PathBuf, Arc<Module>>,
 }
 
 impl Modules {
     /// None yet.
     ///
+    /// # Errors
+    /// If wasmtime does not run on this machine.
+    pub fn new() -> Result<Modules, EmbeddedError> {
+        Modules::with(Instrumentation::Full)
+    }
+
+    /// None yet; they will be loaded with what this adds to them.
+    ///
+    /// # Errors
+    /// As [`Modules::new`].
+    pub fn with(instrumentation: Instrumentation) -> Result<Modules, EmbeddedError> {
+        let engine = engine().map_err(|error| EmbeddedError::Machine(format!("{error:#}")))?;
+        Ok(Modules { engine, instrumentation, modules: BTreeMap::new() })
+    }
+
     /// The module of this file, if it was loaded.
     pub fn loaded(&self, wasm: &Path) -> Option<&Arc<Module>> {
         self.modules.get(wasm)
     }
 
-    /// # Errors
-    /// If wasmtime does not run on this machine.
-    pub fn new() -> Result<Modules, EmbeddedError> {
-        let engine = engine().map_err(|error| EmbeddedError::Machine(format!("{error:#}")))?;
-        Ok(Modules { engine, modules: BTreeMap::new() })
+    /// All that were loaded.
+    pub fn all(&self) -> impl Iterator<Item = &Arc<Module>> {
+        self.modules.values()
     }
 
     /// A module, loaded for this canister of a scenario file unless it was before.
@@ -51,14 +65,14 @@ impl Modules {
         if let Some(module) = self.modules.get(wasm) {
             return Ok(module.clone());
         }
-        let module = Arc::new(load(&self.engine, file, canister, wasm)?);
+        let module = Arc::new(load(self, file, canister, wasm)?);
         self.modules.insert(wasm.to_path_buf(), module.clone());
         Ok(module)
     }
 }
 
 /// Reads and compiles a module.
-fn load(engine: &wasmtime::Engine, file: &str, canister: &str, wasm: &Path) -> Result<Module, EmbeddedError> {
+fn load(modules: &Modules, file: &str, canister: &str, wasm: &Path) -> Result<Module, EmbeddedError> {
     let (name, wasm) = (canister.to_string(), wasm.to_path_buf());
     // A byte more than can be loaded: a larger file, or one that never ends, is refused without being read.
     let read = |file: File| {
@@ -72,7 +86,7 @@ fn load(engine: &wasmtime::Engine, file: &str, canister: &str, wasm: &Path) -> R
         source,
     })?;
     let file = file.to_string();
-    Module::load(engine, &bytes, Instrumentation::Full).map_err(|source| EmbeddedError::Module {
+    Module::load(&modules.engine, &bytes, modules.instrumentation).map_err(|source| EmbeddedError::Module {
         file,
         canister: name,
         wasm,

@@ -228,6 +228,7 @@ impl Host {
             instructions,
             log: std::mem::take(&mut self.log).into(),
             reads: std::mem::take(&mut self.around.reads),
+            covered: None,
         }
     }
 

@@ -5,17 +5,18 @@
 //! dropped segments, forces a new instance per message ([`super::rewrite::Rewritten::needs_fresh`]).
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
-use wasmtime::{Global, Instance, Mutability, Ref, Store, Table, TypedFunc, Val, ValType};
+use wasmtime::{Global, Instance, Memory as Linear, Mutability, Ref, Store, Table, TypedFunc, Val, ValType};
 
 use crate::engine::allowance::Ceiling;
-use crate::kernel::guest::Trap;
+use crate::kernel::guest::{Compared, Covered, Trap};
 use crate::kernel::{Function, MemoryId};
 
 use super::host::{Host, Parts};
 use super::module::Module;
 use super::pages::{Memory, PAGE, PAGE_BITS, PAGE_COST, Root, Store as PageStore};
-use super::rewrite::{LEFT, MEMORY, TABLE, WRITTEN, global_export};
+use super::rewrite::{LEFT, MEMORY, SITE, TABLE, WATCHED, WRITTEN, Watched, global_export};
 
 /// Bytes that a heap may have on the IC, by the width of its addresses.
 const HEAP32_MAX: u64 = 4 << 30;
@@ -41,6 +42,8 @@ pub struct Warm {
     memory64: bool,
     /// Whether the module marks what it writes to.
     tracks: bool,
+    /// What the module writes down, and where.
+    watched: Option<(Watched, Linear)>,
     /// Number of the module among the guest's.
     version: u16,
     /// The state that memory and globals hold; pages marked as written differ from it.
@@ -70,6 +73,8 @@ impl Warm {
         let globals = module.shape.globals.iter();
         let globals = globals.filter_map(|&at| instance.get_global(&mut store, &global_export(at))).collect();
         let exports = HashMap::new();
+        let memory = instance.get_memory(&mut store, WATCHED);
+        let watched = module.shape.watched.zip(memory);
         let (memory64, tracks) = (module.shape.memory64, module.shape.tracks);
         let current_or_zero = current.unwrap_or(MemoryId(0));
         let mut warm = Warm {
@@ -81,6 +86,7 @@ impl Warm {
             exports,
             memory64,
             tracks,
+            watched,
             version,
             current: current_or_zero,
         };
@@ -179,6 +185,36 @@ impl Warm {
     /// Instructions left on the counter; negative where the limit was hit.
     pub fn left(&mut self) -> i64 {
         self.parts.left.and_then(|left| left.get(&mut self.store).i64()).unwrap_or(0)
+    }
+
+    /// Which code ran since this was asked last, if the module writes it down.
+    pub fn take_covered(&mut self) -> Option<Arc<Covered>> {
+        let (watched, memory) = self.watched?;
+        let bytes = &mut memory.data_mut(&mut self.store)[..watched.size()];
+        let (counts, sites) = bytes.split_at_mut(watched.first_site());
+        let mut blocks = Vec::new();
+        for (at, word) in counts.as_chunks_mut::<8>().0.iter_mut().enumerate().filter(|(_, word)| **word != [0; 8]) {
+            let ran = word.iter().enumerate().filter(|(_, count)| **count > 0);
+            blocks.extend(ran.map(|(byte, count)| ((at * 8 + byte) as u32, *count)));
+            *word = [0; 8];
+        }
+        let (mut compared, mut switched) = (Vec::new(), Vec::new());
+        for (at, site) in sites.as_chunks_mut::<SITE>().0.iter_mut().enumerate().filter(|(_, site)| **site != [0; SITE])
+        {
+            let [one, other, flags] =
+                std::array::from_fn(|part| u64::from_le_bytes(std::array::from_fn(|byte| site[part * 8 + byte])));
+            *site = [0; SITE];
+            match flags {
+                0 => switched.push((at as u32, one)),
+                _ => compared.push(Compared {
+                    site: at as u32,
+                    unequal: (flags & 0xff != 0).then_some((one, other)),
+                    equal: flags & 0xff00 != 0,
+                }),
+            }
+        }
+        let (blocks, compared, switched) = (blocks.into(), compared.into(), switched.into());
+        Some(Arc::new(Covered { module: self.version, blocks, compared, switched }))
     }
 
     /// Interns the state after an execution, looking only at pages that were written to, and makes it the current one.

@@ -13,8 +13,8 @@ use wasmtime::{Config, Engine, InstancePre, Linker};
 
 use super::host::Host;
 use super::ic0;
-pub use super::rewrite::Instrumentation;
 use super::rewrite::{self, Rewritten};
+pub use super::rewrite::{Constants, Instrumentation};
 use super::{sizes, syscalls};
 
 /// Largest module that is loaded: 100 MiB, as the IC's.

@@ -8,6 +8,7 @@
 //! - a second memory with one byte a page of the first, set whenever that page is written to;
 //! - exports for its memory, table 0, mutable globals, the counter and the second memory, under names that no canister
 //!   may use;
+//! - for fuzzing, a third memory that says which blocks ran and what was compared ([`watch`]);
 //! - no start section: the start function is exported and run once at install.
 //!
 //! Why not wasmtime's fuel: it would charge the added instructions too, and `performance_counter` would see them.
@@ -15,6 +16,7 @@
 mod instrument;
 mod scratch;
 mod shape;
+mod watch;
 
 use wasm_encoder::reencode::{Reencode, RoundtripReencoder};
 use wasm_encoder::{
@@ -25,11 +27,14 @@ use wasmparser::{Parser, Payload};
 
 use super::pages::PAGE_BITS;
 use shape::Shape;
+pub use watch::{Constants, SITE, Watched};
 
 /// Export of the heap.
 pub const MEMORY: &str = "canloom heap";
 /// Export of the memory of written pages.
 pub const WRITTEN: &str = "canloom written";
+/// Export of the memory of what ran and what was compared.
+pub const WATCHED: &str = "canloom watched";
 /// Export of table 0.
 pub const TABLE: &str = "canloom table";
 /// Export of the counter of instructions left.
@@ -58,6 +63,10 @@ pub struct Rewritten {
     pub globals: Vec<u32>,
     /// Whether it marks the pages that it writes to.
     pub tracks: bool,
+    /// What its third memory holds, if it has one.
+    pub watched: Option<Watched>,
+    /// What its code and data compare with, for fuzzing.
+    pub constants: Constants,
     /// Whether an instance can change in a way that is not in its memory and globals (tables, dropped segments): then
     /// each message needs a fresh one.
     pub needs_fresh: bool,
@@ -68,6 +77,8 @@ pub struct Rewritten {
 pub enum Instrumentation {
     /// Metering and write tracking: what exploration needs.
     Full,
+    /// Likewise, and the module writes down which blocks ran and what was compared: feedback for fuzzing.
+    Watched,
     /// Nothing, only exports: the yardstick of benchmarks, and of tests that the rest changes no behaviour. An endless
     /// loop does not end.
     None,
@@ -99,6 +110,7 @@ pub fn rewrite(wasm: &[u8], instrumentation: Instrumentation) -> Result<Rewritte
                 for results in &shape.many_results {
                     types.ty().function([], results.iter().copied());
                 }
+                out.add_watch_types(&mut types);
                 module.section(&types);
                 continue;
             }
@@ -106,6 +118,7 @@ pub fn rewrite(wasm: &[u8], instrumentation: Instrumentation) -> Result<Rewritte
                 let mut functions = FunctionSection::new();
                 RoundtripReencoder.parse_function_section(&mut functions, reader.clone()).map_err(encode)?;
                 functions.function(shape.types);
+                out.add_watch_functions(&mut functions);
                 module.section(&functions);
                 continue;
             }
@@ -113,6 +126,9 @@ pub fn rewrite(wasm: &[u8], instrumentation: Instrumentation) -> Result<Rewritte
                 let mut memories = MemorySection::new();
                 RoundtripReencoder.parse_memory_section(&mut memories, reader.clone()).map_err(encode)?;
                 memories.memory(out.written_memory());
+                if let Some(watched) = out.watched() {
+                    memories.memory(watched.memory());
+                }
                 module.section(&memories);
                 continue;
             }
@@ -140,6 +156,7 @@ pub fn rewrite(wasm: &[u8], instrumentation: Instrumentation) -> Result<Rewritte
                     }
                 }
                 code.function(&out.marker());
+                out.add_watch_code(&mut code);
                 out.add_exports_once(&mut done, &mut module);
                 module.section(&code);
                 continue;
@@ -161,7 +178,12 @@ pub fn rewrite(wasm: &[u8], instrumentation: Instrumentation) -> Result<Rewritte
         has_table: shape.tables > 0,
         has_start: shape.start.is_some(),
         globals: shape.mutable_globals.clone(),
-        tracks: instrumentation == Instrumentation::Full,
+        tracks: instrumentation != Instrumentation::None,
+        watched: out.watched(),
+        constants: match instrumentation {
+            Instrumentation::Watched => Constants::of(wasm).map_err(text)?,
+            _ => Constants::default(),
+        },
         needs_fresh: shape.needs_fresh,
     })
 }
@@ -211,6 +233,9 @@ impl Emitter<'_> {
         if self.shape.has_memory {
             exports.export(MEMORY, ExportKind::Memory, 0);
             exports.export(WRITTEN, ExportKind::Memory, 1);
+            if self.watched().is_some() {
+                exports.export(WATCHED, ExportKind::Memory, watch::MEMORY);
+            }
         }
         if self.shape.tables > 0 {
             exports.export(TABLE, ExportKind::Table, 0);

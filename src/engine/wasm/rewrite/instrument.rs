@@ -8,6 +8,7 @@ use wasmparser::{FunctionBody, Operator};
 
 use super::super::pages::PAGE_BITS;
 use super::scratch::{Scratch, store};
+use super::watch::{Site, Watch};
 use super::{Emitter, Instrumentation};
 
 /// Instructions that growing a memory or a table costs, as in the replica.
@@ -75,11 +76,14 @@ impl Emitter<'_> {
         }
         let operators: Vec<Operator<'_>> =
             body.get_operators_reader().map_err(error)?.into_iter().collect::<Result<_, _>>().map_err(error)?;
-        let instruments = self.instrumentation == Instrumentation::Full;
+        let instruments = self.instrumentation != Instrumentation::None;
         let left = next;
         locals.push((1, ValType::I64));
         let scratch = Scratch::after(next + 1, &operators, self.shape.address());
         locals.extend(scratch.locals());
+        let first = next + 1 + scratch.locals().iter().map(|(count, _)| count).sum::<u32>();
+        let mut watch = self.watched().map(|watched| Watch::of(watched, self.shape, at, first));
+        locals.extend(watch.iter().flat_map(|_| Watch::LOCALS));
         let mut function = Function::new(locals);
         // The counter lives in a local; the global is brought up to date where others look at it. All ways out but
         // `return` lead through the end of one block around the body.
@@ -91,6 +95,9 @@ impl Emitter<'_> {
         for (position, operator) in operators.iter().enumerate() {
             if let Some(checked) = begins.filter(|_| instruments) {
                 self.charge(&mut function, &operators[position..], checked, left);
+                if let Some(watch) = &mut watch {
+                    watch.block(&mut function);
+                }
             }
             let is_call = matches!(operator, Operator::Call { .. } | Operator::CallIndirect { .. });
             let leaves = matches!(
@@ -100,11 +107,10 @@ impl Emitter<'_> {
             if instruments && (is_call || leaves) {
                 self.flush(&mut function, left);
             }
-            begins = match operator {
-                Operator::Loop { .. } => Some(true),
-                Operator::If { .. } | Operator::Else | Operator::End | Operator::BrIf { .. } => Some(false),
-                _ => None,
-            };
+            begins = begins_block(operator);
+            if let (Some(watch), Some(site)) = (&mut watch, Site::of(operator)) {
+                watch.site(&mut function, site);
+            }
             if instruments {
                 self.charge_length(&mut function, operator, left, &scratch);
                 self.track(&mut function, operator, &scratch);
@@ -252,6 +258,15 @@ impl Emitter<'_> {
 
 /// A byte of the second memory.
 const MARK: MemArg = MemArg { offset: 0, align: 0, target: MemArgTarget::Memory(1), ordering: None };
+
+/// Whether a straight run of instructions begins after this one; if so, whether it can repeat.
+pub(super) fn begins_block(operator: &Operator<'_>) -> Option<bool> {
+    match operator {
+        Operator::Loop { .. } => Some(true),
+        Operator::If { .. } | Operator::Else | Operator::End | Operator::BrIf { .. } => Some(false),
+        _ => None,
+    }
+}
 
 /// Instructions on addresses of either width.
 struct AddressOps {

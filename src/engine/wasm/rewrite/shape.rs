@@ -4,6 +4,9 @@ use wasm_encoder::reencode::{Reencode, RoundtripReencoder};
 use wasm_encoder::{BlockType, ValType};
 use wasmparser::{Operator, Parser, Payload};
 
+use super::instrument::begins_block;
+use super::watch::Site;
+
 /// What the first pass finds out.
 #[derive(Default)]
 pub(super) struct Shape {
@@ -24,6 +27,8 @@ pub(super) struct Shape {
     pub(super) mutable_globals: Vec<u32>,
     pub(super) start: Option<u32>,
     pub(super) needs_fresh: bool,
+    /// For each defined function, and behind the last: how many blocks, and how many sites, come before it.
+    pub(super) before: Vec<(u32, u32)>,
     pub(super) unsupported: Option<&'static str>,
 }
 
@@ -33,6 +38,7 @@ impl Shape {
         let mut type_params = Vec::new();
         let mut type_results: Vec<Vec<ValType>> = Vec::new();
         let mut imported = 0;
+        let (mut blocks, mut sites) = (0, 0);
         for payload in Parser::new(0).parse_all(wasm) {
             match payload? {
                 Payload::TypeSection(reader) => {
@@ -89,9 +95,14 @@ impl Shape {
                 }
                 Payload::StartSection { func, .. } => shape.start = Some(func),
                 Payload::CodeSectionEntry(body) => {
+                    shape.before.push((blocks, sites));
+                    blocks += 1;
                     for operator in body.get_operators_reader()? {
+                        let operator = operator?;
+                        blocks += u32::from(begins_block(&operator).is_some());
+                        sites += u32::from(Site::of(&operator).is_some());
                         shape.needs_fresh |= matches!(
-                            operator?,
+                            operator,
                             Operator::TableSet { .. }
                                 | Operator::TableGrow { .. }
                                 | Operator::TableFill { .. }
@@ -105,6 +116,7 @@ impl Shape {
                 _ => {}
             }
         }
+        shape.before.push((blocks, sites));
         shape.functions = imported + shape.params.len() as u32;
         Ok(shape)
     }

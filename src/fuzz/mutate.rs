@@ -1,0 +1,233 @@
+//! A schedule, changed a little, so that it stays one; and two of them, spliced.
+//!
+//! In: an input whose steps were made. Out: another one. Steps have names that depend on no other call, so those behind a
+//! change mean what they meant; what is not possible any more is left out when the result is walked.
+
+use std::collections::BTreeSet;
+
+use candid::Principal;
+
+use super::hints::{Hints, pick};
+use super::input::Input;
+use super::values::{Changer, arguments, numbers};
+use super::walks::Walks;
+use crate::kernel::Unsupported;
+use crate::scenario::Opener;
+use crate::schedule::{Root, Step, Values};
+use crate::scheduler::Generator;
+
+/// Most changes at once.
+const CHANGES_MAX: u64 = 4;
+/// Most steps that are appended or inserted at once.
+const RUN_MAX: u64 = 6;
+
+/// Changes inputs of one scenario.
+pub struct Mutator {
+    /// By entry of the scenario's calls: how its arguments are made, if they are chosen.
+    openers: Vec<Option<Opener>>,
+    principals: Vec<Principal>,
+}
+
+impl Mutator {
+    /// For a scenario that is installed.
+    pub fn new(walks: &Walks) -> Mutator {
+        let scenario = &walks.engine.scenario;
+        let openers = scenario.calls.iter().map(|call| call.template.as_ref().map(Opener::new)).collect();
+        let names = scenario.names();
+        let principals = names.actors.iter().chain(&names.canisters).map(|(_, id)| *id);
+        Mutator { openers, principals: principals.chain([Principal::anonymous()]).collect() }
+    }
+
+    /// Another input.
+    ///
+    /// # Errors
+    /// If a canister asks for something that the engine does not offer; likewise below.
+    pub fn mutate(
+        &self,
+        walks: &mut Walks,
+        input: &Input,
+        hints: &Hints,
+        random: &mut Generator,
+    ) -> Result<Input, Unsupported> {
+        let mut input = input.clone();
+        let changes = 1 + random.below(CHANGES_MAX).min(random.below(CHANGES_MAX));
+        for _ in 0..changes {
+            self.change(walks, &mut input, hints, random)?;
+        }
+        possible(walks, input)
+    }
+
+    /// Steps of one input, then those of another one from where it passes the same world, or from anywhere.
+    ///
+    /// # Errors
+    /// As [`Mutator::mutate`].
+    pub fn splice(
+        &self,
+        walks: &mut Walks,
+        one: &Input,
+        other: &Input,
+        random: &mut Generator,
+    ) -> Result<Input, Unsupported> {
+        let cut = random.below(one.steps.len() as u64 + 1) as usize;
+        let head = walks.steps(&one.steps[..cut])?;
+        let tail = walks.steps(&other.steps)?;
+        let meeting = tail.made.iter().zip(&tail.used).find(|((world, _), _)| *world == head.end);
+        let from = meeting.map_or_else(|| random.below(other.steps.len() as u64 + 1) as usize, |(_, &used)| used);
+        let steps = one.steps[..cut].iter().chain(&other.steps[from..]).cloned().collect();
+        possible(walks, Input { steps, finishes: other.finishes })
+    }
+
+    fn change(
+        &self,
+        walks: &mut Walks,
+        input: &mut Input,
+        hints: &Hints,
+        random: &mut Generator,
+    ) -> Result<(), Unsupported> {
+        let count = input.steps.len();
+        let at = random.below(count as u64 + 1) as usize;
+        match random.below(16) {
+            0..=4 if self.change_argument(walks, input, hints, random)? => {}
+            5 if count > 0 => drop(input.steps.remove(at.min(count - 1))),
+            6 if count > 0 => {
+                let root = input.steps[at.min(count - 1)].root.clone();
+                input.steps.retain(|step| step.root != root);
+            }
+            7 | 8 if count > 1 => {
+                let step = input.steps.remove(at.min(count - 1));
+                let to = random.below(count as u64) as usize;
+                input.steps.insert(to, step);
+            }
+            9 if count > 1 => {
+                let at = at.min(count - 2);
+                input.steps.swap(at, at + 1);
+            }
+            10 => duplicate(walks, input, random),
+            11 => input.steps.truncate(at),
+            12 => input.finishes = !input.finishes,
+            0..=3 | 13 => insert(walks, input, at, 1, random)?,
+            _ => {
+                let run = 1 + random.below(RUN_MAX);
+                insert(walks, input, count, run, random)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether some call starts with another argument now.
+    fn change_argument(
+        &self,
+        walks: &mut Walks,
+        input: &mut Input,
+        hints: &Hints,
+        random: &mut Generator,
+    ) -> Result<bool, Unsupported> {
+        let chosen: Vec<usize> = (0..input.steps.len()).filter(|&at| !input.steps[at].values.is_empty()).collect();
+        let Some(&at) = pick(&chosen, random) else { return Ok(false) };
+        let Root::Call(call) = input.steps[at].root else { return Ok(false) };
+        let entry = walks.engine.kernel.calls()[call as usize].entry;
+        let Some(opener) = &self.openers[entry] else { return Ok(false) };
+        let open: Vec<_> = opener.kinds().collect();
+        // A value that is one of a list becomes another one of the list.
+        let Some((name, kind)) = pick(&open, random).filter(|_| random.below(8) > 0) else {
+            return other_variant(walks, input, at, random);
+        };
+        let mut labels: Vec<(String, String)> =
+            input.steps[at].values.iter().map(|(name, label)| (name.to_string(), label.to_string())).collect();
+        let Some((_, label)) = labels.iter_mut().find(|(other, _)| other == name) else { return Ok(false) };
+        let Some(mut values) = kind.parse(label, opener.names()) else { return Ok(false) };
+        let others = self.numbers(walks, input);
+        let which = random.below(values.len().max(1) as u64) as usize;
+        let (Some(value), Some(ty)) = (values.get_mut(which), kind.types.get(which)) else { return Ok(false) };
+        *value = Changer { random, hints, others: &others, principals: &self.principals }.change(value, ty, &kind.env);
+        let Some(changed) = kind.label(&values, opener.names()) else { return Ok(false) };
+        *label = changed;
+        input.steps[at].values = Values::new(labels);
+        Ok(true)
+    }
+
+    /// The numbers of all arguments that an input chooses.
+    pub fn numbers(&self, walks: &Walks, input: &Input) -> BTreeSet<u64> {
+        let mut all = BTreeSet::new();
+        for step in &input.steps {
+            let Root::Call(call) = step.root else { continue };
+            if step.values.is_empty() {
+                continue;
+            }
+            let entry = walks.engine.kernel.calls()[call as usize].entry;
+            let Some(opener) = self.openers.get(entry).and_then(Option::as_ref) else { continue };
+            for (name, kind) in opener.kinds() {
+                let label = step.values.iter().find(|(other, _)| *other == name);
+                let values = label.and_then(|(_, label)| kind.parse(label, opener.names()));
+                numbers(&values.unwrap_or_default(), &mut all);
+            }
+        }
+        for call in walks.engine.kernel.calls().iter().filter(|call| call.chosen.is_none()) {
+            numbers(&arguments(&call.arg), &mut all);
+        }
+        all
+    }
+}
+
+/// The same start with another of the listed arguments.
+fn other_variant(walks: &mut Walks, input: &mut Input, at: usize, random: &mut Generator) -> Result<bool, Unsupported> {
+    let before = walks.steps(&input.steps[..at])?;
+    let step = &input.steps[at];
+    let offers = walks.atlas.node(before.end).messages.clone();
+    let names = offers.iter().filter(|offer| offer.is_root).map(|offer| walks.name(before.end, offer.position));
+    let same: Vec<Step> = names.filter(|name| (&name.root, name.kind) == (&step.root, step.kind)).collect();
+    let Some(other) = pick(&same, random) else { return Ok(false) };
+    input.steps[at] = other.clone();
+    Ok(true)
+}
+
+/// Inserts steps that are possible there.
+fn insert(
+    walks: &mut Walks,
+    input: &mut Input,
+    at: usize,
+    run: u64,
+    random: &mut Generator,
+) -> Result<(), Unsupported> {
+    let mut walked = walks.steps(&input.steps[..at])?;
+    for added in 0..run as usize {
+        let node = walks.atlas.node(walked.end);
+        let all = if node.messages.is_empty() || random.below(8) == 0 { &node.extras } else { &node.messages };
+        let Some(position) = pick(all, random).map(|offer| offer.position) else { break };
+        let name = walks.name(walked.end, position);
+        walks.go(&mut walked, position)?;
+        input.steps.insert(at + added, name);
+    }
+    Ok(())
+}
+
+/// Another instance of a call does what this one does, beside it or after it.
+fn duplicate(walks: &Walks, input: &mut Input, random: &mut Generator) {
+    let calls = walks.engine.kernel.calls();
+    let is_used = |call: usize| input.steps.iter().any(|step| step.root == Root::Call(call as u32));
+    let used: Vec<usize> = (0..calls.len()).filter(|&call| is_used(call)).collect();
+    let Some(&from) = pick(&used, random) else { return };
+    let free: Vec<usize> =
+        (0..calls.len()).filter(|&call| calls[call].entry == calls[from].entry && !is_used(call)).collect();
+    let Some(&to) = pick(&free, random) else { return };
+    let own = |step: &Step| step.root == Root::Call(from as u32);
+    let last = input.steps.iter().rposition(own).unwrap_or(0);
+    let beside = random.below(2) == 0;
+    let (mut steps, mut copies) = (Vec::new(), Vec::new());
+    for (at, step) in input.steps.drain(..).enumerate() {
+        let copy = own(&step).then(|| Step { root: Root::Call(to as u32), ..step.clone() });
+        steps.push(step);
+        copies.extend(copy);
+        if beside || at >= last {
+            steps.append(&mut copies);
+        }
+    }
+    input.steps = steps;
+}
+
+/// The input without what is not possible.
+fn possible(walks: &mut Walks, input: Input) -> Result<Input, Unsupported> {
+    let used = walks.steps(&input.steps)?.used;
+    let steps = used.into_iter().map(|at| input.steps[at].clone()).collect();
+    Ok(Input { steps, ..input })
+}

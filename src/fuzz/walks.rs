@@ -1,0 +1,159 @@
+//! Schedules, walked through worlds that are remembered.
+//!
+//! In: steps by name, or draws. Out: which of them were made, what was shown on the way, what was violated. A step that was
+//! made before in the same world is looked up, whatever schedule led there.
+
+use hashbrown::HashMap;
+use xxhash_rust::xxh3::Xxh3Builder;
+
+use super::feedback::Feedback;
+use super::input::{Draws, Input, STEPS_MAX};
+use crate::engine::embedded::Embedded;
+use crate::kernel::Unsupported;
+use crate::sample::atlas::Atlas;
+use crate::schedule::Step;
+
+/// What one schedule did.
+#[derive(Clone, Debug, Default)]
+pub struct Walked {
+    /// For each step the world before it and its position among the choices there.
+    pub made: Vec<(u32, u32)>,
+    /// The world after the last one.
+    pub end: u32,
+    /// Positions, in the input, of those of its steps that were made.
+    pub used: Vec<usize>,
+    /// Invariants that were violated, each with the number of steps made until then.
+    pub violated: Vec<(usize, usize)>,
+    /// Steps that executed a message, remembered ones included.
+    pub deliveries: u64,
+    /// Numbers of what steps showed that nobody has made before.
+    pub fresh: Vec<u32>,
+    /// Numbers of what was shown in all.
+    pub shown: Vec<u32>,
+}
+
+/// Walks schedules of one installed scenario.
+pub struct Walks {
+    /// The scenario.
+    pub engine: Embedded,
+    /// Worlds.
+    pub atlas: Atlas<Feedback>,
+    numbers: HashMap<Step, u32, Xxh3Builder>,
+}
+
+impl Walks {
+    /// Of a scenario, none so far.
+    pub fn new(engine: Embedded) -> Walks {
+        let atlas = Atlas::new(&engine, Feedback::default());
+        Walks { engine, atlas, numbers: HashMap::default() }
+    }
+
+    /// The position of a step among the choices of a world, if it is possible there.
+    pub fn position(&mut self, at: u32, step: &Step) -> Option<u32> {
+        let next = self.numbers.len() as u32;
+        let number = match self.numbers.get(step) {
+            Some(&number) => number,
+            None => *self.numbers.entry(step.clone()).or_insert(next),
+        };
+        self.atlas.position(&mut self.engine, at, number, step)
+    }
+
+    /// The name of a choice.
+    pub fn name(&self, at: u32, position: u32) -> Step {
+        self.atlas.name(&self.engine, at, position)
+    }
+
+    /// Names of the steps that were made.
+    pub fn names(&self, made: &[(u32, u32)]) -> Vec<Step> {
+        made.iter().map(|&(at, position)| self.name(at, position)).collect()
+    }
+
+    fn begin(&mut self) -> Result<Walked, Unsupported> {
+        let mut walked = Walked { end: self.atlas.start(&mut self.engine)?, ..Walked::default() };
+        self.look(&mut walked);
+        Ok(walked)
+    }
+
+    /// Makes a step.
+    pub fn go(&mut self, walked: &mut Walked, position: u32) -> Result<(), Unsupported> {
+        let at = walked.end;
+        let is_new = !self.atlas.is_known(at, position);
+        let (next, delivers) = self.atlas.step(&mut self.engine, at, position)?;
+        let shown = self.atlas.shown(at, position);
+        if is_new {
+            walked.fresh.push(shown);
+        }
+        walked.shown.push(shown);
+        walked.deliveries += u64::from(delivers);
+        walked.made.push((at, position));
+        walked.end = next;
+        for &invariant in self.atlas.broken(at, position) {
+            note(walked, invariant);
+        }
+        self.look(walked);
+        Ok(())
+    }
+
+    fn look(&self, walked: &mut Walked) {
+        walked.shown.push(self.atlas.node(walked.end).shown);
+        for &invariant in &self.atlas.seen(walked.end).violated {
+            note(walked, invariant);
+        }
+    }
+
+    /// The steps of an input that are possible, and nothing after them.
+    ///
+    /// # Errors
+    /// If a canister asks for something that the engine does not offer; likewise below.
+    pub fn steps(&mut self, steps: &[Step]) -> Result<Walked, Unsupported> {
+        let mut walked = self.begin()?;
+        for (at, step) in steps.iter().enumerate() {
+            if let Some(position) = self.position(walked.end, step) {
+                self.go(&mut walked, position)?;
+                walked.used.push(at);
+            }
+        }
+        Ok(walked)
+    }
+
+    /// A whole input.
+    pub fn input(&mut self, input: &Input) -> Result<Walked, Unsupported> {
+        let mut walked = self.steps(&input.steps)?;
+        self.finish(&mut walked, input.finishes)?;
+        Ok(walked)
+    }
+
+    /// What is drawn.
+    pub fn draws(&mut self, draws: &Draws) -> Result<Walked, Unsupported> {
+        let mut walked = self.begin()?;
+        for &byte in &draws.picks {
+            let node = self.atlas.node(walked.end);
+            let (messages, extras) = (&node.messages, &node.extras);
+            let Some(picked) = Draws::pick(byte, messages.len(), extras.len()) else { break };
+            let offer = messages.get(picked).or_else(|| extras.get(picked - messages.len()));
+            let position = offer.expect("bug in canloom: a pick is one of the offers").position;
+            self.go(&mut walked, position)?;
+        }
+        self.finish(&mut walked, draws.finishes)?;
+        Ok(walked)
+    }
+
+    /// Delivers what is on its way, oldest first; with `starts`, calls that are left begin when nothing is.
+    fn finish(&mut self, walked: &mut Walked, starts: bool) -> Result<(), Unsupported> {
+        while walked.made.len() < STEPS_MAX && !self.atlas.seen(walked.end).complete {
+            let messages = &self.atlas.node(walked.end).messages;
+            let sent = messages.iter().find(|offer| !offer.is_root);
+            let Some(offer) = sent.or(messages.first().filter(|_| starts)) else { break };
+            let position = offer.position;
+            self.go(walked, position)?;
+        }
+        Ok(())
+    }
+}
+
+fn note(walked: &mut Walked, invariant: u16) {
+    let invariant = usize::from(invariant);
+    if walked.violated.iter().all(|(known, _)| *known != invariant) {
+        walked.violated.push((invariant, walked.made.len()));
+    }
+}
