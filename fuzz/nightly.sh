@@ -36,20 +36,17 @@ pairs() {
 
 # Replays what lies beside the scenarios. What violates no more is told, and is no failure: people delete it.
 replay() {
-    local folder file status still=0
-    while read -r folder; do
-        for file in "$folder"/*.cx; do
-            [ -f "$file" ] || continue
-            status=0
-            "$canloom" repro "$file" --quiet >/dev/null || status=$?
-            case $status in
-            3) still=$((still + 1)) ;;
-            0 | 6) echo "stale: $file: the invariant holds on it now" ;;
-            4) echo "diverged: $file: its steps cannot be made any more"; failed=1 ;;
-            *) echo "not replayed: $file: exit $status"; failed=1 ;;
-            esac
-        done
-    done < <(dirname "${scenarios[@]}" | sort -u)
+    local file status still=0
+    while read -r file; do
+        status=0
+        "$canloom" repro "$file" --quiet >/dev/null || status=$?
+        case $status in
+        3) still=$((still + 1)) ;;
+        0 | 6) echo "stale: $file: the invariant holds on it now" ;;
+        4) echo "diverged: $file: its steps cannot be made any more"; failed=1 ;;
+        *) echo "not replayed: $file: exit $status"; failed=1 ;;
+        esac
+    done < <(dirname "${scenarios[@]}" | xargs -I{} find {} -maxdepth 1 -name '*.cx' | sort -u)
     say "$still known findings still violate"
 }
 
@@ -62,16 +59,19 @@ culprit() { grep -oE "[^ \"'\`]*artifacts/[^ \"'\`]+" "$1" | tail -n 1 || tail -
 # Fuzzes a pair. A finding ends a run, so the next one takes the seconds that are left, and does not report it again.
 fuzz() {
     local target=$1 scenario=${2#-} seconds=$3 start=$SECONDS left=$3 status=0 known=${#found[@]} before new result
-    local log=$logs/$target${scenario:+-$(basename "$(dirname "$scenario")")}.log
+    local log=$logs/$target${scenario:+-${scenario//\//-}}.log
     : >"$log"
     while [ "$left" -gt 0 ]; do
         before=$(pending "$scenario") status=0
         TARGET=$target SCENARIO=$scenario TIME=$left KNOWN=1 fuzz/run.sh 2>&1 | tee -a "$log" >&2 || status=$?
         [ "$status" = 3 ] || break
         mapfile -t new < <(comm -13 <(echo "$before") <(pending "$scenario"))
-        found+=("${new[@]:-$target $scenario: see $log}")
         # Without a new file the next run would find the same.
-        [ ${#new[@]} -gt 0 ] || break
+        if [ ${#new[@]} = 0 ]; then
+            [ ${#found[@]} -gt "$known" ] || found+=("$target $scenario: see $log")
+            break
+        fi
+        found+=("${new[@]}")
         left=$((seconds - SECONDS + start))
     done
     result="$((${#found[@]} - known)) new"
@@ -90,7 +90,7 @@ read -rd '' -a targets <<<"${TARGETS:-schedule ${parsers[*]}${POCKET_IC_BIN:+ po
 if [ $# = 1 ]; then pairs "${targets[@]}"; exit; fi
 
 [ -x "$canloom" ] || { say "$canloom is not there; run 'make build'"; exit 1; }
-mkdir -p "$logs"
+rm -rf "$logs" && mkdir -p "$logs"
 replay
 
 ready=() without=()

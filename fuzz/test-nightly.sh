@@ -71,8 +71,11 @@ a_finding_is_listed_and_the_next_run_takes_the_seconds_that_are_left() {
 
 a_finding_without_a_file_ends_the_pair() {
     echo 'exit 3' >plot
-    TARGETS=schedule TIME=100 nightly 3 '^  schedule corpus/a/scenario.toml: see target/nightly/schedule-a.log$'
+    TARGETS=schedule TIME=100 nightly 3 '^  schedule corpus/a/scenario.toml: see target/nightly/schedule-corpus-a-scenario.toml.log$'
     calls_are 2
+    echo 'touch corpus/a/x.cx.new; exit 3' >plot
+    TARGETS=schedule SCENARIOS=corpus/a/scenario.toml TIME=100 nightly 3 '^schedule .* 1 new$'
+    calls_are 4
 }
 
 a_crash_is_told_with_its_artifact_and_the_other_pairs_run() {
