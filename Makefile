@@ -2,10 +2,11 @@ CANLOOM := target/release/canloom
 # Writes random modules; a package of its own, see there.
 SMITH := cargo run --quiet --release --locked --manifest-path tests/smith/Cargo.toml --target-dir target/smith --
 
-.PHONY: help demo test model lint build canisters fixtures bench hostile zoo mutants nightly clean
+.PHONY: help demo test model lint build canisters fixtures bench hostile zoo mutants complete
+.PHONY: fuzz fuzz-cmin fuzz-cov fuzz-clusterfuzzlite nightly clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## Find a bug in a vault, step by step, and show that its corrected twin holds
 	@printf '%s\n' 'Builds the sample canisters and canloom, then explores two scenarios.' 'The first run downloads about 50 MB, takes about ten minutes on two cores and 3 GB in target/; later runs take seconds.' ''
@@ -48,12 +49,27 @@ hostile: ## Explore 10,000 random modules; `make test` has 1,000 of them
 zoo: canisters ## Explore the bug zoo and write its table, docs/zoo.md
 	ZOO=write cargo test --release --locked --test it -- zoo::the_table
 
-nightly: fixtures ## Compare 1,000 random scenarios with brute force, and 1,000 programs with PocketIC; `make test` has a part
+complete: fixtures ## Compare 1,000 random scenarios with brute force, and 1,000 programs with PocketIC; `make test` has a part
 	COMPLETE=1 cargo test --release --locked --test it -- against_brute_force::complete pocket_ic_puppet --nocapture
 
 mutants: build ## Make mistakes in correct canisters and count those that are found: docs/mutants.md; MUTANTS=--check compares
 	cargo test --quiet --release --locked --manifest-path tests/mutants/Cargo.toml --target-dir target/mutants/tool
 	cargo run --quiet --release --locked --manifest-path tests/mutants/Cargo.toml --target-dir target/mutants/tool -- $(MUTANTS)
+
+fuzz: ## Fuzz: SCENARIO=FILE TIME=60, TARGET=schedule; see docs/fuzzing.md
+	@fuzz/run.sh
+
+fuzz-cmin: ## Keep as few fuzz inputs as show the same: SCENARIO=FILE or TARGET=NAME
+	@fuzz/run.sh --cmin
+
+fuzz-cov: build ## Which lines of the canisters fuzz inputs run: SCENARIO=FILE; LCOV and text in target/fuzz-cov
+	@fuzz/cov.sh
+
+fuzz-clusterfuzzlite: ## Build all fuzz targets as ClusterFuzzLite does, into target/clusterfuzzlite
+	@OUT=target/clusterfuzzlite .clusterfuzzlite/build.sh
+
+nightly: build ## Replay known findings, then fuzz: TIME=14400 SCENARIOS="FILE ..." TARGETS="NAME ..."
+	@fuzz/nightly.sh
 
 clean: ## Delete everything that was built
 	rm -rf target

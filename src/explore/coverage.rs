@@ -17,6 +17,9 @@ use crate::kernel::world::NOT_STARTED;
 use crate::kernel::{CallTree, Choice, Kernel, MANAGEMENT, Target, World};
 use crate::schedule::{Path, StepKind, Task};
 
+/// Segments of a path that tell places apart: a loop of awaits is not told from a longer one.
+const PLACE_SEGMENTS: usize = 4;
+
 /// What a chain of messages begins with, whichever instance of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Family {
@@ -135,6 +138,21 @@ impl Observer {
 pub fn pairs(kernel: &Kernel, before: &World, choice: &Choice) -> Vec<u128> {
     let Some((canister, name)) = delivered(kernel, before, choice) else { return Vec::new() };
     open_points(kernel, before, canister).map(|point| content_hash(&(2u8, &point, name))).collect()
+}
+
+/// Hash of where in which chain of messages a step is, whichever instance of the chain: what it begins with, and the last
+/// segments of the path.
+pub fn place(kernel: &Kernel, before: &World, choice: &Choice) -> u128 {
+    let family = choice.tree().map(|tree| family(kernel, tree));
+    let path = match choice.target {
+        Target::Request { tree, request } => {
+            let request = &kernel.tree(before.trees[tree as usize]).requests[request as usize];
+            let segments = request.path.segments();
+            &segments[segments.len().saturating_sub(PLACE_SEGMENTS)..]
+        }
+        _ => &[],
+    };
+    content_hash(&(family, path, choice.kind))
 }
 
 /// The await points of a canister that are open in a world.

@@ -6,7 +6,7 @@
 //! The campaign runs modules that write down what they execute. A finding is followed once more on the modules as they are,
 //! with the least that it needs, and that is what is stored: replaying it needs nothing of this.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -25,12 +25,14 @@ use crate::scenario::Scenario;
 use crate::schedule::Step;
 use crate::scheduler::Generator;
 
-/// Bytes of this process at which all worlds and states are forgotten; if it is soon there again, because the allocator did
-/// not give everything back, it may have so many more.
-const MEMORY: u64 = 1 << 30;
-const GROWTH: u64 = 512 << 20;
-/// Runs after which forgetting again is no surprise.
-const RUNS_MIN: u64 = 10_000;
+/// Bytes of states and worlds at which all of them are forgotten.
+const MEMORY: u64 = 768 << 20;
+/// Inputs on the frontier.
+const FRONTIER_MAX: usize = 64;
+/// Inputs that wait to be tried; and of one step, and the smallest number that is recognized.
+const TRIES_MAX: usize = 256;
+const TRIES_OF_STEP: usize = 32;
+const RECOGNIZED_MIN: u64 = 1 << 16;
 /// Runs between two looks at the memory.
 const RUNS_BETWEEN_LOOKS: u64 = 64;
 /// Shortest output that holds a schedule's text; libFuzzer begins with fewer bytes.
@@ -56,8 +58,15 @@ impl Options {
         let scenario = std::env::var_os("CANLOOM_SCENARIO")
             .map(PathBuf::from)
             .ok_or("CANLOOM_SCENARIO names no scenario; try `make fuzz SCENARIO=corpus/vault-stale/scenario.toml`")?;
-        let is = |name: &str, value: &str| std::env::var(name).is_ok_and(|other| other == value);
-        Ok(Options { scenario, feedback: !is("CANLOOM_FEEDBACK", "off"), passes_known: is("CANLOOM_KNOWN", "1") })
+        // ClusterFuzzLite starts a target somewhere else than where it lies with its files.
+        let beside = std::env::current_exe().ok().and_then(|exe| Some(exe.parent()?.join(&scenario)));
+        let scenario = beside.filter(|beside| !scenario.exists() && beside.exists()).unwrap_or(scenario);
+        let is_set = |name: &str, value: &str| std::env::var(name).is_ok_and(|other| other == value);
+        Ok(Options {
+            scenario,
+            feedback: !is_set("CANLOOM_FEEDBACK", "off"),
+            passes_known: is_set("CANLOOM_KNOWN", "1"),
+        })
     }
 }
 
@@ -89,14 +98,16 @@ pub struct Campaign {
     scenario: Arc<Scenario>,
     text: Vec<u8>,
     modules: Modules,
-    walks: Walks,
+    /// None while they are forgotten.
+    walks: Option<Walks>,
     mutator: Mutator,
     hints: Hints,
     known: BTreeSet<String>,
+    /// The last inputs that reached something new, up to where they did, newest last.
+    frontier: VecDeque<Input>,
+    /// Inputs in which an argument is what it was compared with, newest last.
+    tries: Vec<Input>,
     done: Done,
-    /// Bytes at which worlds are forgotten, and the run at which they were last.
-    limit: u64,
-    forgotten_at: u64,
     is_refused: bool,
 }
 
@@ -111,7 +122,7 @@ impl Campaign {
         let scenario = Arc::new(Scenario::load(&options.scenario).map_err(|error| error.to_string())?);
         let instrumentation = if options.feedback { Instrumentation::Watched } else { Instrumentation::Full };
         let mut modules = Modules::with(instrumentation).map_err(|error| error.to_string())?;
-        let walks = installed(&scenario, &mut modules, MEMORY)?;
+        let walks = installed(&scenario, &mut modules, Feedback::default())?;
         let known = if options.passes_known { known(&scenario) } else { BTreeSet::new() };
         let hints = Hints::of(modules.all().map(|module| &module.shape.constants));
         let mutator = Mutator::new(&walks);
@@ -121,13 +132,13 @@ impl Campaign {
             scenario,
             text,
             modules,
-            walks,
+            walks: Some(walks),
             mutator,
             hints,
             known,
+            frontier: VecDeque::new(),
+            tries: Vec::new(),
             done,
-            limit: MEMORY,
-            forgotten_at: 0,
             is_refused: false,
         })
     }
@@ -145,21 +156,21 @@ impl Campaign {
         self.done.runs += 1;
         self.done.deliveries += walked.deliveries;
         if self.options.feedback {
-            let feedback: &Feedback = &self.walks.atlas.watch;
+            let feedback: &Feedback = &present(&mut self.walks).atlas.watch;
             walked.shown.iter().for_each(|&number| feedback.mark(number, counters));
             self.learn(&walked);
         }
         let invariants = &self.scenario.invariants;
         let is_new = |(at, _): &&(usize, usize)| !self.known.contains(&invariants[*at].name);
         let &(invariant, steps) = walked.violated.iter().find(is_new)?;
-        let steps = self.walks.names(&walked.made[..steps]);
+        let steps = present(&mut self.walks).names(&walked.made[..steps]);
         Some(self.found(invariant, &steps, bytes))
     }
 
     fn walk(&mut self, bytes: &[u8]) -> Option<Walked> {
         let walked = match Input::parse(bytes) {
-            Some(input) => self.walks.input(&input),
-            None => self.walks.draws(&Draws::of(bytes)),
+            Some(input) => present(&mut self.walks).input(&input),
+            None => present(&mut self.walks).draws(&Draws::of(bytes)),
         };
         self.allowed(walked)
     }
@@ -168,7 +179,7 @@ impl Campaign {
     fn allowed<T>(&mut self, result: Result<T, Unsupported>) -> Option<T> {
         match result {
             Ok(value) => Some(value),
-            Err(_) if self.walks.engine.allowance().ceiling.is_exceeded() => {
+            Err(_) if present(&mut self.walks).engine.allowance().ceiling.is_exceeded() => {
                 self.forget();
                 None
             }
@@ -181,18 +192,35 @@ impl Campaign {
         }
     }
 
-    /// Takes what was compared in steps that nobody had made before.
+    /// Takes what was compared in steps that nobody had made before, and keeps those that reached something.
     fn learn(&mut self, walked: &Walked) {
-        if walked.fresh.is_empty() {
+        let walks = present(&mut self.walks);
+        let fresh = walks.first_looks(walked);
+        if fresh.is_empty() {
             return;
         }
-        let input = Input { steps: self.walks.names(&walked.made), finishes: false };
-        let arguments = self.mutator.numbers(&self.walks, &input);
-        for &number in &walked.fresh {
-            for &(one, other) in &self.walks.atlas.watch.shown(number).unequal {
+        let input = Input { steps: walks.names(&walked.made), finishes: false };
+        let arguments = self.mutator.numbers(walks, &input);
+        let mut last = None;
+        for (at, number) in fresh {
+            let unequal = &walks.atlas.watch.shown(number).unequal;
+            self.tries.extend(tries(&self.mutator, walks, &input.steps[..=at], unequal));
+            for &(one, other) in &walks.atlas.watch.shown(number).unequal {
                 self.hints.compared(one, other, &arguments);
             }
+            let places = walks.atlas.watch.reaches(number);
+            if !places.is_empty() {
+                last = Some((at, places));
+            }
         }
+        self.tries.drain(..self.tries.len().saturating_sub(TRIES_MAX));
+        let Some((at, places)) = last else { return };
+        let least = walks.least(&input.steps[..=at], &places);
+        let Some(steps) = self.allowed(least) else { return };
+        if self.frontier.len() == FRONTIER_MAX {
+            self.frontier.pop_front();
+        }
+        self.frontier.push_back(Input { steps, finishes: false });
     }
 
     /// Writes another input over `data`, whose first `size` bytes are one; `None` if there is no room for a schedule.
@@ -202,8 +230,17 @@ impl Campaign {
             return None;
         }
         let mut random = Generator::new(u64::from(seed), 0, 2);
-        let input = self.schedule(&data[..size])?;
-        let mutated = self.mutator.mutate(&mut self.walks, &input, &self.hints, &mut random);
+        if random.below(2) == 0
+            && let Some(input) = self.tries.pop()
+        {
+            return Some(write(&input, &mut data[..longest]));
+        }
+        // libFuzzer divides its time among all inputs; what has just reached something is worth more.
+        let input = match random.below(2) {
+            0 if !self.frontier.is_empty() => self.frontier[random.below(self.frontier.len() as u64) as usize].clone(),
+            _ => self.schedule(&data[..size])?,
+        };
+        let mutated = self.mutator.mutate(present(&mut self.walks), &input, &self.hints, &mut random);
         let mutated = self.allowed(mutated)?;
         Some(write(&mutated, &mut data[..longest]))
     }
@@ -212,7 +249,7 @@ impl Campaign {
     pub fn cross(&mut self, one: &[u8], other: &[u8], out: &mut [u8], seed: u32) -> usize {
         let mut random = Generator::new(u64::from(seed), 0, 3);
         let (Some(one), Some(other)) = (self.schedule(one), self.schedule(other)) else { return 0 };
-        let spliced = self.mutator.splice(&mut self.walks, &one, &other, &mut random);
+        let spliced = self.mutator.splice(present(&mut self.walks), &one, &other, &mut random);
         self.allowed(spliced).map_or(0, |spliced| write(&spliced, out))
     }
 
@@ -222,30 +259,29 @@ impl Campaign {
             return Some(input);
         }
         let draws = Draws::of(bytes);
-        let walked = self.walks.draws(&Draws { finishes: false, ..draws.clone() });
+        let walked = present(&mut self.walks).draws(&Draws { finishes: false, ..draws.clone() });
         let made = self.allowed(walked)?.made;
         let drawn = &made[..made.len().min(draws.picks.len())];
-        Some(Input { steps: self.walks.names(drawn), finishes: draws.finishes })
+        Some(Input { steps: present(&mut self.walks).names(drawn), finishes: draws.finishes })
     }
 
     fn make_room(&mut self) {
         let looks = self.done.runs.is_multiple_of(RUNS_BETWEEN_LOOKS);
-        if looks && !self.walks.engine.allowance().ceiling.is_kept() {
-            self.forget();
+        if looks {
+            let walks = present(&mut self.walks);
+            let states = walks.engine.allowance().ceiling.counted();
+            if states + walks.atlas.bytes() > MEMORY {
+                self.forget();
+            }
         }
     }
 
     fn forget(&mut self) {
         self.done.forgotten += 1;
-        if self.done.runs < self.forgotten_at + RUNS_MIN {
-            self.limit += GROWTH;
-        }
-        self.forgotten_at = self.done.runs;
-        // The file may have changed; the campaign goes on with what it read.
-        match installed(&self.scenario, &mut self.modules, self.limit) {
-            Ok(walks) => self.walks = walks,
-            Err(error) => panic!("the scenario cannot be installed again: {error}"),
-        }
+        // What is old goes before what is new comes. The file may have changed; the campaign goes on with what it read.
+        let feedback = self.walks.take().map(|walks| walks.atlas.watch.reached()).unwrap_or_default();
+        let again = installed(&self.scenario, &mut self.modules, feedback);
+        self.walks = Some(again.unwrap_or_else(|error| panic!("the scenario cannot be installed again: {error}")));
     }
 
     /// Makes a counterexample of steps that violate an invariant, on the modules as they are, and stores it.
@@ -281,6 +317,36 @@ impl Campaign {
     }
 }
 
+/// Inputs in which an argument of the last step's call has the value that it was compared with there.
+fn tries(mutator: &Mutator, walks: &Walks, steps: &[Step], unequal: &[(u64, u64)]) -> Vec<Input> {
+    let Some((last, _)) = steps.split_last() else { return Vec::new() };
+    let is_start = |step: &Step| step.root == last.root && !step.values.is_empty();
+    let Some(start) = steps.iter().position(is_start) else { return Vec::new() };
+    let mut own = BTreeSet::new();
+    mutator.numbers_of(walks, &steps[start], &mut own);
+    let own: Vec<u64> = own.into_iter().filter(|&number| number >= RECOGNIZED_MIN).collect();
+    let mut pairs: Vec<(u64, u64)> = Vec::new();
+    for &(one, other) in unequal {
+        for &from in &own {
+            let is_itself = from == one || from == other;
+            // Compilers move what is added to a side, or combined by exclusive or, to the other one.
+            if is_itself || one.max(other) > u64::from(u32::MAX) {
+                let shifted = [from.wrapping_add(one).wrapping_sub(other), from.wrapping_add(other).wrapping_sub(one)];
+                pairs.extend([from ^ one ^ other].into_iter().chain(shifted).map(|to| (from, to)));
+            }
+        }
+    }
+    pairs.sort_unstable();
+    pairs.dedup();
+    let tries = pairs.into_iter().filter_map(|(from, to)| {
+        let replaced = mutator.replaced(walks, &steps[start], from, to)?;
+        let mut steps = steps.to_vec();
+        steps[start] = replaced;
+        Some(Input { steps, finishes: false })
+    });
+    tries.take(TRIES_OF_STEP).collect()
+}
+
 /// The violation in words, and the counterexample itself where it could not be stored.
 impl std::fmt::Display for Found {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -293,16 +359,21 @@ impl std::fmt::Display for Found {
     }
 }
 
+/// The worlds, which are there but while they are forgotten.
+fn present(walks: &mut Option<Walks>) -> &mut Walks {
+    walks.as_mut().expect("bug in canloom: an input runs while worlds are forgotten")
+}
+
 fn write(input: &Input, out: &mut [u8]) -> usize {
     let text = input.text(out.len());
     out[..text.len()].copy_from_slice(text.as_bytes());
     text.len()
 }
 
-fn installed(scenario: &Arc<Scenario>, modules: &mut Modules, limit: u64) -> Result<Walks, String> {
-    let allowance = Allowance { ceiling: Ceiling::new(limit), instructions: None };
+fn installed(scenario: &Arc<Scenario>, modules: &mut Modules, feedback: Feedback) -> Result<Walks, String> {
+    let allowance = Allowance { ceiling: Ceiling::of_this_machine(), instructions: None };
     let engine = Embedded::open_with(scenario.clone(), &allowance, modules).map_err(|error| error.to_string())?;
-    let mut walks = Walks::new(engine);
+    let mut walks = Walks::new(engine, feedback);
     walks.engine.prepare(None);
     Ok(walks)
 }

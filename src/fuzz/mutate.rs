@@ -6,20 +6,20 @@
 use std::collections::BTreeSet;
 
 use candid::Principal;
+use candid::types::value::IDLValue;
+use candid::types::{Type, TypeEnv};
 
 use super::hints::{Hints, pick};
 use super::input::Input;
-use super::values::{Changer, arguments, numbers};
+use super::values::{Changer, arguments, numbers, replaced};
 use super::walks::Walks;
 use crate::kernel::Unsupported;
 use crate::scenario::Opener;
 use crate::schedule::{Root, Step, Values};
 use crate::scheduler::Generator;
 
-/// Most changes at once.
-const CHANGES_MAX: u64 = 4;
-/// Most steps that are appended or inserted at once.
-const RUN_MAX: u64 = 6;
+/// Most changes at once, and most steps that are appended at once.
+const FEW_MAX: u64 = 6;
 
 /// Changes inputs of one scenario.
 pub struct Mutator {
@@ -49,12 +49,17 @@ impl Mutator {
         hints: &Hints,
         random: &mut Generator,
     ) -> Result<Input, Unsupported> {
-        let mut input = input.clone();
-        let changes = 1 + random.below(CHANGES_MAX).min(random.below(CHANGES_MAX));
-        for _ in 0..changes {
-            self.change(walks, &mut input, hints, random)?;
+        let mut other = input.clone();
+        for _ in 0..few(random) {
+            self.change(walks, &mut other, hints, random)?;
         }
-        possible(walks, input)
+        let other = possible(walks, other)?;
+        if other != *input {
+            return Ok(other);
+        }
+        let (mut longer, count) = (other, input.steps.len());
+        self.insert(walks, &mut longer, count, few(random), random)?;
+        possible(walks, longer)
     }
 
     /// Steps of one input, then those of another one from where it passes the same world, or from anywhere.
@@ -86,30 +91,32 @@ impl Mutator {
     ) -> Result<(), Unsupported> {
         let count = input.steps.len();
         let at = random.below(count as u64 + 1) as usize;
-        match random.below(16) {
-            0..=4 if self.change_argument(walks, input, hints, random)? => {}
-            5 if count > 0 => drop(input.steps.remove(at.min(count - 1))),
-            6 if count > 0 => {
+        match random.below(20) {
+            0..=3 if self.change_argument(walks, input, hints, random)? => {}
+            4 if count > 0 => drop(input.steps.remove(at.min(count - 1))),
+            5 if count > 0 => {
                 let root = input.steps[at.min(count - 1)].root.clone();
                 input.steps.retain(|step| step.root != root);
             }
-            7 | 8 if count > 1 => {
+            6 if count > 1 => {
                 let step = input.steps.remove(at.min(count - 1));
                 let to = random.below(count as u64) as usize;
                 input.steps.insert(to, step);
             }
-            9 if count > 1 => {
+            7 if count > 1 => {
                 let at = at.min(count - 2);
                 input.steps.swap(at, at + 1);
             }
-            10 => duplicate(walks, input, random),
-            11 => input.steps.truncate(at),
-            12 => input.finishes = !input.finishes,
-            0..=3 | 13 => insert(walks, input, at, 1, random)?,
-            _ => {
-                let run = 1 + random.below(RUN_MAX);
-                insert(walks, input, count, run, random)?;
+            8 => duplicate(walks, input, random),
+            9 => input.steps.truncate(at),
+            // What an input does after its steps becomes steps of it, so that these can be changed, too.
+            10 => {
+                let made = walks.input(input)?.made;
+                *input = Input { steps: walks.names(&made), finishes: !input.finishes };
             }
+            11..=13 => self.insert(walks, input, at, 1, random)?,
+            // What lies behind the last step is least known.
+            _ => self.insert(walks, input, count, few(random), random)?,
         }
         Ok(())
     }
@@ -146,27 +153,102 @@ impl Mutator {
         Ok(true)
     }
 
+    /// Inserts steps that are possible there.
+    fn insert(
+        &self,
+        walks: &mut Walks,
+        input: &mut Input,
+        at: usize,
+        run: u64,
+        random: &mut Generator,
+    ) -> Result<(), Unsupported> {
+        let mut walked = walks.steps(&input.steps[..at])?;
+        for added in 0..run as usize {
+            let node = walks.atlas.node(walked.end);
+            let all = if node.messages.is_empty() || random.below(8) == 0 { &node.extras } else { &node.messages };
+            let Some(offer) = pick(all, random).map(|offer| offer.position) else { break };
+            let mut name = walks.name(walked.end, offer);
+            let mut position = offer;
+            if !name.values.is_empty() && random.below(2) == 0 {
+                let coloured = self.coloured(walks, &name, random);
+                if let Some(other) = walks.position(walked.end, &coloured) {
+                    (name, position) = (coloured, other);
+                }
+            }
+            walks.go(&mut walked, position)?;
+            input.steps.insert(at + added, name);
+        }
+        Ok(())
+    }
+
+    /// How the arguments of a step are made, if it chooses any.
+    fn opener(&self, walks: &Walks, step: &Step) -> Option<&Opener> {
+        let Root::Call(call) = step.root else { return None };
+        self.openers[walks.engine.kernel.calls().get(call as usize)?.entry].as_ref().filter(|_| !step.values.is_empty())
+    }
+
+    /// A start with random numbers, which are recognized where they are compared.
+    fn coloured(&self, walks: &Walks, step: &Step, random: &mut Generator) -> Step {
+        let (hints, others) = (Hints::default(), BTreeSet::new());
+        let mut changer = Changer { random, hints: &hints, others: &others, principals: &self.principals };
+        self.with_values(walks, step, |value, ty, env| Some(changer.colour(value, ty, env)))
+            .unwrap_or_else(|| step.clone())
+    }
+
+    /// A start with another number in place of this one; `None` if it has no such number.
+    pub fn replaced(&self, walks: &Walks, step: &Step, from: u64, to: u64) -> Option<Step> {
+        let mut is_there = false;
+        let replaced = self.with_values(walks, step, |value, ty, env| {
+            let other = replaced(value, ty, env, from, to);
+            is_there |= other.is_some();
+            Some(other.unwrap_or_else(|| value.clone()))
+        });
+        replaced.filter(|_| is_there)
+    }
+
+    /// A start with each of the values that may be any of their type made into another one.
+    fn with_values(
+        &self,
+        walks: &Walks,
+        step: &Step,
+        mut other: impl FnMut(&IDLValue, &Type, &TypeEnv) -> Option<IDLValue>,
+    ) -> Option<Step> {
+        let opener = self.opener(walks, step)?;
+        let mut labels: Vec<(String, String)> =
+            step.values.iter().map(|(name, label)| (name.to_string(), label.to_string())).collect();
+        for (name, kind) in opener.kinds() {
+            let (_, label) = labels.iter_mut().find(|(other, _)| other == name)?;
+            let values = kind.parse(label, opener.names())?;
+            let values = values.iter().zip(&kind.types).map(|(value, ty)| other(value, ty, &kind.env));
+            *label = kind.label(&values.collect::<Option<Vec<_>>>()?, opener.names())?;
+        }
+        Some(Step { values: Values::new(labels), ..step.clone() })
+    }
+
+    /// Adds the numbers of a start that may be any of their type.
+    pub fn numbers_of(&self, walks: &Walks, step: &Step, out: &mut BTreeSet<u64>) {
+        let Some(opener) = self.opener(walks, step) else { return };
+        for (name, kind) in opener.kinds() {
+            let label = step.values.iter().find(|(other, _)| *other == name);
+            let values = label.and_then(|(_, label)| kind.parse(label, opener.names()));
+            numbers(&values.unwrap_or_default(), out);
+        }
+    }
+
     /// The numbers of all arguments that an input chooses.
     pub fn numbers(&self, walks: &Walks, input: &Input) -> BTreeSet<u64> {
         let mut all = BTreeSet::new();
-        for step in &input.steps {
-            let Root::Call(call) = step.root else { continue };
-            if step.values.is_empty() {
-                continue;
-            }
-            let entry = walks.engine.kernel.calls()[call as usize].entry;
-            let Some(opener) = self.openers.get(entry).and_then(Option::as_ref) else { continue };
-            for (name, kind) in opener.kinds() {
-                let label = step.values.iter().find(|(other, _)| *other == name);
-                let values = label.and_then(|(_, label)| kind.parse(label, opener.names()));
-                numbers(&values.unwrap_or_default(), &mut all);
-            }
-        }
+        input.steps.iter().for_each(|step| self.numbers_of(walks, step, &mut all));
         for call in walks.engine.kernel.calls().iter().filter(|call| call.chosen.is_none()) {
             numbers(&arguments(&call.arg), &mut all);
         }
         all
     }
+}
+
+/// One in half of the cases, two in a quarter, and so on.
+fn few(random: &mut Generator) -> u64 {
+    1 + u64::from(random.draw().trailing_ones()).min(FEW_MAX - 1)
 }
 
 /// The same start with another of the listed arguments.
@@ -179,26 +261,6 @@ fn other_variant(walks: &mut Walks, input: &mut Input, at: usize, random: &mut G
     let Some(other) = pick(&same, random) else { return Ok(false) };
     input.steps[at] = other.clone();
     Ok(true)
-}
-
-/// Inserts steps that are possible there.
-fn insert(
-    walks: &mut Walks,
-    input: &mut Input,
-    at: usize,
-    run: u64,
-    random: &mut Generator,
-) -> Result<(), Unsupported> {
-    let mut walked = walks.steps(&input.steps[..at])?;
-    for added in 0..run as usize {
-        let node = walks.atlas.node(walked.end);
-        let all = if node.messages.is_empty() || random.below(8) == 0 { &node.extras } else { &node.messages };
-        let Some(position) = pick(all, random).map(|offer| offer.position) else { break };
-        let name = walks.name(walked.end, position);
-        walks.go(&mut walked, position)?;
-        input.steps.insert(at + added, name);
-    }
-    Ok(())
 }
 
 /// Another instance of a call does what this one does, beside it or after it.

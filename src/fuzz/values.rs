@@ -40,6 +40,12 @@ impl Changer<'_> {
         self.at(value, ty, env, DEPTH_MAX).unwrap_or_else(|| value.clone())
     }
 
+    /// The value with each number in it random and large, so that it is recognized where it is compared.
+    pub fn colour(&mut self, value: &IDLValue, ty: &Type, env: &TypeEnv) -> IDLValue {
+        let mut random = |_: &BigInt| Some(BigInt::from(self.random.draw()));
+        each_number(value, ty, env, DEPTH_MAX, &mut random).unwrap_or_else(|| value.clone())
+    }
+
     fn below(&mut self, n: usize) -> usize {
         self.random.below(n as u64) as usize
     }
@@ -217,6 +223,61 @@ impl Changer<'_> {
         let field = IDLField { id: fields[at].id.as_ref().clone(), val };
         Some(IDLValue::Variant(VariantValue(Box::new(field), at as u64)))
     }
+}
+
+/// The value with another number in place of this one, wherever it is in it; `None` if it is nowhere, or does not fit there.
+pub fn replaced(value: &IDLValue, ty: &Type, env: &TypeEnv, from: u64, to: u64) -> Option<IDLValue> {
+    let mut is_there = false;
+    let other = each_number(value, ty, env, DEPTH_MAX, &mut |n| {
+        let bits = low_bits(n);
+        let is_same = bits == from || u64::from(bits as u32) == from;
+        is_there |= is_same;
+        is_same.then(|| BigInt::from(to))
+    });
+    other.filter(|_| is_there)
+}
+
+/// The value with other numbers where there are any, cut to their types; `None` if it cannot be made.
+fn each_number(
+    value: &IDLValue,
+    ty: &Type,
+    env: &TypeEnv,
+    depth: usize,
+    other: &mut impl FnMut(&BigInt) -> Option<BigInt>,
+) -> Option<IDLValue> {
+    let ty = env.trace_type(ty).ok().filter(|_| depth > 0)?;
+    Some(match (value, ty.as_ref()) {
+        (IDLValue::Opt(inner), TypeInner::Opt(ty)) => {
+            IDLValue::Opt(Box::new(each_number(inner, ty, env, depth - 1, other)?))
+        }
+        (IDLValue::Vec(items), TypeInner::Vec(ty)) => {
+            let items = items.iter().map(|item| each_number(item, ty, env, depth - 1, other));
+            IDLValue::Vec(items.collect::<Option<_>>()?)
+        }
+        (IDLValue::Record(values), TypeInner::Record(fields)) => {
+            let values = values.iter().map(|value| {
+                let field = fields.iter().find(|field| field.id.get_id() == value.id.get_id())?;
+                let val = each_number(&value.val, &field.ty, env, depth - 1, other)?;
+                Some(IDLField { id: value.id.clone(), val })
+            });
+            IDLValue::Record(values.collect::<Option<_>>()?)
+        }
+        (IDLValue::Variant(variant), TypeInner::Variant(fields)) => {
+            let field = fields.iter().find(|field| field.id.get_id() == variant.0.id.get_id())?;
+            let val = each_number(&variant.0.val, &field.ty, env, depth - 1, other)?;
+            IDLValue::Variant(VariantValue(Box::new(IDLField { id: variant.0.id.clone(), val }), variant.1))
+        }
+        _ => match integer(value).and_then(|n| other(&n)) {
+            None => value.clone(),
+            // As wide as the type is, with a sign or without.
+            Some(n) => [0, 32, 48, 56].into_iter().find_map(|less| {
+                let of = |n: &BigInt| IDLValue::Number(n.to_string()).annotate_type(true, env, &ty).ok();
+                let cut: BigInt = &n & ((BigInt::one() << (64 - less)) - BigInt::one());
+                let signed: BigInt = &cut - (BigInt::one() << (64 - less));
+                of(&cut).or_else(|| of(&signed))
+            })?,
+        },
+    })
 }
 
 /// The numbers that values contain, as operands of a comparison would have them.

@@ -11,7 +11,7 @@ use super::input::{Draws, Input, STEPS_MAX};
 use crate::engine::embedded::Embedded;
 use crate::kernel::Unsupported;
 use crate::sample::atlas::Atlas;
-use crate::schedule::Step;
+use crate::schedule::{Root, Step};
 
 /// What one schedule did.
 #[derive(Clone, Debug, Default)]
@@ -26,8 +26,6 @@ pub struct Walked {
     pub violated: Vec<(usize, usize)>,
     /// Steps that executed a message, remembered ones included.
     pub deliveries: u64,
-    /// Numbers of what steps showed that nobody has made before.
-    pub fresh: Vec<u32>,
     /// Numbers of what was shown in all.
     pub shown: Vec<u32>,
 }
@@ -43,8 +41,8 @@ pub struct Walks {
 
 impl Walks {
     /// Of a scenario, none so far.
-    pub fn new(engine: Embedded) -> Walks {
-        let atlas = Atlas::new(&engine, Feedback::default());
+    pub fn new(engine: Embedded, feedback: Feedback) -> Walks {
+        let atlas = Atlas::new(&engine, feedback);
         Walks { engine, atlas, numbers: HashMap::default() }
     }
 
@@ -68,6 +66,14 @@ impl Walks {
         made.iter().map(|&(at, position)| self.name(at, position)).collect()
     }
 
+    /// Steps that nobody has looked at before: their positions in `made`, and the numbers of what they showed.
+    pub fn first_looks(&mut self, walked: &Walked) -> Vec<(usize, u32)> {
+        let made = walked.made.iter().enumerate();
+        let first = made.filter(|(_, (at, position))| self.atlas.is_first_look(*at, *position));
+        let first: Vec<(usize, u32, u32)> = first.map(|(nth, &(at, position))| (nth, at, position)).collect();
+        first.into_iter().map(|(nth, at, position)| (nth, self.atlas.shown(at, position))).collect()
+    }
+
     fn begin(&mut self) -> Result<Walked, Unsupported> {
         let mut walked = Walked { end: self.atlas.start(&mut self.engine)?, ..Walked::default() };
         self.look(&mut walked);
@@ -77,12 +83,8 @@ impl Walks {
     /// Makes a step.
     pub fn go(&mut self, walked: &mut Walked, position: u32) -> Result<(), Unsupported> {
         let at = walked.end;
-        let is_new = !self.atlas.is_known(at, position);
         let (next, delivers) = self.atlas.step(&mut self.engine, at, position)?;
         let shown = self.atlas.shown(at, position);
-        if is_new {
-            walked.fresh.push(shown);
-        }
         walked.shown.push(shown);
         walked.deliveries += u64::from(delivers);
         walked.made.push((at, position));
@@ -114,6 +116,27 @@ impl Walks {
             }
         }
         Ok(walked)
+    }
+
+    /// The steps without calls and tasks that they do not need to reach these places with their last one.
+    ///
+    /// # Errors
+    /// As [`Walks::steps`].
+    pub fn least(&mut self, steps: &[Step], places: &[u32]) -> Result<Vec<Step>, Unsupported> {
+        let mut least = steps.to_vec();
+        let mut roots: Vec<Root> = steps.iter().map(|step| step.root.clone()).collect();
+        roots.sort();
+        roots.dedup();
+        for root in roots {
+            let fewer: Vec<Step> = least.iter().filter(|step| step.root != root).cloned().collect();
+            let walked = self.steps(&fewer)?;
+            let is_whole = walked.used.len() == fewer.len();
+            let Some(&(at, position)) = walked.made.last().filter(|_| is_whole) else { continue };
+            if self.atlas.watch.shows(self.atlas.shown(at, position), places) {
+                least = fewer;
+            }
+        }
+        Ok(least)
     }
 
     /// A whole input.

@@ -73,12 +73,14 @@ struct Edge {
     delivers: bool,
     /// Whether [`Atlas::broken`] has something of it.
     breaks: bool,
+    /// Whether somebody has looked at what was shown.
+    looked_at: bool,
     /// What was shown to who watches.
     shown: u32,
 }
 
 impl Edge {
-    const UNKNOWN: Edge = Edge { to: UNKNOWN, delivers: false, breaks: false, shown: 0 };
+    const UNKNOWN: Edge = Edge { to: UNKNOWN, delivers: false, breaks: false, looked_at: false, shown: 0 };
 }
 
 /// What was seen in a distinct world.
@@ -151,6 +153,16 @@ impl<W: Watch> Atlas<W> {
         Ok(0)
     }
 
+    /// Bytes that worlds take here, roughly.
+    pub fn bytes(&self) -> u64 {
+        let of_node = |choices: usize| {
+            (size_of::<Node>() + choices * (size_of::<Choice>() + size_of::<Edge>() + size_of::<Offer>())) as u64
+        };
+        let choices = self.nodes.first().map_or(0, |node| node.choices.len());
+        let key = self.nodes.first().map_or(0, |node| node.key.len() as u64);
+        self.nodes.len() as u64 * (of_node(choices) + key) + self.seen.len() as u64 * (size_of::<Seen>() as u64 + key)
+    }
+
     /// A world by its number.
     pub fn node(&self, at: u32) -> &Node {
         &self.nodes[at as usize]
@@ -202,9 +214,9 @@ impl<W: Watch> Atlas<W> {
         engine.kernel.name(&world, &node.choices[position as usize])
     }
 
-    /// Whether the choice at this position was made before.
-    pub fn is_known(&self, at: u32, position: u32) -> bool {
-        self.nodes[at as usize].edges[position as usize].to != UNKNOWN
+    /// Whether this is asked of a step for the first time.
+    pub fn is_first_look(&mut self, at: u32, position: u32) -> bool {
+        !std::mem::replace(&mut self.nodes[at as usize].edges[position as usize].looked_at, true)
     }
 
     /// What was shown of a step that was made.
@@ -232,7 +244,7 @@ impl<W: Watch> Atlas<W> {
         let shown = self.watch.step(engine, &world, &choice, &happened);
         let to = self.add(engine, &next)?;
         let node = &mut self.nodes[at as usize];
-        node.edges[position as usize] = Edge { to, delivers, breaks: !broken.is_empty(), shown };
+        node.edges[position as usize] = Edge { to, delivers, breaks: !broken.is_empty(), looked_at: false, shown };
         if !broken.is_empty() {
             let seen = &mut self.seen[node.seen as usize];
             seen.broken.extend(broken.iter().copied().filter(|at| !seen.broken.contains(at)).collect::<Vec<_>>());

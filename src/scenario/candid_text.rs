@@ -249,6 +249,10 @@ pub(crate) fn check_size(text: &str) -> Result<(), Problem> {
             Token::Decimal(digits) | Token::Hex(digits) | Token::Float(digits) if digits.len() > DIGITS_MAX => {
                 return Err((start, format!("a number has at most {DIGITS_MAX} digits")));
             }
+            // The parser strips `0x` only, and takes what is left for digits.
+            Token::Hex(digits) if !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) => {
+                return Err((start, "a number in hex begins with `0x`, in lower case".to_string()));
+            }
             _ => {}
         }
         if depth > DEPTH_MAX {
@@ -339,6 +343,14 @@ mod tests {
         );
         assert_eq!(problem("(-1 : nat8)").0, 1);
         assert_eq!(problem("(/* open"), (1, "not Candid: unclosed comment".into()));
+    }
+
+    #[test]
+    fn numbers_in_hex_are_read_or_refused() {
+        assert_eq!(encoded("(0xfF)").unwrap(), encoded("(255)").unwrap());
+        let refused = (1, "a number in hex begins with `0x`, in lower case".to_string());
+        assert_eq!(encoded("(0XfF)").unwrap_err(), refused);
+        assert_eq!(encoded("(-0X1)").unwrap_err(), (2, refused.1));
     }
 
     #[test]

@@ -6,7 +6,7 @@
 //! after them, and the embedded engine makes none). Each program ends when nothing moves any more; then some world must be at rest
 //! in which all calls have the replica's reject texts. Instruction counts and balances are not compared.
 //!
-//! `make nightly` plays 1,000 programs, every run some of them; without a server the test says so.
+//! `make complete` plays 1,000 programs, every run some of them; without a server the test says so.
 
 mod draw;
 
@@ -27,7 +27,7 @@ use self::draw::{Act, SCENES, Scene, acts, empty_scenario};
 use super::pocket_ic_server::server;
 use super::stage::Stage as Folder;
 
-/// Acts of every run, and of `make nightly`.
+/// Acts of every run, and of `make complete`.
 const FEW: usize = 3;
 const MANY: usize = 210;
 const THREADS: usize = 2;

@@ -224,6 +224,7 @@ impl Guest for Alarm {
             log: Vec::new(),
             burned: 0,
             reads,
+            covered: None,
         })
     }
 

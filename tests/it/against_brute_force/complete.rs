@@ -2,7 +2,7 @@
 //! 1 fault, against brute force.
 //!
 //! Each scenario is explored with 1, 2 and 3 workers (the whole result must be the same), in 2 to 4 shards, with interchangeable
-//! calls told apart, and within a random bound of each kind and two bounds at once; brute force walks the same, each time. `make nightly`
+//! calls told apart, and within a random bound of each kind and two bounds at once; brute force walks the same, each time. `make complete`
 //! compares 1,000 scenarios of up to 200,000 interleavings; those of them that are small are compared in every run, as far as
 //! they come.
 
@@ -22,7 +22,7 @@ use super::Summary;
 
 /// More interleavings than this are too many for brute force.
 const INTERLEAVINGS_MAX: u64 = 200_000;
-/// More than this are left to `make nightly`.
+/// More than this are left to `make complete`.
 const INTERLEAVINGS_SMALL: u64 = 300;
 /// Up to this many, brute force walks within a bound of each kind; beyond, within one of them and two at once.
 const INTERLEAVINGS_MANY: u64 = 3_000;
