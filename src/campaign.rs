@@ -28,7 +28,7 @@ use crate::explore::{Completeness, Coverage, Exercised, Explored, Sampled};
 use crate::sample::trim;
 use crate::scenario::Scenario;
 use crate::scheduler::{Generator, Strategy};
-use crate::script::Script;
+use crate::script::{Op, Script};
 
 use draw::Draws;
 use run::{Ran, Stages, Violation};
@@ -166,7 +166,9 @@ pub fn campaign(
                 return;
             }
             let draws = draws(campaign.seed, number);
-            match stages.play(server, &mut source, &draws) {
+            let places = draws.places(scenario);
+            let mut next = |done: usize, offers: &[Op]| Some(draws.op(*draws.turns.get(done)?, offers));
+            match stages.play(server, &mut source, places, &mut next) {
                 Ok(ran) => {
                     let mut sum = sum.lock().expect("no thread panics here");
                     sum.add(number, ran);

@@ -12,6 +12,7 @@
 //! values    a value of a Candid type, changed a little
 //! mutate    a schedule, changed a little; two of them, spliced
 //! campaign  one scenario as libFuzzer sees it; findings
+//! replica   the same inputs on PocketIC
 //! ```
 
 pub mod campaign;
@@ -23,3 +24,6 @@ mod hints;
 mod mutate;
 mod values;
 mod walks;
+
+#[cfg(feature = "pocket-ic")]
+pub mod replica;

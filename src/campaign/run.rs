@@ -1,6 +1,6 @@
 //! One script on a replica, drawn as it is played.
 //!
-//! In: a server, a scenario, [`Draws`]. Out: what was violated and seen on the way, and the outcome, if nothing was left to
+//! In: a server, a scenario, what to do next. Out: what was violated and seen on the way, and the outcome, if nothing was left to
 //! happen at its end.
 
 use crate::engine::pocket_ic::Server;
@@ -10,8 +10,6 @@ use crate::explore::Exercised;
 use crate::follow::Lost;
 use crate::schedule::Schedule;
 use crate::script::{Op, Script};
-
-use super::draw::Draws;
 
 /// Rounds at the end of a script in which everything must have come to its end.
 const LAST_ROUNDS: u32 = 80;
@@ -29,6 +27,8 @@ pub struct Ran {
     pub exercised: Exercised,
     /// Whether it was cut short, because the replica could be in too many worlds.
     pub is_cut: bool,
+    /// Steps of the embedded engine that come to the same as all of it.
+    pub schedule: Schedule,
     /// The outcome with the number of calls and faults, if nothing was left to happen.
     pub outcome: Option<((u32, u32), String)>,
 }
@@ -52,7 +52,8 @@ const STAGES_MAX: usize = 12;
 pub struct Stages(Vec<(Script, Stage)>);
 
 impl Stages {
-    /// Plays one script.
+    /// Plays one script: canisters are at these places, and what is done next is asked for with the number of what was done
+    /// and with what is possible, until there is nothing.
     ///
     /// # Errors
     /// What went wrong, with what was done before.
@@ -60,12 +61,12 @@ impl Stages {
         &mut self,
         server: &Server,
         source: &mut Source,
-        draws: &Draws,
+        places: Script,
+        next: &mut dyn FnMut(usize, &[Op]) -> Option<Op>,
     ) -> Result<Ran, Box<(Script, DriveError)>> {
-        let places = draws.places(source.scenario());
         let mut driver = self.driver(server, source, &places).map_err(|error| Box::new((places.clone(), error)))?;
         let mut ran = Ran::default();
-        match played(&mut driver, draws, &mut ran) {
+        match played(&mut driver, next, &mut ran) {
             Ok(()) => {}
             Err(DriveError::Lost(Lost::TooMany)) => return Ok(Ran { is_cut: true, ..ran }),
             Err(error) => return Err(Box::new((driver.script, error))),
@@ -93,11 +94,16 @@ impl Stages {
     }
 }
 
-fn played(driver: &mut Driver, draws: &Draws, ran: &mut Ran) -> Result<(), DriveError> {
+fn played(
+    driver: &mut Driver,
+    next: &mut dyn FnMut(usize, &[Op]) -> Option<Op>,
+    ran: &mut Ran,
+) -> Result<(), DriveError> {
     look(driver, ran)?;
-    for &turn in &draws.turns {
+    for done in 0.. {
         let offers = driver.offers()?;
-        attempt(driver, &draws.op(turn, &offers), ran)?;
+        let Some(op) = next(done, &offers) else { break };
+        attempt(driver, &op, ran)?;
     }
     if driver.thaw()? {
         attempt(driver, &Op::Tick { loaded: false }, ran)?;
@@ -121,6 +127,7 @@ fn played(driver: &mut Driver, draws: &Draws, ran: &mut Ran) -> Result<(), Drive
     let observations = driver.engine.observe(&world)?;
     let calls = driver.engine.calls(&world);
     ran.exercised = Exercised::of(&calls);
+    ran.schedule = driver.follower.schedule();
     if driver.is_quiet() {
         let key = (driver.engine.kernel.started(&world), world.faulted());
         ran.outcome = Some((key, driver.engine.outcome(&observations, &calls).to_string()));

@@ -148,18 +148,46 @@ impl Campaign {
         self.done
     }
 
-    /// Runs an input and raises the counters, [`COUNTERS`] of them, for what it showed.
-    pub fn run(&mut self, bytes: &[u8], counters: &mut [u8]) -> Option<Found> {
-        debug_assert_eq!(counters.len(), COUNTERS);
+    /// The scenario.
+    pub fn scenario(&self) -> &Arc<Scenario> {
+        &self.scenario
+    }
+
+    /// Takes what a run elsewhere came to, as steps: raises the counters for what they show here, and makes a counterexample
+    /// of an invariant, by position, that was violated there by so many of them.
+    pub fn take(
+        &mut self,
+        steps: &[Step],
+        violated: Option<(usize, &[Step])>,
+        bytes: &[u8],
+        counters: &mut [u8],
+    ) -> Option<Found> {
         self.make_room();
-        let walked = self.walk(bytes)?;
+        let walked = present(&mut self.walks).steps(steps);
+        if let Some(walked) = self.allowed(walked) {
+            self.show(&walked, counters);
+        }
+        let (invariant, steps) =
+            violated.filter(|(at, _)| !self.known.contains(&self.scenario.invariants[*at].name))?;
+        Some(self.found(invariant, steps, bytes))
+    }
+
+    fn show(&mut self, walked: &Walked, counters: &mut [u8]) {
         self.done.runs += 1;
         self.done.deliveries += walked.deliveries;
         if self.options.feedback {
             let feedback: &Feedback = &present(&mut self.walks).atlas.watch;
             walked.shown.iter().for_each(|&number| feedback.mark(number, counters));
-            self.learn(&walked);
+            self.learn(walked);
         }
+    }
+
+    /// Runs an input and raises the counters, [`COUNTERS`] of them, for what it showed.
+    pub fn run(&mut self, bytes: &[u8], counters: &mut [u8]) -> Option<Found> {
+        debug_assert_eq!(counters.len(), COUNTERS);
+        self.make_room();
+        let walked = self.walk(bytes)?;
+        self.show(&walked, counters);
         let invariants = &self.scenario.invariants;
         let is_new = |(at, _): &&(usize, usize)| !self.known.contains(&invariants[*at].name);
         let &(invariant, steps) = walked.violated.iter().find(is_new)?;
