@@ -10,6 +10,7 @@ mod output;
 mod progress;
 mod replica;
 mod repro;
+mod seeds;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -75,6 +76,8 @@ enum Command {
     Merge(merge::Options),
     /// Replay one counterexample.
     Repro(repro::Options),
+    /// Write first inputs for fuzzing: the shortest way to each method that is delivered while an await is open.
+    Seeds(seeds::Options),
 }
 
 /// An error with the exit code it leads to. Its text fits after "error: ".
@@ -106,6 +109,7 @@ pub fn run() -> ExitCode {
         Command::Init(options) => init::run(&options),
         Command::Merge(options) => merge::run(&options),
         Command::Repro(options) => repro::run(&options),
+        Command::Seeds(options) => seeds::run(&options),
     };
     let exit = result.unwrap_or_else(|failure| {
         eprintln!("error: {}", failure.text);

@@ -13,12 +13,14 @@
 //! mutate    a schedule, changed a little; two of them, spliced
 //! campaign  one scenario as libFuzzer sees it; findings
 //! replica   the same inputs on PocketIC
+//! seeds     first inputs, from a search
 //! ```
 
 pub mod campaign;
 pub mod feedback;
 pub mod input;
 pub mod parsers;
+pub mod seeds;
 
 mod hints;
 mod mutate;

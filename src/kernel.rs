@@ -169,6 +169,11 @@ impl Kernel {
         }
     }
 
+    /// Forgets what was executed, so that every message runs again: for benchmarks.
+    pub fn forget_executions(&mut self) {
+        self.memo = Arc::default();
+    }
+
     /// Says what may happen. Worlds of another plan cannot be continued, their canister states can ([`Kernel::start`]).
     ///
     /// # Panics

@@ -21,7 +21,7 @@ use crate::engine::embedded::{Embedded, Modules};
 use crate::engine::wasm::module::Instrumentation;
 use crate::kernel::Unsupported;
 use crate::sample::trim::trim;
-use crate::scenario::Scenario;
+use crate::scenario::{Code, Scenario};
 use crate::schedule::Step;
 use crate::scheduler::Generator;
 
@@ -146,6 +146,13 @@ impl Campaign {
     /// How much was run.
     pub fn done(&self) -> Done {
         self.done
+    }
+
+    /// Forgets what was executed, and all worlds: for benchmarks.
+    pub fn forget_executions(&mut self) {
+        let walks = present(&mut self.walks);
+        walks.atlas.forget();
+        walks.engine.kernel.forget_executions();
     }
 
     /// The scenario.
@@ -315,9 +322,21 @@ impl Campaign {
     /// Makes a counterexample of steps that violate an invariant, on the modules as they are, and stores it.
     fn found(&mut self, invariant: usize, steps: &[Step], bytes: &[u8]) -> Found {
         let name = self.scenario.invariants[invariant].name.clone();
-        let mut engine = Embedded::open(self.scenario.clone()).unwrap_or_else(|error| panic!("{error}"));
+        let own = &mut present(&mut self.walks).engine;
+        let mut plain = match Embedded::open(self.scenario.clone()) {
+            Ok(plain) if plain.hashes == own.hashes => Some(plain),
+            Ok(_) => {
+                eprintln!("canloom: modules have changed since this campaign began; this is of what they were");
+                None
+            }
+            Err(error) => {
+                eprintln!("canloom: this is of what was there when this campaign began: {error}");
+                None
+            }
+        };
+        let engine = plain.as_mut().unwrap_or(own);
         engine.prepare(None);
-        let finding = trim(&mut engine, invariant, steps, 1).unwrap_or_else(|error| panic!("{error}"));
+        let finding = trim(engine, invariant, steps, 1).unwrap_or_else(|error| panic!("{error}"));
         let Some(finding) = finding else {
             panic!("bug in canloom: `{name}` is violated only where modules are watched; the input shows it");
         };
@@ -398,9 +417,16 @@ fn write(input: &Input, out: &mut [u8]) -> usize {
     text.len()
 }
 
-fn installed(scenario: &Arc<Scenario>, modules: &mut Modules, feedback: Feedback) -> Result<Walks, String> {
+fn installed(scenario: &Arc<Scenario>, modules: &mut Modules, mut feedback: Feedback) -> Result<Walks, String> {
     let allowance = Allowance { ceiling: Ceiling::of_this_machine(), instructions: None };
     let engine = Embedded::open_with(scenario.clone(), &allowance, modules).map_err(|error| error.to_string())?;
+    for (at, canister) in scenario.canisters.iter().enumerate() {
+        if let Code::Wasm(wasm) = &canister.code
+            && let Some(watched) = modules.loaded(wasm).and_then(|module| module.shape.watched)
+        {
+            feedback.place(at as u16, watched.blocks);
+        }
+    }
     let mut walks = Walks::new(engine, feedback);
     walks.engine.prepare(None);
     Ok(walks)

@@ -61,6 +61,14 @@ pub struct Feedback {
 }
 
 impl Feedback {
+    /// Gives the blocks of a canister's module their counters, so that these do not depend on what runs first.
+    pub fn place(&mut self, canister: u16, blocks: usize) {
+        let next = self.blocks;
+        if *self.first_blocks.entry((canister, 0)).or_insert(next) == next {
+            self.blocks += blocks;
+        }
+    }
+
     /// What was reached, for worlds and executions that have other numbers.
     pub fn reached(self) -> Feedback {
         let Feedback { first_blocks, blocks, reached, .. } = self;
@@ -99,6 +107,7 @@ impl Feedback {
 
     fn covered(&mut self, canister: u16, place: u128, covered: &Covered) -> Shown {
         let module = (canister, covered.module);
+        // A module that an upgrade brings comes behind the others.
         let first = *self.first_blocks.entry(module).or_insert(self.blocks);
         let mut counters = Vec::with_capacity(covered.blocks.len() + covered.compared.len());
         for &(block, count) in &covered.blocks {

@@ -141,16 +141,21 @@ impl<W: Watch> Atlas<W> {
     /// If a query asks for something that the engine does not offer; likewise below.
     pub fn start(&mut self, engine: &mut Embedded) -> Result<u32, Unsupported> {
         if self.nodes.len() > NODES_MAX {
-            self.nodes.clear();
-            self.table.clear();
-            self.broken.clear();
-            self.named.clear();
+            self.forget();
         }
         if self.nodes.is_empty() {
             let world = engine.start().clone();
             return self.add(engine, &world);
         }
         Ok(0)
+    }
+
+    /// Forgets all worlds; their numbers are void.
+    pub fn forget(&mut self) {
+        self.nodes.clear();
+        self.table.clear();
+        self.broken.clear();
+        self.named.clear();
     }
 
     /// Bytes that worlds take here, roughly.

@@ -85,6 +85,7 @@ fn instrumentation_changes_neither_results_nor_states() {
         }
         let Ok(mut full) = Canister::load_with(module, Instrumentation::Full) else { return };
         let mut plain = Canister::load_with(module, Instrumentation::None).expect("it loads as well");
+        let mut watched = Canister::load_with(module, Instrumentation::Watched).expect("it loads as well");
         let arg: &[u8] = b"DIDL\0\0";
         let inputs = [
             Input::Init { arg },
@@ -95,21 +96,23 @@ fn instrumentation_changes_neither_results_nor_states() {
             Input::Call { method: "a", arg },
         ];
         for input in inputs {
-            let expected = full.run(input);
+            let expected = full.run(input.clone());
             let ended = end(&expected);
             // What did not end, or went as deep as the stack, would not, or elsewhere, without what was added.
             if ended.starts_with("IC0522") || ended.contains("stack overflow") {
                 return;
             }
-            let found = plain.run(input);
-            assert_eq!(end(&found), ended, "{input:?}");
-            assert_eq!(found.response, expected.response);
-            assert_eq!(found.requests, expected.requests);
-            assert_eq!(
-                plain.guest.fingerprint(plain.memory),
-                full.guest.fingerprint(full.memory),
-                "{input:?}: {ended}"
-            );
+            for other in [&mut plain, &mut watched] {
+                let found = other.run(input.clone());
+                assert_eq!(end(&found), ended, "{input:?}");
+                assert_eq!(found.response, expected.response);
+                assert_eq!(found.requests, expected.requests);
+                assert_eq!(
+                    other.guest.fingerprint(other.memory),
+                    full.guest.fingerprint(full.memory),
+                    "{input:?}: {ended}"
+                );
+            }
             compared.fetch_add(1, Ordering::Relaxed);
         }
     });
