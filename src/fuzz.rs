@@ -12,11 +12,13 @@
 //! values    a value of a Candid type, changed a little
 //! mutate    a schedule, changed a little; two of them, spliced
 //! campaign  one scenario as libFuzzer sees it; findings
+//! lines     which lines of the canisters a set of inputs runs
 //! ```
 
 pub mod campaign;
 pub mod feedback;
 pub mod input;
+pub mod lines;
 pub mod parsers;
 
 mod hints;

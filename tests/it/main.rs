@@ -14,6 +14,7 @@ mod docs;
 mod fixtures;
 #[cfg(feature = "pocket-ic")]
 mod following;
+mod fuzz_lines;
 mod generated;
 mod getters;
 mod ghosts;
