@@ -90,7 +90,7 @@ pub struct Function {
     pub blocks: u32,
     /// See above.
     pub covered: u32,
-    /// The largest number of runs within a message.
+    /// The largest number of times that it was entered within a message.
     pub runs: u8,
 }
 

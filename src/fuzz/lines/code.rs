@@ -23,6 +23,8 @@ struct Block {
 /// A module, read for this.
 pub struct Code {
     functions: Vec<Function>,
+    /// The block with which each function begins.
+    entries: Vec<u32>,
     blocks: Vec<Block>,
     files: Vec<String>,
     /// Why its line tables cannot be read.
@@ -45,40 +47,44 @@ impl Code {
     }
 
     fn of(wasm: &[u8]) -> Result<Code, BinaryReaderError> {
-        let (tables, trouble) = match Tables::read(wasm) {
-            Ok(tables) => (tables, None),
-            Err(error) => (Tables::default(), Some(error.to_string())),
-        };
+        let mut tables = Tables::read(wasm);
         let names = names(wasm)?;
-        let mut functions: Vec<Function> = Vec::new();
-        let mut all = Vec::new();
+        let (mut functions, mut entries, mut all) = (Vec::new(), Vec::new(), Vec::new());
+        let mut places = Vec::new();
         blocks(wasm, |block| {
             if functions.len() == block.function {
                 // The function's own line is that of its first byte, if there is a row for it.
-                let first = std::iter::once(block.body).chain(block.code.iter().copied());
-                let place = first.into_iter().find_map(|offset| tables.line(offset));
-                let place = place.map(|(file, line)| (tables.files[file as usize].clone(), line));
-                functions.push(Function { name: names[block.function].clone(), place, ..Function::default() });
+                let mut first = std::iter::once(block.body).chain(block.code.iter().copied());
+                places.push(first.find_map(|offset| tables.line(offset)));
+                entries.push(block.number);
+                functions.push(Function { name: names[block.function].clone(), ..Function::default() });
             }
             if !block.code.is_empty() {
                 functions[block.function].blocks += 1;
-                let lines: BTreeSet<(u32, u32)> = block.code.iter().filter_map(|at| tables.line(*at)).collect();
+                let mut lines = BTreeSet::new();
+                block.code.iter().for_each(|&offset| tables.lines(offset, &mut lines));
                 let (number, function) = (block.number, block.function);
                 all.push(Block { number, function, lines: lines.into_iter().collect() });
             }
         })?;
-        Ok(Code { functions, blocks: all, files: tables.files, trouble })
+        let files = tables.files();
+        for (function, place) in functions.iter_mut().zip(places) {
+            function.place = place.map(|(file, line)| (files[file as usize].clone(), line));
+        }
+        Ok(Code { functions, entries, blocks: all, files, trouble: tables.trouble })
     }
 
     /// What ran, by number of the block.
     pub fn covered(&self, ran: &BTreeMap<u32, u8>) -> Covered {
+        let runs_of = |block: u32| ran.get(&block).copied().unwrap_or(0);
         let mut functions = self.functions.clone();
+        for (function, &entry) in functions.iter_mut().zip(&self.entries) {
+            function.runs = runs_of(entry);
+        }
         let mut lines: BTreeMap<u32, BTreeMap<u32, u8>> = BTreeMap::new();
         for block in &self.blocks {
-            let runs = ran.get(&block.number).copied().unwrap_or(0);
-            let function = &mut functions[block.function];
-            function.covered += u32::from(runs > 0);
-            function.runs = function.runs.max(runs);
+            let runs = runs_of(block.number);
+            functions[block.function].covered += u32::from(runs > 0);
             for &(file, line) in &block.lines {
                 let most = lines.entry(file).or_default().entry(line).or_default();
                 *most = runs.max(*most);

@@ -104,7 +104,7 @@ fn table(out: &mut String, ran: &Ran) {
     let blocks = of(sum(|function| function.covered), sum(|function| function.blocks));
     let _ = write!(out, "total: {blocks} blocks, {} functions", of(entered, functions.len()));
     let _ = match &ran.trouble {
-        Some(error) => writeln!(out, "; its line tables cannot be read: {error}"),
+        Some(error) => writeln!(out, "; not all of its line tables can be read: {error}"),
         None if ran.lines.is_empty() => writeln!(out, "; the module has no line tables"),
         None => writeln!(out, ", {} lines", of(lines.0, lines.1)),
     };
