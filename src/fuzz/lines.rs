@@ -229,8 +229,11 @@ fn files(scenario: &Scenario, modules: &Modules, canister: usize) -> Vec<PathBuf
     files
 }
 
+/// A canister, and what it executed in a step.
+type Delivered = (usize, Vec<Arc<Effects>>);
+
 /// The canister and the executions of each step that was made for the first time.
-fn delivered(walks: &mut Walks, walked: &Walked) -> Result<Vec<(usize, Vec<Arc<Effects>>)>, Unsupported> {
+fn delivered(walks: &mut Walks, walked: &Walked) -> Result<Vec<Delivered>, Unsupported> {
     let mut all = Vec::new();
     for (nth, _) in walks.first_looks(walked) {
         let (at, position) = walked.made[nth];
