@@ -3,6 +3,7 @@
 #[cfg(feature = "pocket-ic")]
 mod campaign;
 mod class;
+mod coverage;
 mod explore;
 mod init;
 mod merge;
@@ -68,6 +69,8 @@ Example: canloom explore corpus/vault-stale/scenario.toml";
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Say which functions and lines of the canisters counterexamples and fuzz inputs run.
+    Coverage(coverage::Options),
     /// Search every message order of a scenario within its bounds.
     Explore(explore::Options),
     /// Write a first scenario for a canister: `canloom init --wasm W --did D -o scenario.toml`.
@@ -105,6 +108,7 @@ impl Failure {
 pub fn run() -> ExitCode {
     let arguments = Arguments::parse();
     let result = match arguments.command {
+        Command::Coverage(options) => coverage::run(&options),
         Command::Explore(options) => explore::run(&options),
         Command::Init(options) => init::run(&options),
         Command::Merge(options) => merge::run(&options),

@@ -14,11 +14,13 @@
 //! campaign  one scenario as libFuzzer sees it; findings
 //! replica   the same inputs on PocketIC
 //! seeds     first inputs, from a search
+//! lines     which lines of the canisters a set of inputs runs
 //! ```
 
 pub mod campaign;
 pub mod feedback;
 pub mod input;
+pub mod lines;
 pub mod parsers;
 pub mod seeds;
 

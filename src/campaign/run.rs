@@ -47,6 +47,9 @@ pub struct Violation {
 /// Stages that one thread keeps.
 const STAGES_MAX: usize = 12;
 
+/// What is done next, by the number of what was done and by what is possible; nothing at the end.
+pub type Next<'a> = dyn FnMut(usize, &[Op]) -> Option<Op> + 'a;
+
 /// A thread's stages: a script is played on one that went back after another, where that is possible.
 #[derive(Default)]
 pub struct Stages(Vec<(Script, Stage)>);
@@ -62,7 +65,7 @@ impl Stages {
         server: &Server,
         source: &mut Source,
         places: Script,
-        next: &mut dyn FnMut(usize, &[Op]) -> Option<Op>,
+        next: &mut Next<'_>,
     ) -> Result<Ran, Box<(Script, DriveError)>> {
         let mut driver = self.driver(server, source, &places).map_err(|error| Box::new((places.clone(), error)))?;
         let mut ran = Ran::default();
@@ -94,11 +97,7 @@ impl Stages {
     }
 }
 
-fn played(
-    driver: &mut Driver,
-    next: &mut dyn FnMut(usize, &[Op]) -> Option<Op>,
-    ran: &mut Ran,
-) -> Result<(), DriveError> {
+fn played(driver: &mut Driver, next: &mut Next<'_>, ran: &mut Ran) -> Result<(), DriveError> {
     look(driver, ran)?;
     for done in 0.. {
         let offers = driver.offers()?;

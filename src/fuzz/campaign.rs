@@ -417,7 +417,12 @@ fn write(input: &Input, out: &mut [u8]) -> usize {
     text.len()
 }
 
-fn installed(scenario: &Arc<Scenario>, modules: &mut Modules, mut feedback: Feedback) -> Result<Walks, String> {
+/// Installs a scenario, with no worlds yet.
+pub(super) fn installed(
+    scenario: &Arc<Scenario>,
+    modules: &mut Modules,
+    mut feedback: Feedback,
+) -> Result<Walks, String> {
     let allowance = Allowance { ceiling: Ceiling::of_this_machine(), instructions: None };
     let engine = Embedded::open_with(scenario.clone(), &allowance, modules).map_err(|error| error.to_string())?;
     for (at, canister) in scenario.canisters.iter().enumerate() {

@@ -60,7 +60,7 @@ pub fn wasm_module(bytes: &[u8]) {
     let arg: &[u8] = b"DIDL\0\0";
     let calls = methods.iter().map(|method| Input::Call { method, arg });
     for input in std::iter::once(Input::Init { arg }).chain(calls).chain([Input::PreUpgrade]) {
-        let expected = full.run(input.clone());
+        let expected = full.run(input);
         let trap = expected.trap.as_ref();
         // What did not end would not elsewhere; what is added takes a little of the stack.
         if trap.is_some_and(|trap| trap.code == 522 || trap.text.contains("stack overflow")) {

@@ -7,7 +7,7 @@
 use super::campaign::{Campaign, Found};
 use super::input::Input;
 use crate::campaign::draw::Draws;
-use crate::campaign::run::Stages;
+use crate::campaign::run::{Next, Stages};
 use crate::engine::pocket_ic::Server;
 use crate::engine::pocket_ic::server::Program;
 use crate::engine::pocket_ic::stage::Source;
@@ -40,7 +40,7 @@ impl ReplicaCampaign {
     /// # Errors
     /// If the replica did what the embedded engine says it cannot do, or the server failed: with what was done until then.
     pub fn run(&mut self, bytes: &[u8], counters: &mut [u8]) -> Result<Option<Found>, String> {
-        let (places, mut next): (Script, Box<dyn FnMut(usize, &[Op]) -> Option<Op>>) = match Input::parse(bytes) {
+        let (places, mut next): (Script, Box<Next<'_>>) = match Input::parse(bytes) {
             Some(input) => {
                 let ops = ops(&input);
                 (Script::default(), Box::new(move |done, _| ops.get(done).cloned()))
@@ -51,7 +51,7 @@ impl ReplicaCampaign {
                 (places, Box::new(move |done, offers| Some(draws.op(*draws.turns.get(done)?, offers))))
             }
         };
-        let ran = self.stages.play(&self.server, &mut self.source, places, &mut next);
+        let ran = self.stages.play(&self.server, &mut self.source, places, &mut *next);
         let ran = ran.map_err(|failed| format!("{}\nwhat was done until then:\n{}", failed.1, failed.0))?;
         let violated = ran.violations.first().map(|violation| (violation.invariant, &violation.schedule.steps[..]));
         Ok(self.embedded.take(&ran.schedule.steps, violated, bytes, counters))

@@ -229,6 +229,13 @@ impl<W: Watch> Atlas<W> {
         self.nodes[at as usize].edges[position as usize].shown
     }
 
+    /// What a step did that was made. It is made again; the kernel remembers executions.
+    pub fn happened(&self, engine: &mut Embedded, at: u32, position: u32) -> Result<Happened, Unsupported> {
+        let node = &self.nodes[at as usize];
+        let world = World::decode(&node.key, engine.start().shape());
+        engine.kernel.apply(&world, &node.choices[position as usize]).map(|(_, happened)| happened)
+    }
+
     /// Makes the choice at this position; returns the next world, and whether a message was executed.
     pub fn step(&mut self, engine: &mut Embedded, at: u32, position: u32) -> Result<(u32, bool), Unsupported> {
         let node = &self.nodes[at as usize];

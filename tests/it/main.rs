@@ -15,6 +15,7 @@ mod fixtures;
 #[cfg(feature = "pocket-ic")]
 mod following;
 mod fuzz;
+mod fuzz_lines;
 mod generated;
 mod getters;
 mod ghosts;

@@ -13,6 +13,7 @@
 //!
 //! Why not wasmtime's fuel: it would charge the added instructions too, and `performance_counter` would see them.
 
+mod blocks;
 mod instrument;
 mod scratch;
 mod shape;
@@ -26,6 +27,7 @@ use wasm_encoder::{
 use wasmparser::{Parser, Payload};
 
 use super::pages::PAGE_BITS;
+pub use blocks::{Block, blocks};
 use shape::Shape;
 pub use watch::{Constants, SITE, Watched};
 

@@ -96,14 +96,14 @@ fn instrumentation_changes_neither_results_nor_states() {
             Input::Call { method: "a", arg },
         ];
         for input in inputs {
-            let expected = full.run(input.clone());
+            let expected = full.run(input);
             let ended = end(&expected);
             // What did not end, or went as deep as the stack, would not, or elsewhere, without what was added.
             if ended.starts_with("IC0522") || ended.contains("stack overflow") {
                 return;
             }
             for other in [&mut plain, &mut watched] {
-                let found = other.run(input.clone());
+                let found = other.run(input);
                 assert_eq!(end(&found), ended, "{input:?}");
                 assert_eq!(found.response, expected.response);
                 assert_eq!(found.requests, expected.requests);

@@ -4,8 +4,7 @@ use wasm_encoder::reencode::{Reencode, RoundtripReencoder};
 use wasm_encoder::{BlockType, ValType};
 use wasmparser::{Operator, Parser, Payload};
 
-use super::instrument::begins_block;
-use super::watch::Site;
+use super::blocks::Numbers;
 
 /// What the first pass finds out.
 #[derive(Default)]
@@ -38,7 +37,7 @@ impl Shape {
         let mut type_params = Vec::new();
         let mut type_results: Vec<Vec<ValType>> = Vec::new();
         let mut imported = 0;
-        let (mut blocks, mut sites) = (0, 0);
+        let mut numbers = Numbers::default();
         for payload in Parser::new(0).parse_all(wasm) {
             match payload? {
                 Payload::TypeSection(reader) => {
@@ -95,12 +94,10 @@ impl Shape {
                 }
                 Payload::StartSection { func, .. } => shape.start = Some(func),
                 Payload::CodeSectionEntry(body) => {
-                    shape.before.push((blocks, sites));
-                    blocks += 1;
+                    shape.before.push(numbers.function());
                     for operator in body.get_operators_reader()? {
                         let operator = operator?;
-                        blocks += u32::from(begins_block(&operator).is_some());
-                        sites += u32::from(Site::of(&operator).is_some());
+                        numbers.operator(&operator);
                         shape.needs_fresh |= matches!(
                             operator,
                             Operator::TableSet { .. }
@@ -116,7 +113,7 @@ impl Shape {
                 _ => {}
             }
         }
-        shape.before.push((blocks, sites));
+        shape.before.push((numbers.blocks, numbers.sites));
         shape.functions = imported + shape.params.len() as u32;
         Ok(shape)
     }

@@ -1,0 +1,150 @@
+//! `canloom coverage`.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use canloom::counterexample::Counterexample;
+use canloom::counterexample::store::write_atomically;
+use canloom::fuzz::lines::Lines;
+use canloom::scenario::Scenario;
+use canloom::schedule::Schedule;
+
+use super::{Exit, Failure, print};
+
+/// Largest file that is taken as an input, in bytes.
+const SIZE_MAX: u64 = 1 << 20;
+
+/// Options of `canloom coverage`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = HELP)]
+pub struct Options {
+    /// The scenario file.
+    scenario: PathBuf,
+    /// Fuzz inputs and counterexamples, or folders of them; by default the `.cx` files of the scenario that lie beside it.
+    #[arg(value_name = "INPUT_OR_DIR")]
+    inputs: Vec<PathBuf>,
+    /// Write lines and functions to this file too, in the format of LCOV, which `genhtml` and editors read.
+    #[arg(long, value_name = "FILE")]
+    lcov: Option<PathBuf>,
+}
+
+const HELP: &str = "\
+coverage runs the inputs as the fuzzer does, and says which code of the canisters they reach: for each function how many of
+its blocks ran, the straight runs of instructions between two branches. Of a file *.cx or *.cx.new it makes the steps and no
+others. What installation, setup calls and queries run is not counted.
+
+Source files and lines are known for modules with line tables. For a canister in Rust:
+  [profile.release]
+  debug = \"line-tables-only\"
+  strip = \"none\"
+Other modules are shown by function, with names if they have kept them.
+
+A count is the largest number of runs of a block within one message, at most 255: it tells loops from straight code, not how
+often something was tried. A line counts as run as soon as one of its blocks does.
+
+Example:
+  canloom coverage corpus/vault-stale/scenario.toml
+  canloom coverage corpus/vault-stale/scenario.toml fuzz/corpus/schedule/vault-stale --lcov vault.info
+
+Exit codes: 0 it was measured, whatever was reached; 1 internal error; 2 bad usage or input.";
+
+/// What a file has the canisters do.
+enum Input {
+    /// An input of the fuzzer.
+    Bytes(Vec<u8>),
+    /// The steps of a counterexample.
+    Schedule(Schedule),
+}
+
+/// Runs it.
+pub fn run(options: &Options) -> Result<Exit, Failure> {
+    let scenario = Arc::new(Scenario::load(&options.scenario).map_err(Failure::input)?);
+    // All are read before the first is run: what is wrong with one is said at once.
+    let inputs = match &options.inputs[..] {
+        [] => beside(&scenario)?,
+        named => given(named)?,
+    };
+    let mut lines = Lines::open(scenario).map_err(Failure::input)?;
+    for input in &inputs {
+        let done = match input {
+            Input::Bytes(bytes) => lines.input(bytes),
+            Input::Schedule(schedule) => lines.schedule(schedule),
+        };
+        done.map_err(Failure::input)?;
+    }
+    let coverage = lines.coverage().map_err(Failure::input)?;
+    if let Some(file) = &options.lcov {
+        let written = write_atomically(file, coverage.lcov().as_bytes());
+        written.map_err(|error| Failure::outside(format!("{}: {error}", file.display())))?;
+    }
+    print(&coverage.text())?;
+    Ok(Exit::Held)
+}
+
+/// The scenario's counterexamples beside it.
+fn beside(scenario: &Scenario) -> Result<Vec<Input>, Failure> {
+    let folder = scenario.file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut inputs = Vec::new();
+    for file in files(folder)?.iter().filter(|file| file.extension().is_some_and(|extension| extension == "cx")) {
+        let counterexample = counterexample(file, &read(file)?)?;
+        if counterexample.scenario.file_name() == scenario.file.file_name() {
+            inputs.push(Input::Schedule(counterexample.schedule));
+        }
+    }
+    if inputs.is_empty() {
+        let text = format!("{}: no .cx file of it lies beside it; name inputs or a folder", scenario.file.display());
+        return Err(Failure::input(text));
+    }
+    Ok(inputs)
+}
+
+fn given(named: &[PathBuf]) -> Result<Vec<Input>, Failure> {
+    let mut inputs = Vec::new();
+    for path in named {
+        let files = if path.is_dir() { files(path)? } else { vec![path.clone()] };
+        for file in &files {
+            let bytes = read(file)?;
+            let name = file.file_name().unwrap_or_default().to_string_lossy();
+            inputs.push(match name.ends_with(".cx") || name.ends_with(".cx.new") {
+                true => Input::Schedule(counterexample(file, &bytes)?.schedule),
+                false => Input::Bytes(bytes),
+            });
+        }
+    }
+    if inputs.is_empty() {
+        let folders: Vec<String> = named.iter().map(|folder| folder.display().to_string()).collect();
+        return Err(Failure::input(format!("{}: no input is in there", folders.join(", "))));
+    }
+    Ok(inputs)
+}
+
+/// The files in a folder, in the order of their names, without hidden ones.
+fn files(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let failed = |error: std::io::Error| Failure::input(format!("{}: {error}", folder.display()));
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        if !entry.file_name().to_string_lossy().starts_with('.') && !entry.path().is_dir() {
+            files.push(entry.path());
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+fn read(file: &Path) -> Result<Vec<u8>, Failure> {
+    use std::io::Read as _;
+    let mut bytes = Vec::new();
+    let opened = std::fs::File::open(file).and_then(|file| file.take(SIZE_MAX + 1).read_to_end(&mut bytes));
+    opened.map_err(|error| Failure::input(format!("{}: {error}", file.display())))?;
+    if bytes.len() as u64 > SIZE_MAX {
+        return Err(Failure::input(format!("{}: larger than {SIZE_MAX} bytes, so it is no input", file.display())));
+    }
+    Ok(bytes)
+}
+
+fn counterexample(file: &Path, bytes: &[u8]) -> Result<Counterexample, Failure> {
+    let text = std::str::from_utf8(bytes).map_err(|_| (1, "not text".to_string()));
+    let parsed = text.and_then(Counterexample::parse);
+    parsed.map_err(|(line, what)| Failure::input(format!("{}:{line}: {what}", file.display())))
+}
