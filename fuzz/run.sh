@@ -35,7 +35,7 @@ schedule | pocket_ic)
     RUSTUP_AUTO_INSTALL=0 cargo +nightly fuzz --version >/dev/null 2>&1 ||
         fail 1 "$target needs a nightly toolchain (rustup toolchain install nightly) and cargo-fuzz (cargo install cargo-fuzz)"
     name=$target
-    cargo +nightly fuzz build --quiet --sanitizer none --fuzz-dir fuzz --target-dir target/fuzz "$target"
+    cargo +nightly fuzz build --sanitizer none --fuzz-dir fuzz --target-dir target/fuzz "$target" >&2
     binary=target/fuzz/$(rustc -vV | sed -n 's/^host: //p')/release/$target
     options+=(-max_len=16384)
     ;;

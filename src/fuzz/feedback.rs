@@ -12,7 +12,7 @@
 //!    further, but are no places: worlds that differ only in numbers must not fill the corpus.
 //!
 //! libFuzzer attributes what its own hooks for comparisons see to the place of the call, which would be one for all sites of a
-//! canister; so sites are told apart here, and operands go to [`super::hints`].
+//! canister; so sites are told apart here, and operands go to `hints`.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
