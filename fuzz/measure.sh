@@ -27,7 +27,7 @@ for scenario in "$@"; do
         inputs=$(mktemp -d -p "$scratch")
         began=$(date +%s%N)
         CANLOOM_SCENARIO=$scratch/$scenario target/release/schedule "$inputs" -seed="$seed" -max_total_time="$limit" \
-            -max_len=65536 -rss_limit_mb=4096 -print_final_stats=1 -artifact_prefix="$inputs/" >"$inputs.log" 2>&1 || true
+            -max_len=65536 -entropic=0 -rss_limit_mb=4096 -print_final_stats=1 -artifact_prefix="$inputs/" >"$inputs.log" 2>&1 || true
         took=$((($(date +%s%N) - began) / 1000000))
         if grep -q ' is violated in ' "$inputs.log"; then found=$((found + 1)); times+=("$took"); fi
         rates+=("$(sed -n 's/^stat::average_exec_per_sec: *//p' "$inputs.log" | tail -n 1)")
