@@ -39,6 +39,7 @@ bench: canisters ## Measure the search, what else could be done, and compare wit
 	cargo bench --locked --bench worlds -- measure $(BENCH)
 	cargo bench --locked --bench strategies -- table rate
 	cargo bench --locked --bench pocket_ic
+	cargo bench --locked --bench fuzz
 	cargo bench --locked -p model --bench against_embedded
 	@cargo bench --quiet --locked --bench worlds -- report $(BENCH)
 
