@@ -183,6 +183,11 @@ impl Scenario {
         load::from_bytes(file, text.as_bytes(), &BTreeMap::new())
     }
 
+    /// The folder of its file.
+    pub fn folder(&self) -> &Path {
+        self.file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+    }
+
     /// The call instances in file order: an entry with `max = 3` gives three, by its actors in turn.
     pub fn instances(&self) -> Vec<Instance> {
         let of_entry = |(entry, call): (usize, &CallEntry)| {

@@ -83,9 +83,10 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
 
 /// The scenario's counterexamples beside it.
 fn beside(scenario: &Scenario) -> Result<Vec<Input>, Failure> {
-    let folder = scenario.file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut inputs = Vec::new();
-    for file in files(folder)?.iter().filter(|file| file.extension().is_some_and(|extension| extension == "cx")) {
+    for file in
+        files(scenario.folder())?.iter().filter(|file| file.extension().is_some_and(|extension| extension == "cx"))
+    {
         let counterexample = counterexample(file, &read(file)?)?;
         if counterexample.scenario.file_name() == scenario.file.file_name() {
             inputs.push(Input::Schedule(counterexample.schedule));

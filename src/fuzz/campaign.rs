@@ -7,7 +7,7 @@
 //! with the least that it needs, and that is what is stored: replaying it needs nothing of this.
 
 use std::collections::{BTreeSet, VecDeque};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::feedback::{COUNTERS, Feedback};
@@ -16,23 +16,18 @@ use super::input::{Draws, Input};
 use super::mutate::Mutator;
 use super::walks::{Walked, Walks};
 use crate::counterexample::{Counterexample, store};
-use crate::engine::allowance::{Allowance, Ceiling};
 use crate::engine::embedded::{Embedded, Modules};
 use crate::engine::wasm::module::Instrumentation;
 use crate::kernel::Unsupported;
 use crate::sample::trim::trim;
-use crate::scenario::{Code, Scenario};
+use crate::scenario::Scenario;
 use crate::schedule::Step;
 use crate::scheduler::Generator;
 
-/// Bytes of states and worlds at which all of them are forgotten.
-const MEMORY: u64 = 768 << 20;
 /// Inputs on the frontier.
 const FRONTIER_MAX: usize = 64;
-/// Inputs that wait to be tried; and of one step, and the smallest number that is recognized.
+/// Inputs that wait to be tried.
 const TRIES_MAX: usize = 256;
-const TRIES_OF_STEP: usize = 32;
-const RECOGNIZED_MIN: u64 = 1 << 16;
 /// Runs between two looks at the memory.
 const RUNS_BETWEEN_LOOKS: u64 = 64;
 /// Shortest output that holds a schedule's text; libFuzzer begins with fewer bytes.
@@ -122,7 +117,7 @@ impl Campaign {
         let scenario = Arc::new(Scenario::load(&options.scenario).map_err(|error| error.to_string())?);
         let instrumentation = if options.feedback { Instrumentation::Watched } else { Instrumentation::Full };
         let mut modules = Modules::with(instrumentation).map_err(|error| error.to_string())?;
-        let walks = installed(&scenario, &mut modules, Feedback::default())?;
+        let walks = Walks::install(&scenario, &mut modules, Feedback::default())?;
         let known = if options.passes_known { known(&scenario) } else { BTreeSet::new() };
         let hints = Hints::of(modules.all().map(|module| &module.shape.constants));
         let mutator = Mutator::new(&walks);
@@ -193,21 +188,14 @@ impl Campaign {
     pub fn run(&mut self, bytes: &[u8], counters: &mut [u8]) -> Option<Found> {
         debug_assert_eq!(counters.len(), COUNTERS);
         self.make_room();
-        let walked = self.walk(bytes)?;
+        let walked = present(&mut self.walks).bytes(bytes);
+        let walked = self.allowed(walked)?;
         self.show(&walked, counters);
         let invariants = &self.scenario.invariants;
         let is_new = |(at, _): &&(usize, usize)| !self.known.contains(&invariants[*at].name);
         let &(invariant, steps) = walked.violated.iter().find(is_new)?;
         let steps = present(&mut self.walks).names(&walked.made[..steps]);
         Some(self.found(invariant, &steps, bytes))
-    }
-
-    fn walk(&mut self, bytes: &[u8]) -> Option<Walked> {
-        let walked = match Input::parse(bytes) {
-            Some(input) => present(&mut self.walks).input(&input),
-            None => present(&mut self.walks).draws(&Draws::of(bytes)),
-        };
-        self.allowed(walked)
     }
 
     /// What is not offered ends an input, and is said once.
@@ -239,8 +227,8 @@ impl Campaign {
         let mut last = None;
         for (at, number) in fresh {
             let unequal = &walks.atlas.watch.shown(number).unequal;
-            self.tries.extend(tries(&self.mutator, walks, &input.steps[..=at], unequal));
-            for &(one, other) in &walks.atlas.watch.shown(number).unequal {
+            self.tries.extend(self.mutator.tries(walks, &input.steps[..=at], unequal));
+            for &(one, other) in unequal {
                 self.hints.compared(one, other, &arguments);
             }
             let places = walks.atlas.watch.reaches(number);
@@ -301,13 +289,8 @@ impl Campaign {
     }
 
     fn make_room(&mut self) {
-        let looks = self.done.runs.is_multiple_of(RUNS_BETWEEN_LOOKS);
-        if looks {
-            let walks = present(&mut self.walks);
-            let states = walks.engine.allowance().ceiling.counted();
-            if states + walks.atlas.bytes() > MEMORY {
-                self.forget();
-            }
+        if self.done.runs.is_multiple_of(RUNS_BETWEEN_LOOKS) && present(&mut self.walks).is_full() {
+            self.forget();
         }
     }
 
@@ -315,7 +298,7 @@ impl Campaign {
         self.done.forgotten += 1;
         // What is old goes before what is new comes. The file may have changed; the campaign goes on with what it read.
         let feedback = self.walks.take().map(|walks| walks.atlas.watch.reached()).unwrap_or_default();
-        let again = installed(&self.scenario, &mut self.modules, feedback);
+        let again = Walks::install(&self.scenario, &mut self.modules, feedback);
         self.walks = Some(again.unwrap_or_else(|error| panic!("the scenario cannot be installed again: {error}")));
     }
 
@@ -364,36 +347,6 @@ impl Campaign {
     }
 }
 
-/// Inputs in which an argument of the last step's call has the value that it was compared with there.
-fn tries(mutator: &Mutator, walks: &Walks, steps: &[Step], unequal: &[(u64, u64)]) -> Vec<Input> {
-    let Some((last, _)) = steps.split_last() else { return Vec::new() };
-    let is_start = |step: &Step| step.root == last.root && !step.values.is_empty();
-    let Some(start) = steps.iter().position(is_start) else { return Vec::new() };
-    let mut own = BTreeSet::new();
-    mutator.numbers_of(walks, &steps[start], &mut own);
-    let own: Vec<u64> = own.into_iter().filter(|&number| number >= RECOGNIZED_MIN).collect();
-    let mut pairs: Vec<(u64, u64)> = Vec::new();
-    for &(one, other) in unequal {
-        for &from in &own {
-            let is_itself = from == one || from == other;
-            // Compilers move what is added to a side, or combined by exclusive or, to the other one.
-            if is_itself || one.max(other) > u64::from(u32::MAX) {
-                let shifted = [from.wrapping_add(one).wrapping_sub(other), from.wrapping_add(other).wrapping_sub(one)];
-                pairs.extend([from ^ one ^ other].into_iter().chain(shifted).map(|to| (from, to)));
-            }
-        }
-    }
-    pairs.sort_unstable();
-    pairs.dedup();
-    let tries = pairs.into_iter().filter_map(|(from, to)| {
-        let replaced = mutator.replaced(walks, &steps[start], from, to)?;
-        let mut steps = steps.to_vec();
-        steps[start] = replaced;
-        Some(Input { steps, finishes: false })
-    });
-    tries.take(TRIES_OF_STEP).collect()
-}
-
 /// The violation in words, and the counterexample itself where it could not be stored.
 impl std::fmt::Display for Found {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -417,30 +370,9 @@ fn write(input: &Input, out: &mut [u8]) -> usize {
     text.len()
 }
 
-/// Installs a scenario, with no worlds yet.
-pub(super) fn installed(
-    scenario: &Arc<Scenario>,
-    modules: &mut Modules,
-    mut feedback: Feedback,
-) -> Result<Walks, String> {
-    let allowance = Allowance { ceiling: Ceiling::of_this_machine(), instructions: None };
-    let engine = Embedded::open_with(scenario.clone(), &allowance, modules).map_err(|error| error.to_string())?;
-    for (at, canister) in scenario.canisters.iter().enumerate() {
-        if let Code::Wasm(wasm) = &canister.code
-            && let Some(watched) = modules.loaded(wasm).and_then(|module| module.shape.watched)
-        {
-            feedback.place(at as u16, watched.blocks);
-        }
-    }
-    let mut walks = Walks::new(engine, feedback);
-    walks.engine.prepare(None);
-    Ok(walks)
-}
-
 /// Names of the invariants that counterexamples beside the scenario violate.
 fn known(scenario: &Scenario) -> BTreeSet<String> {
-    let folder = scenario.file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let files = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    let files = std::fs::read_dir(scenario.folder()).into_iter().flatten().flatten().map(|entry| entry.path());
     let is_one = |file: &PathBuf| {
         let name = file.file_name().unwrap_or_default().to_string_lossy();
         name.ends_with(".cx") || name.ends_with(".cx.new")

@@ -162,11 +162,14 @@ fn hashed(range: Range<u32>, what: &impl std::hash::Hash) -> u32 {
 
 impl Watch for Feedback {
     fn step(&mut self, engine: &Embedded, before: &World, choice: &Choice, happened: &Happened) -> u32 {
-        let pairs = coverage::pairs(&engine.kernel, before, choice);
         let Some(delivery) = happened.delivery() else { return self.add(0, |_| Shown::default()) };
+        let pairs = coverage::pairs(&engine.kernel, before, choice);
         let place = coverage::place(&engine.kernel, before, choice);
         let executed = self.execution(delivery.canister, place, &delivery.effects);
         let cleanup = delivery.cleanup.as_ref().map(|cleanup| self.execution(delivery.canister, !place, cleanup));
+        if pairs.is_empty() && cleanup.is_none() {
+            return executed;
+        }
         let key = content_hash(&(executed, cleanup, &pairs)) | 1;
         self.add(key, |feedback| {
             let parts = std::iter::once(executed).chain(cleanup).map(|number| &feedback.shown[number as usize]);

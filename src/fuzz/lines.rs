@@ -20,9 +20,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::campaign::installed;
 use super::feedback::Feedback;
-use super::input::{Draws, Input};
 use super::walks::{Walked, Walks};
 use crate::engine::embedded::Modules;
 use crate::engine::wasm::module::Instrumentation;
@@ -31,9 +29,6 @@ use crate::scenario::{Code as Runs, FaultPlace, Scenario};
 use crate::schedule::Schedule;
 
 use code::Code;
-
-/// Bytes of states and worlds at which all of them are forgotten.
-const MEMORY: u64 = 768 << 20;
 
 /// A scenario whose canisters write down what they run.
 pub struct Lines {
@@ -110,7 +105,7 @@ impl Lines {
     /// What is wrong with the scenario or its modules, as for any other command.
     pub fn open(scenario: Arc<Scenario>) -> Result<Lines, String> {
         let mut modules = Modules::with(Instrumentation::Watched).map_err(|error| error.to_string())?;
-        let walks = installed(&scenario, &mut modules, Feedback::default())?;
+        let walks = Walks::install(&scenario, &mut modules, Feedback::default())?;
         let files = (0..scenario.canisters.len()).map(|at| files(&scenario, &modules, at)).collect();
         let (ran, done) = (BTreeMap::new(), Done::default());
         Ok(Lines { scenario, modules, walks: Some(walks), files, ran, done })
@@ -121,13 +116,7 @@ impl Lines {
     /// # Errors
     /// If the scenario cannot be installed another time, after its worlds were forgotten for want of memory; likewise below.
     pub fn input(&mut self, bytes: &[u8]) -> Result<(), String> {
-        match Input::parse(bytes) {
-            Some(input) => {
-                let steps = input.steps.len();
-                self.run(|walks| walks.input(&input).map(|walked| (steps - walked.used.len(), walked)))
-            }
-            None => self.run(|walks| walks.draws(&Draws::of(bytes)).map(|walked| (0, walked))),
-        }
+        self.run(|walks| walks.bytes(bytes))
     }
 
     /// Makes the steps of a schedule, and none after them.
@@ -135,16 +124,15 @@ impl Lines {
     /// # Errors
     /// As above.
     pub fn schedule(&mut self, schedule: &Schedule) -> Result<(), String> {
-        let steps = &schedule.steps;
-        self.run(|walks| walks.steps(steps).map(|walked| (steps.len() - walked.used.len(), walked)))
+        self.run(|walks| walks.steps(&schedule.steps))
     }
 
-    fn run(&mut self, walk: impl Fn(&mut Walks) -> Result<(usize, Walked), Unsupported>) -> Result<(), String> {
+    fn run(&mut self, walk: impl Fn(&mut Walks) -> Result<Walked, Unsupported>) -> Result<(), String> {
         self.done.inputs += 1;
         let mut was_forgotten = false;
         loop {
             let walks = self.present()?;
-            match walk(walks).and_then(|(left_out, walked)| Ok((left_out, delivered(walks, &walked)?))) {
+            match walk(walks).and_then(|walked| Ok((walked.left_out, delivered(walks, &walked)?))) {
                 Ok((left_out, delivered)) => {
                     self.done.left_out += left_out as u64;
                     self.done.messages += delivered.len() as u64;
@@ -169,10 +157,9 @@ impl Lines {
 
     /// The worlds, of which none is left if they had become too many.
     fn present(&mut self) -> Result<&mut Walks, String> {
-        let is_full = |walks: &Walks| walks.engine.allowance().ceiling.counted() + walks.atlas.bytes() > MEMORY;
-        let walks = match self.walks.take().filter(|walks| !is_full(walks)) {
+        let walks = match self.walks.take().filter(|walks| !walks.is_full()) {
             Some(walks) => walks,
-            None => installed(&self.scenario, &mut self.modules, Feedback::default())?,
+            None => Walks::install(&self.scenario, &mut self.modules, Feedback::default())?,
         };
         Ok(self.walks.insert(walks))
     }

@@ -20,6 +20,9 @@ use crate::scheduler::Generator;
 
 /// Most changes at once, and most steps that are appended at once.
 const FEW_MAX: u64 = 6;
+/// Most inputs that are tried for one step, and the smallest number that is recognized in comparisons.
+const TRIES_OF_STEP: usize = 32;
+const RECOGNIZED_MIN: u64 = 1 << 16;
 
 /// Changes inputs of one scenario.
 pub struct Mutator {
@@ -131,9 +134,7 @@ impl Mutator {
     ) -> Result<bool, Unsupported> {
         let chosen: Vec<usize> = (0..input.steps.len()).filter(|&at| !input.steps[at].values.is_empty()).collect();
         let Some(&at) = pick(&chosen, random) else { return Ok(false) };
-        let Root::Call(call) = input.steps[at].root else { return Ok(false) };
-        let entry = walks.engine.kernel.calls()[call as usize].entry;
-        let Some(opener) = &self.openers[entry] else { return Ok(false) };
+        let Some(opener) = self.opener(walks, &input.steps[at]) else { return Ok(false) };
         let open: Vec<_> = opener.kinds().collect();
         // A value that is one of a list becomes another one of the list.
         let Some((name, kind)) = pick(&open, random).filter(|_| random.below(8) > 0) else {
@@ -196,7 +197,7 @@ impl Mutator {
     }
 
     /// A start with another number in place of this one; `None` if it has no such number.
-    pub fn replaced(&self, walks: &Walks, step: &Step, from: u64, to: u64) -> Option<Step> {
+    fn replaced(&self, walks: &Walks, step: &Step, from: u64, to: u64) -> Option<Step> {
         let mut is_there = false;
         let replaced = self.with_values(walks, step, |value, ty, env| {
             let other = replaced(value, ty, env, from, to);
@@ -226,13 +227,44 @@ impl Mutator {
     }
 
     /// Adds the numbers of a start that may be any of their type.
-    pub fn numbers_of(&self, walks: &Walks, step: &Step, out: &mut BTreeSet<u64>) {
+    fn numbers_of(&self, walks: &Walks, step: &Step, out: &mut BTreeSet<u64>) {
         let Some(opener) = self.opener(walks, step) else { return };
         for (name, kind) in opener.kinds() {
             let label = step.values.iter().find(|(other, _)| *other == name);
             let values = label.and_then(|(_, label)| kind.parse(label, opener.names()));
             numbers(&values.unwrap_or_default(), out);
         }
+    }
+
+    /// Inputs in which an argument of the last step's call has the value that it was compared with there.
+    pub fn tries(&self, walks: &Walks, steps: &[Step], unequal: &[(u64, u64)]) -> Vec<Input> {
+        let Some((last, _)) = steps.split_last() else { return Vec::new() };
+        let is_start = |step: &Step| step.root == last.root && !step.values.is_empty();
+        let Some(start) = steps.iter().position(is_start) else { return Vec::new() };
+        let mut own = BTreeSet::new();
+        self.numbers_of(walks, &steps[start], &mut own);
+        let own: Vec<u64> = own.into_iter().filter(|&number| number >= RECOGNIZED_MIN).collect();
+        let mut pairs: Vec<(u64, u64)> = Vec::new();
+        for &(one, other) in unequal {
+            for &from in &own {
+                let is_itself = from == one || from == other;
+                // Compilers move what is added to a side, or combined by exclusive or, to the other one.
+                if is_itself || one.max(other) > u64::from(u32::MAX) {
+                    let shifted =
+                        [from.wrapping_add(one).wrapping_sub(other), from.wrapping_add(other).wrapping_sub(one)];
+                    pairs.extend([from ^ one ^ other].into_iter().chain(shifted).map(|to| (from, to)));
+                }
+            }
+        }
+        pairs.sort_unstable();
+        pairs.dedup();
+        let tries = pairs.into_iter().filter_map(|(from, to)| {
+            let replaced = self.replaced(walks, &steps[start], from, to)?;
+            let mut steps = steps.to_vec();
+            steps[start] = replaced;
+            Some(Input { steps, finishes: false })
+        });
+        tries.take(TRIES_OF_STEP).collect()
     }
 
     /// The numbers of all arguments that an input chooses.

@@ -3,15 +3,22 @@
 //! In: steps by name, or draws. Out: which of them were made, what was shown on the way, what was violated. A step that was
 //! made before in the same world is looked up, whatever schedule led there.
 
+use std::sync::Arc;
+
 use hashbrown::HashMap;
 use xxhash_rust::xxh3::Xxh3Builder;
 
 use super::feedback::Feedback;
 use super::input::{Draws, Input, STEPS_MAX};
-use crate::engine::embedded::Embedded;
+use crate::engine::allowance::{Allowance, Ceiling};
+use crate::engine::embedded::{Embedded, Modules};
 use crate::kernel::Unsupported;
 use crate::sample::atlas::Atlas;
+use crate::scenario::{Code, Scenario};
 use crate::schedule::{Root, Step};
+
+/// Bytes of states and worlds at which all of them are forgotten.
+const MEMORY: u64 = 768 << 20;
 
 /// What one schedule did.
 #[derive(Clone, Debug, Default)]
@@ -22,6 +29,8 @@ pub struct Walked {
     pub end: u32,
     /// Positions, in the input, of those of its steps that were made.
     pub used: Vec<usize>,
+    /// How many of its steps were not possible.
+    pub left_out: usize,
     /// Invariants that were violated, each with the number of steps made until then.
     pub violated: Vec<(usize, usize)>,
     /// Steps that executed a message, remembered ones included.
@@ -41,9 +50,33 @@ pub struct Walks {
 
 impl Walks {
     /// Of a scenario, none so far.
-    pub fn new(engine: Embedded, feedback: Feedback) -> Walks {
+    fn new(engine: Embedded, feedback: Feedback) -> Walks {
         let atlas = Atlas::new(&engine, feedback);
         Walks { engine, atlas, numbers: HashMap::default() }
+    }
+
+    /// Installs a scenario. `feedback` is what was reached before, if it was installed then.
+    ///
+    /// # Errors
+    /// What is wrong with the scenario or its modules.
+    pub fn install(scenario: &Arc<Scenario>, modules: &mut Modules, mut feedback: Feedback) -> Result<Walks, String> {
+        let allowance = Allowance { ceiling: Ceiling::of_this_machine(), instructions: None };
+        let engine = Embedded::open_with(scenario.clone(), &allowance, modules).map_err(|error| error.to_string())?;
+        for (at, canister) in scenario.canisters.iter().enumerate() {
+            if let Code::Wasm(wasm) = &canister.code
+                && let Some(watched) = modules.loaded(wasm).and_then(|module| module.shape.watched)
+            {
+                feedback.place(at as u16, watched.blocks);
+            }
+        }
+        let mut walks = Walks::new(engine, feedback);
+        walks.engine.prepare(None);
+        Ok(walks)
+    }
+
+    /// Whether states and worlds have become so many that they are to be forgotten.
+    pub fn is_full(&self) -> bool {
+        self.engine.allowance().ceiling.counted() + self.atlas.bytes() > MEMORY
     }
 
     /// The position of a step among the choices of a world, if it is possible there.
@@ -115,6 +148,7 @@ impl Walks {
                 walked.used.push(at);
             }
         }
+        walked.left_out = steps.len() - walked.used.len();
         Ok(walked)
     }
 
@@ -130,8 +164,7 @@ impl Walks {
         for root in roots {
             let fewer: Vec<Step> = least.iter().filter(|step| step.root != root).cloned().collect();
             let walked = self.steps(&fewer)?;
-            let is_whole = walked.used.len() == fewer.len();
-            let Some(&(at, position)) = walked.made.last().filter(|_| is_whole) else { continue };
+            let Some(&(at, position)) = walked.made.last().filter(|_| walked.left_out == 0) else { continue };
             if self.atlas.watch.shows(self.atlas.shown(at, position), places) {
                 least = fewer;
             }
@@ -144,6 +177,14 @@ impl Walks {
         let mut walked = self.steps(&input.steps)?;
         self.finish(&mut walked, input.finishes)?;
         Ok(walked)
+    }
+
+    /// An input as its bytes say it.
+    pub fn bytes(&mut self, bytes: &[u8]) -> Result<Walked, Unsupported> {
+        match Input::parse(bytes) {
+            Some(input) => self.input(&input),
+            None => self.draws(&Draws::of(bytes)),
+        }
     }
 
     /// What is drawn.

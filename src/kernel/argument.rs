@@ -172,9 +172,9 @@ impl Kernel {
             return false;
         }
         let single = self.variants.single.lock().unwrap_or_else(PoisonError::into_inner);
-        let of_call = single.iter().filter(|((source, _), _)| *source == self.sources[call]);
+        let mut of_call = single.iter().filter(|((source, _), _)| *source == self.sources[call]);
         let message = self.call_message(call, tree);
-        of_call.into_iter().any(|(_, single)| message.is_some_and(|message| single.values.contains_key(&message)))
+        of_call.any(|(_, single)| message.is_some_and(|message| single.values.contains_key(&message)))
     }
 
     /// The message of a variant that is not in the list, if there can be one with these values.

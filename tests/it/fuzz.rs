@@ -170,14 +170,18 @@ fn any_bytes_are_an_input_and_become_a_schedule_when_they_are_changed() {
     let mut campaign = open(&stage);
     let mut counters = vec![0; COUNTERS];
     let huge = [vec![0xff; 100_000], b"0\n".repeat(50_000)];
-    let tiny: [&[u8]; 6] = [b"", b"\n", b"\0", b"rest\n", b"0{n=", b"\xff\xfe0\n"];
+    let tiny: [&[u8]; 7] = [b"", b"\n", b"\0", b"rest\n", b"0{n=", b"\xff\xfe0\n", b"99{n=5}\n"];
     for bytes in tiny.into_iter().chain(huge.iter().map(Vec::as_slice)) {
         assert_eq!(campaign.run(bytes, &mut counters), None);
         let mut data = bytes.to_vec();
         data.resize(bytes.len().max(200), 0);
         let longest = data.len();
-        let size = campaign.mutate(&mut data, bytes.len(), longest, 1).expect("there is room");
-        assert!(size == 0 || Input::parse(&data[..size]).is_some(), "{:?}", String::from_utf8_lossy(&data[..size]));
+        let seeds = if bytes.len() < 20 { 100 } else { 1 };
+        for seed in 0..seeds {
+            data[..bytes.len()].copy_from_slice(bytes);
+            let size = campaign.mutate(&mut data, bytes.len(), longest, seed).expect("there is room");
+            assert!(size == 0 || Input::parse(&data[..size]).is_some(), "{:?}", String::from_utf8_lossy(&data[..size]));
+        }
         let size = campaign.cross(bytes, b"0{n=5}\n1{n=6}\n", &mut data, 2);
         assert!(size == 0 || Input::parse(&data[..size]).is_some());
     }

@@ -14,6 +14,7 @@
 //! Why not wasmtime's fuel: it would charge the added instructions too, and `performance_counter` would see them.
 
 mod blocks;
+mod constants;
 mod instrument;
 mod scratch;
 mod shape;
@@ -28,8 +29,9 @@ use wasmparser::{Parser, Payload};
 
 use super::pages::PAGE_BITS;
 pub use blocks::{Block, blocks};
+pub use constants::Constants;
 use shape::Shape;
-pub use watch::{Constants, SITE, Watched};
+pub use watch::{SITE, Watched};
 
 /// Export of the heap.
 pub const MEMORY: &str = "canloom heap";
