@@ -25,10 +25,10 @@ use crate::engine::pocket_ic::drive::DriveError;
 use crate::engine::pocket_ic::stage::{Source, StageError};
 use crate::explore::workers::STACK;
 use crate::explore::{Completeness, Coverage, Exercised, Explored, Sampled};
-use crate::sample::trim;
 use crate::scenario::Scenario;
 use crate::scheduler::{Generator, Strategy};
 use crate::script::{Op, Script};
+use crate::shrink::{Effort, shrink};
 
 use draw::Draws;
 use run::{Ran, Stages, Violation};
@@ -232,8 +232,8 @@ fn concluded(
     let mut first = Vec::new();
     for (invariant, (number, violation, worlds)) in sum.violations {
         first.push((invariant, number));
-        let trimmed = trim::trim(&mut engine, invariant, &violation.schedule.steps, worlds);
-        match trimmed.map_err(EmbeddedError::from).map_err(StageError::from)? {
+        let shrunk = shrink(&mut engine, invariant, &violation.schedule.steps, worlds, Effort::QUICK, &mut |_| {});
+        match shrunk.map_err(EmbeddedError::from).map_err(StageError::from)?.map(|shrunk| shrunk.finding) {
             Some(finding) => {
                 let confirmation = confirm(server, &mut source, &finding.schedule, invariant)?;
                 let script = match confirmation {

@@ -3,7 +3,9 @@
 #[cfg(feature = "pocket-ic")]
 mod campaign;
 mod class;
+mod corpus;
 mod coverage;
+mod entry;
 mod explore;
 mod init;
 mod merge;
@@ -12,6 +14,7 @@ mod progress;
 mod replica;
 mod repro;
 mod seeds;
+mod shrink;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -62,13 +65,16 @@ struct Arguments {
 }
 
 const EXIT_CODES: &str = "\
-Exit codes: 0 held, 1 internal error, 2 bad usage or input, 3 violated (repro: reproduced), 4 divergence,
-5 inconclusive, 6 repro: the steps can be made, and the invariant holds.
+Exit codes: 0 held, 1 internal error, 2 bad usage or input, 3 violated (repro: reproduced; corpus check: what was fixed is
+violated again), 4 divergence, 5 inconclusive, 6 repro, shrink: the steps can be made, and the invariant holds; corpus check: an
+open entry holds now, or names what no longer exists.
 
 Example: canloom explore corpus/vault-stale/scenario.toml";
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Check the committed counterexamples, and tend them.
+    Corpus(corpus::Options),
     /// Say which functions and lines of the canisters counterexamples and fuzz inputs run.
     Coverage(coverage::Options),
     /// Search every message order of a scenario within its bounds.
@@ -81,6 +87,8 @@ enum Command {
     Repro(repro::Options),
     /// Write first inputs for fuzzing: the shortest way to each method that is delivered while an await is open.
     Seeds(seeds::Options),
+    /// Make a counterexample as simple as it can be, without leaving its bug.
+    Shrink(shrink::Options),
 }
 
 /// An error with the exit code it leads to. Its text fits after "error: ".
@@ -108,12 +116,14 @@ impl Failure {
 pub fn run() -> ExitCode {
     let arguments = Arguments::parse();
     let result = match arguments.command {
+        Command::Corpus(options) => corpus::run(&options),
         Command::Coverage(options) => coverage::run(&options),
         Command::Explore(options) => explore::run(&options),
         Command::Init(options) => init::run(&options),
         Command::Merge(options) => merge::run(&options),
         Command::Repro(options) => repro::run(&options),
         Command::Seeds(options) => seeds::run(&options),
+        Command::Shrink(options) => shrink::run(&options),
     };
     let exit = result.unwrap_or_else(|failure| {
         eprintln!("error: {}", failure.text);

@@ -7,6 +7,7 @@
 //! canloom counterexample 1
 //! scenario: scenario.toml
 //! invariant: book equals ledger
+//! await: vault.withdraw -> ledger.transfer
 //! verdict: violated
 //! tool: canloom 0.1.0
 //! module vault: 5f0c...
@@ -15,9 +16,14 @@
 //! 0.1
 //! ```
 //!
-//! The scenario lies beside or below the file; a module of another SHA-256 is a warning; then one step a line.
+//! The scenario lies beside or below the file; `await` is where the violation hangs on, the second part of the key that tells
+//! bugs apart; `status: fixed` marks one that must not come back; a module of another SHA-256 is a warning; then one step a
+//! line.
 
+pub(crate) mod awaits;
 mod describe;
+mod lenient;
+pub(crate) mod play;
 mod replay;
 pub mod store;
 
@@ -26,9 +32,15 @@ use std::path::{Component, Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use crate::scenario::Scenario;
+use crate::engine::embedded::Embedded;
+use crate::kernel::Unsupported;
 use crate::schedule::{Schedule, Step};
 
+use awaits::guilty;
+use play::{items, play};
+
+pub use awaits::{AwaitPoint, Cause, Guilty};
+pub use lenient::lenient;
 pub use replay::{ReplayError, Replayed, replay};
 
 /// First line of the format.
@@ -44,12 +56,36 @@ pub struct Counterexample {
     pub scenario: PathBuf,
     /// Name of the violated invariant.
     pub invariant: String,
+    /// Name of the await point that the violation hangs on; files of earlier versions do not say it.
+    pub point: Option<String>,
+    /// Whether the bug is still there.
+    pub status: Status,
     /// Version of the tool that wrote it.
     pub tool: String,
     /// Canister names and module hashes.
     pub modules: Vec<(String, String)>,
     /// The steps.
     pub schedule: Schedule,
+}
+
+/// What is expected of a counterexample.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Status {
+    /// The bug is there: the invariant is violated.
+    #[default]
+    Open,
+    /// The bug was corrected: the invariant holds.
+    Fixed,
+}
+
+impl Status {
+    /// Its word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Status::Open => "open",
+            Status::Fixed => "fixed",
+        }
+    }
 }
 
 /// Why a counterexample file cannot be used.
@@ -76,18 +112,19 @@ pub enum CounterexampleError {
 }
 
 impl Counterexample {
-    /// A violation of an invariant of a scenario, by position, on this schedule; `modules` are canister names and module hashes.
-    pub fn new(
-        scenario: &Scenario,
-        invariant: usize,
-        schedule: Schedule,
-        modules: Vec<(String, String)>,
-    ) -> Counterexample {
+    /// A violation of an invariant of an installed scenario, by position, on this schedule.
+    pub fn of(engine: &Embedded, invariant: usize, schedule: Schedule) -> Counterexample {
+        let scenario = &engine.scenario;
+        let modules = scenario.canisters.iter().zip(&engine.hashes);
+        // What cannot be told here has been said by whoever found the schedule.
+        let guilty = hangs_on(&mut engine.fork(), invariant, &schedule).ok().flatten();
         Counterexample {
             scenario: scenario.file.file_name().map(PathBuf::from).unwrap_or_default(),
             invariant: scenario.invariants[invariant].name.clone(),
+            point: guilty.map(|guilty| one_line(&guilty[0].point.name)),
+            status: Status::Open,
             tool: format!("canloom {}", env!("CARGO_PKG_VERSION")),
-            modules,
+            modules: modules.map(|(canister, hash)| (canister.name.clone(), hash.clone())).collect(),
             schedule,
         }
     }
@@ -123,6 +160,7 @@ impl Counterexample {
             _ => return Err((1, format!("not a counterexample: the first line must be `{MAGIC}`"))),
         }
         let (mut scenario, mut invariant, mut tool, mut modules) = (None, None, None, Vec::new());
+        let (mut point, mut status) = (None, Status::Open);
         for (at, line) in lines.by_ref() {
             if line.is_empty() {
                 break;
@@ -134,6 +172,14 @@ impl Counterexample {
                 "scenario" => scenario = Some(safe_path(value).ok_or((at, unsafe_path()))?),
                 "invariant" => invariant = Some(value.to_string()),
                 "tool" => tool = Some(value.to_string()),
+                "await" => point = Some(value.to_string()),
+                "status" => {
+                    status = match value {
+                        "open" => Status::Open,
+                        "fixed" => Status::Fixed,
+                        _ => return Err((at, format!("unknown status `{value}`, expected `open` or `fixed`"))),
+                    }
+                }
                 "verdict" if value == "violated" => {}
                 "verdict" => return Err((at, format!("unknown verdict `{value}`, expected `violated`"))),
                 _ => match key.strip_prefix("module ") {
@@ -156,6 +202,8 @@ impl Counterexample {
         Ok(Counterexample {
             scenario: scenario.ok_or_else(|| missing("scenario"))?,
             invariant: invariant.ok_or_else(|| missing("invariant"))?,
+            point,
+            status,
             tool: tool.ok_or_else(|| missing("tool"))?,
             modules,
             schedule: Schedule { steps },
@@ -164,12 +212,15 @@ impl Counterexample {
 
     /// The text of the file.
     pub fn text(&self) -> String {
-        let mut text = format!(
-            "{MAGIC}\nscenario: {}\ninvariant: {}\nverdict: violated\ntool: {}\n",
-            self.scenario.display(),
-            self.invariant,
-            self.tool
-        );
+        let mut text = format!("{MAGIC}\nscenario: {}\ninvariant: {}\n", self.scenario.display(), self.invariant);
+        if let Some(point) = &self.point {
+            let _ = writeln!(text, "await: {point}");
+        }
+        let _ = writeln!(text, "verdict: violated");
+        if self.status == Status::Fixed {
+            let _ = writeln!(text, "status: fixed");
+        }
+        let _ = writeln!(text, "tool: {}", self.tool);
         for (canister, hash) in &self.modules {
             let _ = writeln!(text, "module {canister}: {hash}");
         }
@@ -191,6 +242,25 @@ impl Counterexample {
         let hash: String = digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
         format!("{}-{hash}.cx", word.trim_end_matches('-'))
     }
+}
+
+/// The awaits that the violation of an invariant, by position, hangs on, the most telling one first; `None` if the schedule
+/// does not violate it.
+///
+/// # Errors
+/// If a canister asks for something that the engine does not offer.
+pub fn hangs_on(
+    engine: &mut Embedded,
+    invariant: usize,
+    schedule: &Schedule,
+) -> Result<Option<Vec<Guilty>>, Unsupported> {
+    let played = play(engine, &items(&schedule.steps), Some(invariant), Some(invariant))?;
+    Ok(if played.violates(invariant) { Some(guilty(engine, invariant, &played)?) } else { None })
+}
+
+/// A name of a canister's method may be any text; a header has lines.
+fn one_line(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '?' } else { c }).collect()
 }
 
 /// Counterexamples arrive in pull requests: their scenario lies beside or below them.

@@ -13,6 +13,7 @@
 //! one thread. Executions are shared by the kernel's memo; equal worlds are merged here. No reduction beyond merging is
 //! applied, so every reachable global state is visited and invariants across canisters are checked at every cut.
 
+pub(crate) mod below;
 mod checkpoint;
 mod conclude;
 mod count;

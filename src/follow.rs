@@ -240,7 +240,9 @@ impl Follower {
     pub fn violated(&self, engine: &mut Embedded) -> Result<Vec<(usize, Option<String>)>, Unsupported> {
         let mut violated: Option<Vec<(usize, Option<String>)>> = None;
         for world in self.worlds() {
-            let here = violated_in(engine, world)?;
+            let scenario = engine.scenario.clone();
+            let mut here = oracle::violated_in(engine, world, None)?;
+            here.retain(|(at, _)| scenario.invariants[*at].expect == Expect::Holds);
             violated = Some(match violated {
                 None => here,
                 Some(mut all) => {
@@ -278,27 +280,6 @@ impl Follower {
     pub fn is_quiet(&self, engine: &Embedded) -> bool {
         self.sent.is_empty() && self.worlds().all(|world| engine.kernel.is_quiescent(world))
     }
-}
-
-/// The invariants that are violated in a world, but those of steps.
-fn violated_in(engine: &mut Embedded, world: &World) -> Result<Vec<(usize, Option<String>)>, Unsupported> {
-    let observations = engine.observe(world)?;
-    let calls = engine.calls(world);
-    let view = engine.view(world, &observations, &calls);
-    let mut choices = Vec::new();
-    engine.kernel.choices(world, &mut choices)?;
-    let is_final = engine.kernel.is_complete(world, &choices) && !engine.kernel.cuts(world)?.a_start();
-    let scenario = engine.scenario.clone();
-    let mut violated = Vec::new();
-    for (at, invariant) in scenario.invariants.iter().enumerate() {
-        if invariant.expect == Expect::Violated {
-            continue;
-        }
-        if let Some(violation) = oracle::violation(engine, world, &view, is_final, invariant)? {
-            violated.push((at, violation.error));
-        }
-    }
-    Ok(violated)
 }
 
 /// What a world shows that the replica does not, if anything.

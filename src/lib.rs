@@ -4,6 +4,7 @@
 pub mod campaign;
 #[cfg(feature = "pocket-ic")]
 pub mod confirm;
+pub mod corpus;
 pub mod counterexample;
 pub mod engine;
 pub mod explore;
@@ -21,5 +22,6 @@ pub mod scenario;
 pub mod schedule;
 pub mod scheduler;
 pub mod script;
+pub mod shrink;
 pub mod testing;
 pub mod trace;

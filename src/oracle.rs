@@ -82,6 +82,32 @@ pub fn violation(
     Ok(reason.map(|reason| Violation { error: Some(reason) }))
 }
 
+/// The invariants that are violated in a world, by position, or whether one of them is; those of steps are not among them.
+///
+/// # Errors
+/// As [`violation`].
+pub fn violated_in(
+    engine: &mut Embedded,
+    world: &World,
+    only: Option<usize>,
+) -> Result<Vec<(usize, Option<String>)>, Unsupported> {
+    let observations = engine.observe(world)?;
+    let calls = engine.calls(world);
+    let view = engine.view(world, &observations, &calls);
+    let mut choices = Vec::new();
+    engine.kernel.choices(world, &mut choices)?;
+    let is_final = engine.kernel.is_complete(world, &choices) && !engine.kernel.cuts(world)?.a_start();
+    let scenario = engine.scenario.clone();
+    let mut violated = Vec::new();
+    for (at, invariant) in scenario.invariants.iter().enumerate().filter(|(at, _)| only.is_none_or(|only| only == *at))
+    {
+        if let Some(violation) = violation(engine, world, &view, is_final, invariant)? {
+            violated.push((at, violation.error));
+        }
+    }
+    Ok(violated)
+}
+
 /// The oracles of a scenario that say nothing because what they compare with was cut short, by position.
 pub fn undecided(engine: &Embedded) -> Vec<usize> {
     let scenario = &engine.scenario;

@@ -12,7 +12,6 @@
 
 pub mod atlas;
 mod offers;
-pub mod trim;
 mod walker;
 
 use std::collections::HashSet;
@@ -31,6 +30,7 @@ use crate::kernel::Unsupported;
 use crate::oracle;
 use crate::schedule::Schedule;
 use crate::scheduler::{Experience, Record, Strategy};
+use crate::shrink::{Effort, shrink};
 
 use atlas::Seen;
 use walker::{Best, Walker};
@@ -138,7 +138,7 @@ pub fn sample(
 pub fn schedule(engine: &mut Embedded, strategy: Strategy, seed: u64, number: u64) -> Result<Schedule, Unsupported> {
     let mut walker = Walker::new(engine, strategy, seed);
     walker.walk(engine, number, &Arc::new(experience(engine)))?;
-    Ok(Schedule { steps: trim::steps(engine, walker.path())? })
+    Ok(Schedule { steps: walker::steps(engine, walker.path())? })
 }
 
 /// What is known before the first schedule: a call is its start, a request and a response.
@@ -241,9 +241,9 @@ fn finish(engine: &mut Embedded, sampling: &Sampling, walkers: Vec<Walker>) -> R
     let found: Vec<(usize, &Best)> = (0..invariants).filter_map(|at| Some((at, best(at)?))).collect();
     let mut findings: Vec<Finding> = Vec::with_capacity(found.len());
     for (at, best) in found {
-        let steps = trim::steps(engine, &best.path)?;
-        let finding = trim::trim(engine, at, &steps, violating[at])?;
-        findings.push(finding.expect("bug in canloom: a sampled schedule can be followed"));
+        let steps = walker::steps(engine, &best.path)?;
+        let shrunk = shrink(engine, at, &steps, violating[at], Effort::QUICK, &mut |_| {})?;
+        findings.push(shrunk.expect("bug in canloom: a sampled schedule can be followed").finding);
     }
     findings.sort_by_key(Finding::rank);
     let first = |at: usize| walkers.iter().filter_map(|walker| walker.first[at]).min();

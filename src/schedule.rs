@@ -82,8 +82,38 @@ impl Path {
         Path(SmallVec::from_slice(segments))
     }
 
-    fn is_response(&self) -> bool {
+    /// Whether the delivery of this name is that of a response.
+    pub fn is_response(&self) -> bool {
         self.0.last().is_some_and(|last| last & CALLBACK != 0)
+    }
+
+    /// The call context that the delivery of this name runs in: the path of the request that opened it, empty for the root's own.
+    pub fn context(&self) -> Path {
+        let opened = self.0.iter().rposition(|segment| segment & CALLBACK == 0).map_or(0, |at| at + 1);
+        Path::from_segments(&self.0[..opened])
+    }
+
+    /// Whether this is the context that a request opened, or one below it.
+    pub fn is_below(&self, request: &Path) -> bool {
+        self.0.starts_with(&request.0)
+    }
+
+    /// Whether the delivery of this name comes after that of another name of the same root, in every order.
+    pub fn follows(&self, earlier: &Path) -> bool {
+        let (own, earlier) = (&self.0, &earlier.0);
+        let common = own.iter().zip(earlier).take_while(|(a, b)| a == b).count();
+        match (own.get(common), earlier.get(common)) {
+            // It was caused by the earlier one, or by what that caused.
+            (_, None) => true,
+            // The response to a request comes after all that the request caused.
+            (Some(own), Some(earlier)) => *own == *earlier | CALLBACK,
+            (None, Some(_)) => false,
+        }
+    }
+
+    /// The delivery that sent the request of this name.
+    pub fn sender(&self) -> Path {
+        Path::from_segments(&self.0[..self.0.len().saturating_sub(1)])
     }
 }
 

@@ -124,8 +124,7 @@ impl Builder {
 
     /// Writes scenario and counterexample; returns how to replay it.
     fn save(&self, engine: &Embedded, finding: &Finding) -> String {
-        let counterexample =
-            Counterexample::new(&engine.scenario, finding.invariant, finding.schedule.clone(), Vec::new());
+        let counterexample = Counterexample::of(engine, finding.invariant, finding.schedule.clone());
         let folder = self.folder();
         let file = folder.join(counterexample.file_name(&self.name));
         let written = std::fs::create_dir_all(&folder)

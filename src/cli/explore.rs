@@ -318,10 +318,7 @@ fn report(
 
 /// The counterexample of a finding.
 pub(super) fn counterexample(engine: &Embedded, finding: &Finding) -> Counterexample {
-    let scenario = &engine.scenario;
-    let modules = scenario.canisters.iter().zip(&engine.hashes);
-    let modules = modules.map(|(canister, hash)| (canister.name.clone(), hash.clone())).collect();
-    Counterexample::new(scenario, finding.invariant, finding.schedule.clone(), modules)
+    Counterexample::of(engine, finding.invariant, finding.schedule.clone())
 }
 
 /// A share of a search: `2/8`.
@@ -362,7 +359,7 @@ fn bound(text: &str) -> Result<(BoundName, u32), String> {
 }
 
 /// A time with its unit: 500ms, 60s, 5m, 2h.
-fn duration(text: &str) -> Result<Duration, String> {
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
     if text.starts_with('-') {
         return Err("a time cannot be negative".to_string());
     }

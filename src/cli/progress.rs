@@ -8,6 +8,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use canloom::explore::Progress;
 use canloom::report::text::grouped;
 use canloom::sample::SamplingProgress;
+use canloom::shrink::Shrinking;
 
 /// Time between two redraws.
 const REDRAW: Duration = Duration::from_millis(100);
@@ -84,6 +85,20 @@ impl Line {
             grouped(progress.schedules),
             grouped(progress.executions),
             grouped(progress.violated),
+        ));
+    }
+
+    /// Shows how far shrinking is.
+    pub fn show_shrinking(&mut self, now: &Shrinking<'_>) {
+        let Some(bar) = &self.bar else { return };
+        let rank = now.size.rank;
+        bar.set_message(format!(
+            "{}: {} faults, {} calls, {} steps; {} schedules followed",
+            if now.proving { "searching everything simpler" } else { "shrinking" },
+            rank.faults,
+            rank.calls,
+            rank.steps,
+            grouped(now.tried),
         ));
     }
 

@@ -1,10 +1,12 @@
 //! `canloom repro`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 #[cfg(feature = "pocket-ic")]
 use canloom::confirm::{self, Confirmation};
-use canloom::counterexample::{Counterexample, CounterexampleError, ReplayError, replay};
+#[cfg(feature = "pocket-ic")]
+use canloom::counterexample::Counterexample;
+use canloom::counterexample::{ReplayError, replay};
 #[cfg(feature = "pocket-ic")]
 use canloom::engine::pocket_ic::stage::{Source, StageError};
 #[cfg(feature = "pocket-ic")]
@@ -12,8 +14,9 @@ use canloom::report::replica as report;
 use canloom::report::text;
 use canloom::scenario::Scenario;
 
+use super::entry::{Opened, open};
 use super::replica::{self, Engine};
-use super::{Exit, Failure, Memory, open, print};
+use super::{Exit, Failure, Memory, print};
 
 /// Options of `canloom repro`.
 #[derive(Debug, clap::Args)]
@@ -33,27 +36,9 @@ pub struct Options {
 
 /// Runs it.
 pub fn run(options: &Options) -> Result<Exit, Failure> {
-    let counterexample = Counterexample::read(&options.file).map_err(|error| match error {
-        CounterexampleError::Read { .. } | CounterexampleError::Format { .. } => Failure::input(error),
-    })?;
-    let folder = options.file.parent().unwrap_or(Path::new(""));
-    let mut engine = open(&folder.join(&counterexample.scenario), &options.memory)?;
+    let Opened { counterexample, mut engine, invariant } = open(&options.file, &options.memory)?;
     let scenario = engine.scenario.clone();
     let file = options.file.display();
-    for (canister, hash) in &counterexample.modules {
-        let known = scenario.canisters.iter().position(|other| other.name == *canister);
-        let Some(at) = known else {
-            return Err(Failure::input(format!("{file}: canister `{canister}` is not in {}", scenario.file.display())));
-        };
-        if engine.hashes[at] != *hash {
-            eprintln!("warning: {file}: the module of canister `{canister}` is another one than when this was found");
-        }
-    }
-    let name = &counterexample.invariant;
-    let invariant = scenario.invariants.iter().position(|invariant| invariant.name == *name);
-    let Some(invariant) = invariant else {
-        return Err(Failure::input(format!("{file}: invariant \"{name}\" is not in {}", scenario.file.display())));
-    };
     let replayed = match replay(&mut engine, &counterexample.schedule, Some(invariant)) {
         Ok(replayed) => replayed,
         Err(error @ ReplayError::Divergence { .. }) => {

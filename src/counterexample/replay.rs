@@ -98,16 +98,11 @@ fn check(
     replayed: &mut Replayed,
 ) -> Result<(), Unsupported> {
     let Some(position) = invariant.filter(|_| replayed.violated.is_none()) else { return Ok(()) };
+    let Some((_, error)) = oracle::violated_in(engine, world, Some(position))?.pop() else { return Ok(()) };
     let observations = engine.observe(world)?;
     let calls = engine.calls(world);
     let view = engine.view(world, &observations, &calls);
-    let scenario = engine.scenario.clone();
-    let invariant = &scenario.invariants[position];
-    let mut choices = Vec::new();
-    engine.kernel.choices(world, &mut choices)?;
-    let is_final = engine.kernel.is_complete(world, &choices) && !engine.kernel.cuts(world)?.a_start();
-    let Some(violation) = oracle::violation(engine, world, &view, is_final, invariant)? else { return Ok(()) };
-    replayed.violated = Some((replayed.trace.events.len(), violation.error));
-    replayed.values = invariant.expr().map_or_else(Vec::new, |expr| expr.values(&view));
+    replayed.violated = Some((replayed.trace.events.len(), error));
+    replayed.values = engine.scenario.invariants[position].expr().map_or_else(Vec::new, |expr| expr.values(&view));
     Ok(())
 }

@@ -10,7 +10,7 @@ use super::graph::Rank;
 use super::look::{self, Successor};
 use crate::engine::embedded::Embedded;
 use crate::invariant::{Before, Broken};
-use crate::kernel::Permutation;
+use crate::kernel::{Permutation, Unsupported};
 use crate::schedule::{Root, Schedule, Step};
 
 /// The finding of an invariant, which is violated where this path ends.
@@ -40,6 +40,32 @@ pub(super) fn finding(
         schedule: walked.schedule,
         order: walked.order,
     })
+}
+
+/// The steps of a path through worlds in canonical form, with the names that the calls have outside the search.
+///
+/// # Errors
+/// If a canister asks for something that the engine does not offer.
+pub(crate) fn steps(engine: &mut Embedded, path: &[u32]) -> Result<Vec<Step>, Unsupported> {
+    let mut world = engine.start().clone();
+    let trees = world.trees.len();
+    let mut moved = engine.kernel.canonicalize(&mut world).unwrap_or_else(|| Permutation::identity(trees));
+    let mut choices = Vec::new();
+    let mut steps = Vec::with_capacity(path.len());
+    for &ordinal in path {
+        engine.kernel.choices(&world, &mut choices)?;
+        let choice = choices[ordinal as usize];
+        let mut step = engine.kernel.name(&world, &choice);
+        if let Root::Call(call) = &mut step.root {
+            *call = moved.original(*call);
+        }
+        steps.push(step);
+        world = engine.kernel.apply(&world, &choice)?.0;
+        if let Some(next) = engine.kernel.canonicalize(&mut world) {
+            moved = moved.then(&next);
+        }
+    }
+    Ok(engine.kernel.in_order_of_start(steps))
 }
 
 /// The graph holds what is not there: somebody has made the checkpoint that it was read from.

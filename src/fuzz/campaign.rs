@@ -19,10 +19,10 @@ use crate::counterexample::{Counterexample, store};
 use crate::engine::embedded::{Embedded, Modules};
 use crate::engine::wasm::module::Instrumentation;
 use crate::kernel::Unsupported;
-use crate::sample::trim::trim;
 use crate::scenario::Scenario;
 use crate::schedule::Step;
 use crate::scheduler::Generator;
+use crate::shrink::{Effort, shrink};
 
 /// Inputs on the frontier.
 const FRONTIER_MAX: usize = 64;
@@ -319,13 +319,11 @@ impl Campaign {
         };
         let engine = plain.as_mut().unwrap_or(own);
         engine.prepare(None);
-        let finding = trim(engine, invariant, steps, 1).unwrap_or_else(|error| panic!("{error}"));
-        let Some(finding) = finding else {
+        let shrunk = shrink(engine, invariant, steps, 1, Effort::QUICK, &mut |_| {});
+        let Some(shrunk) = shrunk.unwrap_or_else(|error| panic!("{error}")) else {
             panic!("bug in canloom: `{name}` is violated only where modules are watched; the input shows it");
         };
-        let modules = self.scenario.canisters.iter().zip(&engine.hashes);
-        let modules = modules.map(|(canister, hash)| (canister.name.clone(), hash.clone())).collect();
-        let counterexample = Counterexample::new(&self.scenario, invariant, finding.schedule, modules);
+        let counterexample = Counterexample::of(engine, invariant, shrunk.finding.schedule);
         let file = store::save(&self.scenario, &counterexample);
         let file = file.map_err(|(file, error)| format!("{}: {error}", file.display()));
         if let Ok(file) = &file

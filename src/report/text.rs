@@ -12,6 +12,7 @@ use num_bigint::BigUint;
 use crate::explore::{Completeness, Coverage, Explored, Finding, Sampled};
 use crate::scenario::{BoundName, Invariant, Scenario};
 use crate::schedule::Task;
+use crate::shrink::{Shrunk, Size};
 
 use super::{Verdict, grade, is_violation, missing, was_refused};
 
@@ -122,6 +123,27 @@ pub fn summary(scenario: &Scenario, explored: &Explored) -> String {
         );
     }
     out
+}
+
+/// What shrinking came to: sizes before and after, and what is known about simpler ones.
+pub fn shrunk(scenario: &Scenario, shrunk: &Shrunk) -> String {
+    let size = |size: &Size| {
+        format!(
+            "{}, {}, {}, {}",
+            plural(u32::from(size.rank.calls), "call"),
+            plural(u32::from(size.rank.faults), "fault"),
+            switches(size.switches),
+            plural(size.rank.steps, "step"),
+        )
+    };
+    let bounds = if scenario.bounds == scenario.own_bounds { "" } else { " within the bounds" };
+    format!(
+        "before: {}\nafter:  {}; minimal: {}{bounds}; {} schedules followed\n",
+        size(&shrunk.before),
+        size(&shrunk.size),
+        shrunk.minimal.word(),
+        grouped(shrunk.tried),
+    )
 }
 
 /// Oracles that find the same.

@@ -9,6 +9,7 @@ use super::atlas::{Atlas, Nobody};
 use super::offers::Offers;
 use crate::engine::embedded::Embedded;
 use crate::kernel::Unsupported;
+use crate::schedule::Step;
 use crate::scheduler::{Experience, Extras, Offer, Record, Scheduler, Strategy};
 
 /// The simplest violation of an invariant so far. Compared in the order of the fields.
@@ -145,4 +146,21 @@ impl Walker {
             *best = Some(Best { faults, calls, steps: path.len() as u32, schedule, path });
         }
     }
+}
+
+/// The steps of a path: positions among the choices of each world on the way.
+///
+/// # Errors
+/// If a canister asks for something that the engine does not offer.
+pub(super) fn steps(engine: &mut Embedded, path: &[u32]) -> Result<Vec<Step>, Unsupported> {
+    let mut world = engine.start().clone();
+    let mut choices = Vec::new();
+    let mut steps = Vec::with_capacity(path.len());
+    for &position in path {
+        engine.kernel.choices(&world, &mut choices)?;
+        let choice = choices[position as usize];
+        steps.push(engine.kernel.name(&world, &choice));
+        world = engine.kernel.apply(&world, &choice)?.0;
+    }
+    Ok(steps)
 }

@@ -37,13 +37,8 @@ fn text(explored: &Explored) -> String {
 /// What a share found, as its report says it. Counterexamples are those of the search, with no text for people.
 fn part(engine: &Embedded, identity: &str, explored: &Explored) -> Part {
     let scenario = &engine.scenario;
-    let counterexample = |finding: &canloom::explore::Finding| Counterexample {
-        scenario: "scenario.toml".into(),
-        invariant: scenario.invariants[finding.invariant].name.clone(),
-        tool: "canloom".to_string(),
-        modules: Vec::new(),
-        schedule: finding.schedule.clone(),
-    };
+    let counterexample =
+        |finding: &canloom::explore::Finding| Counterexample::of(engine, finding.invariant, finding.schedule.clone());
     let origin = Origin {
         scenario: scenario.file.clone(),
         scenario_sha256: scenario.sha256.clone(),

@@ -175,13 +175,7 @@ fn a_finding_has_the_values_in_its_steps_and_replays_from_its_file() {
     let explored = agrees(&stage);
     let [finding] = &explored.findings[..] else { panic!("one finding: {explored:?}") };
     assert_eq!(finding.schedule.to_string(), "0{amt=2}\n1{amt=4}\n");
-    let file = Counterexample {
-        scenario: "scenario.toml".into(),
-        invariant: "small".to_string(),
-        tool: "test".to_string(),
-        modules: Vec::new(),
-        schedule: finding.schedule.clone(),
-    };
+    let file = Counterexample::of(&stage.open(), 0, finding.schedule.clone());
     let read = Counterexample::parse(&file.text()).expect("it is a counterexample");
     assert_eq!(read, file);
     let replayed = replay(&mut stage.open(), &read.schedule, Some(0)).expect("it replays");

@@ -41,20 +41,8 @@ impl Verdicts {
         if let Some(&verdict) = self.known.get(&key) {
             return Ok(verdict);
         }
-        let verdict = self.judge(engine, world)?;
+        let verdict = !oracle::violated_in(engine, world, Some(self.invariant))?.is_empty();
         self.known.insert(key, verdict);
         Ok(verdict)
-    }
-
-    fn judge(&self, engine: &mut Embedded, world: &World) -> Result<bool, Unsupported> {
-        let observations = engine.observe(world)?;
-        let calls = engine.calls(world);
-        let view = engine.view(world, &observations, &calls);
-        let scenario = engine.scenario.clone();
-        let mut choices = Vec::new();
-        engine.kernel.choices(world, &mut choices)?;
-        let is_final = engine.kernel.is_complete(world, &choices) && !engine.kernel.cuts(world)?.a_start();
-        let invariant = &scenario.invariants[self.invariant];
-        Ok(oracle::violation(engine, world, &view, is_final, invariant)?.is_some())
     }
 }

@@ -1,0 +1,83 @@
+//! `canloom corpus accept`.
+
+use std::path::PathBuf;
+
+use canloom::corpus::{self, Entry, Outcome, fix};
+use canloom::counterexample::{Counterexample, Status};
+
+use super::super::{Exit, Failure, Memory, print};
+use super::{Files, checker, is_accepted, worst};
+
+/// Options of `canloom corpus accept`.
+#[derive(Debug, clap::Args)]
+pub struct Options {
+    #[command(flatten)]
+    files: Files,
+    /// Mark accepted entries as fixed: their invariant must hold now, and from now on. Names single files.
+    #[arg(long, conflicts_with = "open")]
+    fixed: bool,
+    /// Mark fixed entries as open again.
+    #[arg(long)]
+    open: bool,
+    #[command(flatten)]
+    memory: Memory,
+}
+
+/// Runs it.
+pub fn run(options: &Options) -> Result<Exit, Failure> {
+    let marks = options.fixed || options.open;
+    if marks && options.files.files.iter().any(|file| file.is_dir()) {
+        return Err(Failure::input("--fixed and --open name single files: each is one decision"));
+    }
+    let (entries, wrong) = options.files.read(|file| is_accepted(file) == marks)?;
+    let mut exits: Vec<Exit> = wrong.iter().map(|_| Exit::Input).collect();
+    wrong.iter().for_each(|what| eprintln!("error: {what}"));
+    if entries.is_empty() && wrong.is_empty() {
+        print(if marks { "nothing to mark: these are not accepted yet\n" } else { "nothing new\n" })?;
+    }
+    let mut checker = checker(&options.memory)?;
+    for entry in &entries {
+        let file = entry.file.display();
+        let wanted = if options.fixed { Status::Fixed } else { Status::Open };
+        let asked = Entry {
+            file: entry.file.clone(),
+            counterexample: Counterexample { status: wanted, ..entry.counterexample.clone() },
+        };
+        let outcome = match checker.check(&asked) {
+            Ok(checked) => checked.outcome,
+            Err(error) => {
+                eprintln!("error: {file}: {error}");
+                exits.push(Exit::Input);
+                continue;
+            }
+        };
+        let refused = match (wanted, &outcome) {
+            (Status::Open, Outcome::Violated(_)) | (Status::Fixed, Outcome::Holds) => None,
+            (Status::Fixed, Outcome::Violated(_)) => {
+                Some((Exit::Violated, "the invariant is still violated".to_string()))
+            }
+            (_, Outcome::Holds) => Some((Exit::Stale, "the invariant holds on this schedule".to_string())),
+            (_, Outcome::Gone(what)) => Some((Exit::Stale, what.clone())),
+            (_, Outcome::Diverged(what)) => Some((Exit::Divergence, what.clone())),
+        };
+        if let Some((exit, why)) = refused {
+            eprintln!("error: {file}: not accepted: {why}");
+            exits.push(exit);
+            continue;
+        }
+        let done = if marks { fix(entry, wanted).map(|()| entry.file.clone()) } else { corpus::accept(&entry.file) };
+        exits.push(said(entry, done, if marks { wanted.word() } else { "accepted" })?);
+    }
+    Ok(worst(exits))
+}
+
+fn said(entry: &Entry, done: Result<PathBuf, corpus::ChangeError>, what: &str) -> Result<Exit, Failure> {
+    match done {
+        Ok(file) => print(&format!("{what}: {}\n", file.display())).map(|()| Exit::Held),
+        Err(error) if entry.file.exists() => {
+            eprintln!("error: {error}");
+            Ok(Exit::Input)
+        }
+        Err(error) => Err(Failure::outside(error)),
+    }
+}

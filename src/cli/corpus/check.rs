@@ -1,0 +1,86 @@
+//! `canloom corpus check`.
+
+use canloom::corpus::{Entry, Outcome};
+use canloom::counterexample::Status;
+
+use super::super::progress::Line;
+use super::super::{Exit, Failure, Memory, print};
+use super::{Files, checker, is_accepted, worst};
+
+/// Options of `canloom corpus check`.
+#[derive(Debug, clap::Args)]
+pub struct Options {
+    #[command(flatten)]
+    files: Files,
+    #[command(flatten)]
+    memory: Memory,
+    /// Print only what is not as it should be, and the last line.
+    #[arg(long)]
+    quiet: bool,
+}
+
+/// Runs it.
+pub fn run(options: &Options) -> Result<Exit, Failure> {
+    let (entries, wrong) = options.files.read(is_accepted)?;
+    let line = Line::new(options.quiet);
+    let mut checker = checker(&options.memory)?;
+    let mut exits: Vec<Exit> = wrong.iter().map(|_| Exit::Input).collect();
+    let mut out: String = wrong.iter().map(|what| format!("error: {what}\n")).collect();
+    let (mut open, mut fixed) = (0, 0);
+    for (at, entry) in entries.iter().enumerate() {
+        line.say(&format!("replaying {} of {}: {}", at + 1, entries.len(), entry.file.display()));
+        let (exit, text) = match checker.check(entry) {
+            Ok(checked) => {
+                let (exit, text) = judged(entry, &checked.outcome);
+                let changed = if checked.changed.is_empty() || exit == Exit::Held {
+                    String::new()
+                } else {
+                    format!(" (another module than when it was found: {})", checked.changed.join(", "))
+                };
+                (exit, format!("{text}{changed}"))
+            }
+            Err(error) => (Exit::Input, format!("error: {}: {error}", entry.file.display())),
+        };
+        match entry.counterexample.status {
+            Status::Open => open += 1,
+            Status::Fixed => fixed += 1,
+        }
+        if exit != Exit::Held || !options.quiet {
+            out.push_str(&text);
+            out.push('\n');
+        }
+        exits.push(exit);
+    }
+    line.end();
+    let bad = exits.iter().filter(|exit| **exit != Exit::Held).count();
+    let verdict = if bad == 0 { "as they should be".to_string() } else { format!("{bad} not as they should be") };
+    out.push_str(&format!("{open} open, {fixed} fixed: {verdict}\n"));
+    if entries.is_empty() && wrong.is_empty() {
+        out.push_str("no counterexamples here; `canloom corpus accept` moves new ones in\n");
+    }
+    print(&out)?;
+    Ok(worst(exits))
+}
+
+/// What an outcome means for an entry, as exit code and line.
+fn judged(entry: &Entry, outcome: &Outcome) -> (Exit, String) {
+    let file = entry.file.display();
+    match (entry.counterexample.status, outcome) {
+        (Status::Open, Outcome::Violated(_)) => (Exit::Held, format!("open:  {file}")),
+        (Status::Fixed, Outcome::Holds) => (Exit::Held, format!("fixed: {file}")),
+        (Status::Fixed, Outcome::Violated(_)) => {
+            (Exit::Violated, format!("violated again: {file}: it was fixed; see it with `canloom repro {file}`"))
+        }
+        (Status::Open, Outcome::Holds) => {
+            let remedy = format!("if the bug was corrected, `canloom corpus accept --fixed {file}`");
+            (Exit::Stale, format!("stale: {file}: the invariant holds now; {remedy}"))
+        }
+        (Status::Open, Outcome::Gone(what)) => {
+            let remedy =
+                format!("if the bug was corrected, `canloom corpus accept --fixed {file}`; else remove the file");
+            (Exit::Stale, format!("stale: {file}: {what}; {remedy}"))
+        }
+        (Status::Fixed, Outcome::Gone(what)) => (Exit::Stale, format!("stale: {file}: {what}; remove the file")),
+        (_, Outcome::Diverged(what)) => (Exit::Divergence, format!("diverged: {file}: {what}")),
+    }
+}

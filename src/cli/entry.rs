@@ -1,0 +1,42 @@
+//! One counterexample file, opened with its scenario: for all commands that take one.
+
+use std::path::Path;
+
+use canloom::counterexample::Counterexample;
+use canloom::engine::embedded::Embedded;
+
+use super::{Failure, Memory};
+
+/// A counterexample and what it is of.
+pub struct Opened {
+    /// What the file says.
+    pub counterexample: Counterexample,
+    /// Its scenario, installed.
+    pub engine: Embedded,
+    /// Its invariant, by position.
+    pub invariant: usize,
+}
+
+/// Reads a file and installs its scenario; modules that have changed are a warning.
+pub fn open(file: &Path, memory: &Memory) -> Result<Opened, Failure> {
+    let counterexample = Counterexample::read(file).map_err(Failure::input)?;
+    let folder = file.parent().unwrap_or(Path::new(""));
+    let engine = super::open(&folder.join(&counterexample.scenario), memory)?;
+    let scenario = engine.scenario.clone();
+    let file = file.display();
+    for (canister, hash) in &counterexample.modules {
+        let known = scenario.canisters.iter().position(|other| other.name == *canister);
+        let Some(at) = known else {
+            return Err(Failure::input(format!("{file}: canister `{canister}` is not in {}", scenario.file.display())));
+        };
+        if engine.hashes[at] != *hash {
+            eprintln!("warning: {file}: the module of canister `{canister}` is another one than when this was found");
+        }
+    }
+    let name = &counterexample.invariant;
+    let invariant = scenario.invariants.iter().position(|invariant| invariant.name == *name);
+    let Some(invariant) = invariant else {
+        return Err(Failure::input(format!("{file}: invariant \"{name}\" is not in {}", scenario.file.display())));
+    };
+    Ok(Opened { counterexample, engine, invariant })
+}

@@ -1,0 +1,147 @@
+//! `canloom shrink`.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use canloom::counterexample::store::write_atomically;
+use canloom::counterexample::{Counterexample, replay};
+use canloom::engine::embedded::Embedded;
+use canloom::report::text;
+use canloom::schedule::Schedule;
+use canloom::shrink::{Effort, Other, Shrinking, Shrunk, shrink};
+
+use super::entry::{Opened, open};
+use super::explore::duration;
+use super::output::save;
+use super::progress::Line;
+use super::{Exit, Failure, Memory, print};
+
+/// Time that is spent where none is given.
+const TIME: Duration = Duration::from_secs(60);
+/// Time between two writes of what was reached.
+const SAVED_EVERY: Duration = Duration::from_secs(1);
+
+/// Options of `canloom shrink`.
+#[derive(Debug, clap::Args)]
+pub struct Options {
+    /// The counterexample file; its scenario lies beside it. It is not changed: a simpler one is written beside it, as *.cx.new.
+    file: PathBuf,
+    /// Stop after this time, for example 60s or 5m: half of it at most for making it simpler, the rest to show that nothing
+    /// simpler exists. What was reached is kept, and another run goes on from there. [default: 60s]
+    #[arg(long, value_parser = duration)]
+    budget: Option<Duration>,
+    #[command(flatten)]
+    memory: Memory,
+    /// Print only the result.
+    #[arg(long)]
+    quiet: bool,
+}
+
+/// Runs it.
+pub fn run(options: &Options) -> Result<Exit, Failure> {
+    let mut line = Line::new(options.quiet);
+    line.say("loading canisters");
+    let Opened { counterexample, mut engine, invariant } = open(&options.file, &options.memory)?;
+    engine.prepare(None);
+    let partial = Partial::of(&options.file);
+    let steps = partial.steps(&counterexample).unwrap_or_else(|| counterexample.schedule.clone());
+    let time = options.budget.unwrap_or(TIME);
+    let effort = Effort { time: Some(time), most: u64::MAX, proves: true };
+    let mut saved = Instant::now();
+    let shrunk = shrink(&mut engine, invariant, &steps.steps, 1, effort, &mut |now: &Shrinking<'_>| {
+        line.show_shrinking(now);
+        if saved.elapsed() >= SAVED_EVERY {
+            saved = Instant::now();
+            partial.write(&counterexample, now);
+        }
+    });
+    line.end();
+    let file = options.file.display();
+    let Some(shrunk) = shrunk.map_err(Failure::input)? else {
+        return not_violated(&mut engine, &counterexample, invariant, &options.file);
+    };
+    let mut out = format!("{file}: \"{}\" at {}\n", counterexample.invariant, shrunk.guilty[0].point);
+    out.push_str(&text::shrunk(&engine.scenario, &shrunk));
+    let simpler = Counterexample { status: counterexample.status, ..made(&engine, invariant, &shrunk) };
+    let is_same = simpler.schedule == counterexample.schedule;
+    let at = if is_same { Some(options.file.clone()) } else { save(&engine.scenario, &simpler) };
+    if is_same || at.is_some() {
+        partial.remove();
+    }
+    if !options.quiet {
+        let replayed = replay(&mut engine, &simpler.schedule, Some(invariant))
+            .map_err(|error| Failure::outside(format!("bug in canloom: a counterexample does not replay: {error}")))?;
+        out.push_str(&format!("\n{}\n", text::counterexample(&engine.scenario, invariant, &replayed)));
+    }
+    match at {
+        _ if is_same => out.push_str("nothing simpler was found; no file was written\n"),
+        Some(at) => out.push_str(&format!("saved: {}\n", at.display())),
+        None => {}
+    }
+    for other in &shrunk.others {
+        out.push_str(&another(&mut engine, other)?);
+    }
+    print(&out)?;
+    Ok(Exit::Held)
+}
+
+fn made(engine: &Embedded, invariant: usize, shrunk: &Shrunk) -> Counterexample {
+    let made = Counterexample::of(engine, invariant, shrunk.finding.schedule.clone());
+    // The key that the shrinker stayed with, of several awaits that it may hang on.
+    Counterexample { point: Some(shrunk.guilty[0].point.name.clone()), ..made }
+}
+
+/// Keeps another bug that showed on the way.
+fn another(engine: &mut Embedded, other: &Other) -> Result<String, Failure> {
+    let shrunk =
+        shrink(engine, other.invariant, &other.steps, 1, Effort::QUICK, &mut |_| {}).map_err(Failure::input)?;
+    let Some(shrunk) = shrunk else { return Ok(String::new()) };
+    let counterexample = made(engine, other.invariant, &shrunk);
+    let name = &engine.scenario.invariants[other.invariant].name;
+    let at = save(&engine.scenario, &counterexample);
+    let at = at.map_or_else(String::new, |at| format!(": {}", at.display()));
+    Ok(format!("another bug on the way: \"{name}\" at {}{at}\n", shrunk.guilty[0].point))
+}
+
+/// Says why there is nothing to shrink.
+fn not_violated(
+    engine: &mut Embedded,
+    counterexample: &Counterexample,
+    invariant: usize,
+    file: &Path,
+) -> Result<Exit, Failure> {
+    let file = file.display();
+    Err(match replay(engine, &counterexample.schedule, Some(invariant)) {
+        Ok(_) => Failure { exit: Exit::Stale, text: format!("{file}: the invariant holds on this schedule") },
+        Err(error) => Failure { exit: Exit::Divergence, text: format!("{file}: {error}") },
+    })
+}
+
+/// What was reached so far, beside the counterexample, as long as it is being shrunk.
+struct Partial(PathBuf);
+
+impl Partial {
+    fn of(file: &Path) -> Partial {
+        let mut name = file.file_name().unwrap_or_default().to_os_string();
+        name.push(".shrinking");
+        Partial(file.with_file_name(name))
+    }
+
+    /// The steps that an earlier run had reached, if it was of the same counterexample.
+    fn steps(&self, counterexample: &Counterexample) -> Option<Schedule> {
+        let partial = Counterexample::read(&self.0).ok()?;
+        let is_same = partial.invariant == counterexample.invariant && partial.point == counterexample.point;
+        (is_same && partial.schedule.steps.len() <= counterexample.schedule.steps.len()).then_some(partial.schedule)
+    }
+
+    fn write(&self, counterexample: &Counterexample, now: &Shrinking<'_>) {
+        let schedule = Schedule { steps: now.steps.to_vec() };
+        let partial = Counterexample { schedule, ..counterexample.clone() };
+        // What cannot be kept is only lost if this process is killed.
+        let _ = write_atomically(&self.0, partial.text().as_bytes());
+    }
+
+    fn remove(&self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}

@@ -1,0 +1,95 @@
+//! The corpus: counterexamples that people have looked at and committed, beside the scenarios that they are of.
+//!
+//! In: a folder. Out: what each entry says of today's canisters, and files that are moved in, marked, rewritten or dropped. An
+//! entry is open (the bug is there, so the invariant must be violated) or fixed (it must hold). Bugs are told apart by
+//! scenario, invariant and await point ([`Key`]).
+//!
+//! Every change is one rename, link or removal of a whole file, and what a second process does at the same time is decided by
+//! the file system: no lock is taken, and none is left behind.
+
+mod change;
+mod check;
+mod find;
+
+use std::path::{Path, PathBuf};
+
+use crate::counterexample::{Counterexample, CounterexampleError};
+use crate::scenario::Scenario;
+
+pub use change::{ChangeError, accept, drop_implied, fix, implied, migrated, write};
+pub use check::{Checked, Checker, Outcome, Unfit};
+pub use find::{FindError, find, leftovers};
+
+/// Ending of an accepted counterexample, and of one that nobody has looked at.
+pub const ACCEPTED: &str = ".cx";
+/// See above.
+pub const NEW: &str = ".cx.new";
+
+/// A counterexample and where it lies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Its file.
+    pub file: PathBuf,
+    /// What it says.
+    pub counterexample: Counterexample,
+}
+
+/// What tells one bug from another.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key {
+    /// File of the scenario.
+    pub scenario: PathBuf,
+    /// Name of the invariant.
+    pub invariant: String,
+    /// Name of the await point; `None` if the file does not say it.
+    pub point: Option<String>,
+}
+
+impl Entry {
+    /// Reads an entry.
+    ///
+    /// # Errors
+    /// With file and line.
+    pub fn read(file: &Path) -> Result<Entry, CounterexampleError> {
+        Ok(Entry { file: file.to_path_buf(), counterexample: Counterexample::read(file)? })
+    }
+
+    /// The scenario's file, as it is to be opened.
+    pub fn scenario(&self) -> PathBuf {
+        self.file.parent().unwrap_or(Path::new("")).join(&self.counterexample.scenario)
+    }
+
+    /// What tells its bug from others.
+    pub fn key(&self) -> Key {
+        let Counterexample { invariant, point, .. } = &self.counterexample;
+        Key { scenario: self.scenario(), invariant: invariant.clone(), point: point.clone() }
+    }
+
+    /// Whether it was accepted.
+    pub fn is_accepted(&self) -> bool {
+        self.file.to_string_lossy().ends_with(ACCEPTED)
+    }
+}
+
+/// The accepted entry of a scenario that a finding is known by: one with the same invariant and await point. Of one that does
+/// not say its await point, the invariant alone decides.
+pub fn known<'a>(entries: &'a [Entry], finding: &Counterexample) -> Option<&'a Entry> {
+    let is_same = |entry: &&Entry| {
+        let other = &entry.counterexample;
+        let is_same_point = other.point.is_none() || finding.point.is_none() || other.point == finding.point;
+        other.invariant == finding.invariant && is_same_point
+    };
+    // An open entry is what a finding is known by; a fixed one says that the bug has come back.
+    let found = entries.iter().filter(|entry| entry.is_accepted()).filter(is_same);
+    found.min_by_key(|entry| entry.counterexample.status)
+}
+
+/// The entries beside a scenario that are of it; what cannot be read is left out, for `canloom corpus check` says it.
+pub fn beside(scenario: &Scenario) -> Vec<Entry> {
+    let files = std::fs::read_dir(scenario.folder()).into_iter().flatten().flatten().map(|entry| entry.path());
+    let mut files: Vec<PathBuf> = files.filter(|file| find::is_entry(file)).collect();
+    files.sort();
+    let entries = files.iter().filter_map(|file| Entry::read(file).ok());
+    let own = scenario.file.file_name();
+    entries.filter(|entry| entry.counterexample.scenario.file_name() == own).collect()
+}

@@ -1,0 +1,133 @@
+//! Changes a corpus, one whole file at a time.
+
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+
+use super::{Entry, NEW};
+use crate::counterexample::store::write_atomically;
+use crate::counterexample::{Counterexample, Status};
+
+/// Why a file was not changed.
+#[derive(Debug, thiserror::Error)]
+pub enum ChangeError {
+    /// The system refuses.
+    #[error("{}: {source}", file.display())]
+    System {
+        /// Which file.
+        file: PathBuf,
+        /// What it says.
+        source: io::Error,
+    },
+    /// Another file has that name and other contents.
+    #[error("{}: there is another {} already; compare them, and remove one", new.display(), taken.display())]
+    Taken {
+        /// What was to be accepted.
+        new: PathBuf,
+        /// What is there.
+        taken: PathBuf,
+    },
+}
+
+/// Moves a new counterexample in: `*.cx.new` becomes `*.cx`. Nothing is overwritten: the file gets a second name, which fails
+/// if that is taken, and then loses the first one. Whoever does the same at the same time finds it done.
+///
+/// # Errors
+/// If another counterexample has the name, or the system refuses.
+pub fn accept(file: &Path) -> Result<PathBuf, ChangeError> {
+    let name = file.to_string_lossy();
+    let accepted = PathBuf::from(name.strip_suffix(".new").unwrap_or(&name));
+    let fail = |source| ChangeError::System { file: file.to_path_buf(), source };
+    match std::fs::hard_link(file, &accepted) {
+        Ok(()) => {}
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            let same = match (std::fs::read(file), std::fs::read(&accepted)) {
+                (Ok(new), Ok(old)) => new == old,
+                // Another process has moved it in meanwhile.
+                (Err(error), Ok(_)) => error.kind() == ErrorKind::NotFound,
+                _ => false,
+            };
+            if !same {
+                return Err(ChangeError::Taken { new: file.to_path_buf(), taken: accepted });
+            }
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound && accepted.exists() => return Ok(accepted),
+        // A file system without links: the name may be taken between the two, by the same counterexample only, since names
+        // have a hash of what they are of.
+        Err(_) if !accepted.exists() => {
+            std::fs::rename(file, &accepted).map_err(fail)?;
+            return Ok(accepted);
+        }
+        Err(error) => return Err(fail(error)),
+    }
+    remove(file)?;
+    Ok(accepted)
+}
+
+/// Marks an accepted entry as fixed, or as open again.
+///
+/// # Errors
+/// If the system refuses.
+pub fn fix(entry: &Entry, status: Status) -> Result<(), ChangeError> {
+    write(&entry.file, &Counterexample { status, ..entry.counterexample.clone() })
+}
+
+/// Writes a counterexample over a file, all of it or nothing.
+///
+/// # Errors
+/// If the system refuses.
+pub fn write(file: &Path, counterexample: &Counterexample) -> Result<(), ChangeError> {
+    write_atomically(file, counterexample.text().as_bytes())
+        .map_err(|source| ChangeError::System { file: file.to_path_buf(), source })
+}
+
+/// An entry as this version writes it: with its await point, today's modules and the name that its contents give. `replayed` is
+/// what was made of it anew, of which the status stays that of the entry.
+pub fn migrated(entry: &Entry, replayed: &Counterexample, scenario: &str) -> (PathBuf, Counterexample) {
+    let own = &entry.counterexample;
+    let migrated = Counterexample {
+        scenario: own.scenario.clone(),
+        status: own.status,
+        point: replayed.point.clone().or_else(|| own.point.clone()),
+        ..replayed.clone()
+    };
+    let name = migrated.file_name(scenario);
+    let name = if entry.is_accepted() { name } else { format!("{}{NEW}", name.trim_end_matches(super::ACCEPTED)) };
+    (entry.file.with_file_name(name), migrated)
+}
+
+/// For each entry that another one implies: which one. Of entries with the same key and status the shortest stays, of equally
+/// short ones that with the lesser name; an accepted one is never dropped for one that nobody has looked at.
+pub fn implied(entries: &[Entry]) -> Vec<(&Entry, &Entry)> {
+    let rank = |entry: &Entry| (!entry.is_accepted(), entry.counterexample.schedule.steps.len(), entry.file.clone());
+    let same = |one: &Entry, other: &Entry| {
+        // An entry that does not say where it hangs on may be of another bug.
+        one.key() == other.key()
+            && one.counterexample.point.is_some()
+            && one.counterexample.status == other.counterexample.status
+    };
+    let keeps = |entry: &&Entry| entries.iter().filter(|other| same(entry, other)).min_by_key(|other| rank(other));
+    let all = entries.iter().filter_map(|entry| Some((entry, keeps(&entry)?)));
+    all.filter(|(entry, kept)| entry.file != kept.file).collect()
+}
+
+/// Drops an entry that another one implies, as long as that one is there.
+///
+/// # Errors
+/// If the system refuses.
+pub fn drop_implied(entry: &Entry, kept: &Entry) -> Result<bool, ChangeError> {
+    if !kept.file.exists() {
+        return Ok(false);
+    }
+    remove(&entry.file)?;
+    Ok(true)
+}
+
+/// Removes a file; one that is gone already is no error.
+fn remove(file: &Path) -> Result<(), ChangeError> {
+    match std::fs::remove_file(file) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            Err(ChangeError::System { file: file.to_path_buf(), source: error })
+        }
+        _ => Ok(()),
+    }
+}

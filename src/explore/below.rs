@@ -1,0 +1,145 @@
+//! Everything simpler than a schedule: is there a simpler way to the same violation?
+//!
+//! In: an invariant and a rank. Out: each way to its first violation that has a lower rank, until one of them is accepted, and
+//! whether all were seen. The search is the one of [`super::search`] without its sums: it ends at the rank, and it does not
+//! go on from a world that violates the invariant, because whatever leads through it violates it before.
+
+use super::graph::{Edge, Graph, Rank};
+use super::look::{Successor, Visit, Visitor, visit};
+use super::prefix::Place;
+use super::walk;
+use super::workers::Deadline;
+use crate::engine::embedded::Embedded;
+use crate::kernel::Unsupported;
+use crate::schedule::Step;
+
+/// Most ways that are looked at: two bugs may share a world, and then each way there has to be asked whose it is.
+const WAYS_MAX: usize = 2_000;
+/// Worlds between two looks at the memory.
+const WORLDS_BETWEEN_LOOKS: u64 = 64;
+
+/// A way to a first violation, shown to the caller: the rank below which the search goes on, if the way is accepted.
+pub(crate) type Accept<'a> = dyn FnMut(&mut Embedded, Vec<Step>) -> Result<Option<Rank>, Unsupported> + 'a;
+
+/// Looks at all ways with a rank below this one; whether that was possible within the time and the memory.
+///
+/// # Errors
+/// If a canister asks for something that the engine does not offer.
+pub(crate) fn below(
+    engine: &mut Embedded,
+    invariant: usize,
+    mut limit: Rank,
+    deadline: &Deadline,
+    accept: &mut Accept<'_>,
+) -> Result<bool, Unsupported> {
+    let mut first = engine.start().clone();
+    engine.kernel.canonicalize(&mut first);
+    let shape = first.shape();
+    let mut graph = Graph::default();
+    graph.add_root(Place::start(Successor::new(engine, &first, 0, 1)));
+    let mut visitor = Visitor::default();
+    let mut chunk = Vec::new();
+    let mut ends: Vec<End> = Vec::new();
+    let mut worlds = 0u64;
+    loop {
+        graph.next(1, &mut chunk);
+        let Some(&at) = chunk.first() else { break };
+        let rank = graph.rank(at);
+        if rank >= limit {
+            break;
+        }
+        worlds += 1;
+        let looks = worlds.is_multiple_of(WORLDS_BETWEEN_LOOKS);
+        if deadline.is_over() || looks && !engine.allowance().ceiling.is_kept() {
+            return Ok(false);
+        }
+        let Visit { look, successors, .. } = visit(engine, &graph.world(at, shape), rank.steps, &mut visitor)?;
+        let ends_here = look.violated.iter().any(|(other, _)| *other == invariant);
+        let broken = look.broken.iter().find(|broken| broken.invariant == invariant);
+        let mut edges: Vec<Edge> = Vec::with_capacity(successors.len());
+        if !ends_here {
+            for successor in &successors {
+                let to = graph.add(&successor.key, successor.hash, successor.rank);
+                edges.push(Edge { to, multiplicity: successor.multiplicity });
+            }
+        }
+        graph.expanded(at, &edges, look.complete);
+        let end = match (ends_here, broken) {
+            (true, _) => End { world: at, step: None, rank },
+            (false, Some(broken)) => End { world: at, step: Some(broken.ordinal), rank: broken.rank },
+            (false, None) => continue,
+        };
+        if end.rank >= limit {
+            continue;
+        }
+        let (mut path, _) = graph.path(&[at]);
+        path.extend(end.step);
+        let steps = walk::steps(engine, &path)?;
+        match accept(engine, steps)? {
+            Some(rank) => limit = rank,
+            None => ends.push(end),
+        }
+    }
+    others(engine, &graph, &ends, limit, deadline, accept)
+}
+
+/// Where a way ends: in a world, or with a step from it.
+struct End {
+    world: u32,
+    step: Option<u32>,
+    rank: Rank,
+}
+
+/// Looks at the ways that are not the least to where they end; whether these are all.
+fn others(
+    engine: &mut Embedded,
+    graph: &Graph,
+    ends: &[End],
+    mut limit: Rank,
+    deadline: &Deadline,
+    accept: &mut Accept<'_>,
+) -> Result<bool, Unsupported> {
+    if ends.is_empty() {
+        return Ok(true);
+    }
+    let mut before: Vec<Vec<(u32, u32)>> = vec![Vec::new(); graph.len()];
+    for at in 0..graph.len() as u32 {
+        for (ordinal, edge) in graph.steps(at).iter().enumerate() {
+            before[edge.to as usize].push((at, ordinal as u32));
+        }
+    }
+    let root = graph.roots()[0].at;
+    let mut ways = 0;
+    for end in ends {
+        let same = (end.rank.faults, end.rank.calls, end.rank.switches) == (limit.faults, limit.calls, limit.switches);
+        let longest = if same { limit.steps.saturating_sub(1) } else { u32::MAX };
+        // Backwards: a world, and the path from there to the end.
+        let mut stack: Vec<(u32, Vec<u32>)> = vec![(end.world, end.step.into_iter().collect())];
+        while let Some((at, path)) = stack.pop() {
+            if deadline.is_over() {
+                return Ok(false);
+            }
+            if at == root {
+                ways += 1;
+                if ways > WAYS_MAX {
+                    return Ok(false);
+                }
+                let path: Vec<u32> = path.into_iter().rev().collect();
+                let steps = walk::steps(engine, &path)?;
+                if let Some(rank) = accept(engine, steps)? {
+                    limit = rank;
+                    break;
+                }
+                continue;
+            }
+            for &(from, ordinal) in &before[at as usize] {
+                if path.len() as u32 + 1 + graph.rank(from).steps <= longest {
+                    let mut longer = path.clone();
+                    longer.push(ordinal);
+                    stack.push((from, longer));
+                }
+            }
+        }
+    }
+    Ok(true)
+}
