@@ -12,9 +12,12 @@ mod merge;
 mod output;
 mod progress;
 mod replica;
+mod report;
+mod reports;
 mod repro;
 mod seeds;
 mod shrink;
+mod told;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -83,6 +86,8 @@ enum Command {
     Init(init::Options),
     /// Put the reports of all shards of a search together: `canloom explore SCENARIO --shard i/n --json FILE`.
     Merge(merge::Options),
+    /// Draw a counterexample: one HTML file, or a Mermaid diagram.
+    Report(report::Options),
     /// Replay one counterexample.
     Repro(repro::Options),
     /// Write first inputs for fuzzing: the shortest way to each method that is delivered while an await is open.
@@ -121,6 +126,7 @@ pub fn run() -> ExitCode {
         Command::Explore(options) => explore::run(&options),
         Command::Init(options) => init::run(&options),
         Command::Merge(options) => merge::run(&options),
+        Command::Report(options) => report::run(&options),
         Command::Repro(options) => repro::run(&options),
         Command::Seeds(options) => seeds::run(&options),
         Command::Shrink(options) => shrink::run(&options),

@@ -13,8 +13,8 @@ mod find;
 
 use std::path::{Path, PathBuf};
 
-use crate::counterexample::{Counterexample, CounterexampleError};
-use crate::scenario::Scenario;
+use crate::counterexample::{Counterexample, CounterexampleError, hangs_on};
+use crate::engine::embedded::Embedded;
 
 pub use change::{ChangeError, accept, drop_implied, fix, implied, migrated, write};
 pub use check::{Checked, Checker, Outcome, Unfit};
@@ -71,25 +71,37 @@ impl Entry {
     }
 }
 
-/// The accepted entry of a scenario that a finding is known by: one with the same invariant and await point. Of one that does
-/// not say its await point, the invariant alone decides.
+/// The accepted entry that a finding is known by: one with the same invariant and await point.
 pub fn known<'a>(entries: &'a [Entry], finding: &Counterexample) -> Option<&'a Entry> {
     let is_same = |entry: &&Entry| {
         let other = &entry.counterexample;
-        let is_same_point = other.point.is_none() || finding.point.is_none() || other.point == finding.point;
-        other.invariant == finding.invariant && is_same_point
+        other.invariant == finding.invariant && other.point.is_some() && other.point == finding.point
     };
     // An open entry is what a finding is known by; a fixed one says that the bug has come back.
     let found = entries.iter().filter(|entry| entry.is_accepted()).filter(is_same);
     found.min_by_key(|entry| entry.counterexample.status)
 }
 
-/// The entries beside a scenario that are of it; what cannot be read is left out, for `canloom corpus check` says it.
-pub fn beside(scenario: &Scenario) -> Vec<Entry> {
+/// The entries beside an installed scenario that are of it, each with its await point; what cannot be read is left out, for
+/// `canloom corpus check` says it.
+pub fn beside(engine: &Embedded) -> Vec<Entry> {
+    let scenario = &engine.scenario;
     let files = std::fs::read_dir(scenario.folder()).into_iter().flatten().flatten().map(|entry| entry.path());
     let mut files: Vec<PathBuf> = files.filter(|file| find::is_entry(file)).collect();
     files.sort();
     let entries = files.iter().filter_map(|file| Entry::read(file).ok());
     let own = scenario.file.file_name();
-    entries.filter(|entry| entry.counterexample.scenario.file_name() == own).collect()
+    let entries = entries.filter(|entry| entry.counterexample.scenario.file_name() == own);
+    entries.map(|entry| with_point(engine, entry)).collect()
+}
+
+/// An entry of an earlier version does not say its await point; as long as its steps violate the invariant they do.
+fn with_point(engine: &Embedded, mut entry: Entry) -> Entry {
+    let Counterexample { invariant, point, schedule, .. } = &mut entry.counterexample;
+    let position = engine.scenario.invariants.iter().position(|other| other.name == *invariant);
+    if let (None, Some(position)) = (&point, position) {
+        let guilty = hangs_on(&mut engine.fork(), position, schedule).ok().flatten();
+        *point = guilty.map(|guilty| guilty[0].point.name.clone());
+    }
+    entry
 }

@@ -169,6 +169,14 @@ impl Kernel {
         }
     }
 
+    /// The same kernel, in which nothing was executed yet and each call says which functions were running: for explanations.
+    pub fn traced(&self) -> Kernel {
+        let mut kernel = self.fork();
+        kernel.forget_executions();
+        kernel.guests.iter_mut().for_each(|guest| guest.trace());
+        kernel
+    }
+
     /// Forgets what was executed, so that every message runs again: for benchmarks.
     pub fn forget_executions(&mut self) {
         self.memo = Arc::default();

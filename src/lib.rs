@@ -7,6 +7,7 @@ pub mod confirm;
 pub mod corpus;
 pub mod counterexample;
 pub mod engine;
+pub mod explain;
 pub mod explore;
 pub mod follow;
 pub mod fuzz;

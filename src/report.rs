@@ -1,14 +1,20 @@
 //! Reports: what was found, for people and for programs.
 
+pub mod html;
 pub mod json;
+pub mod junit;
 pub mod merge;
+pub mod mermaid;
 pub mod part;
 #[cfg(feature = "pocket-ic")]
 pub mod replica;
+pub mod sarif;
+pub mod story;
 pub mod text;
 
-use crate::explore::{Completeness, Explored, Grade};
+use crate::explore::{Completeness, Explored, Finding, Grade};
 use crate::scenario::{Expect, Invariant, Scenario, When};
+use crate::shrink::Minimal;
 
 /// What an exploration says of its scenario.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,6 +81,11 @@ pub fn strategy(explored: &Explored) -> &'static str {
         (Some(sampled), Completeness::Sampled) => sampled.strategy.word(),
         (Some(_), _) => "portfolio",
     }
+}
+
+/// What is known about counterexamples simpler than a finding: the search goes in order of simplicity.
+pub fn minimal(finding: &Finding) -> Minimal {
+    if finding.order.is_empty() && !finding.schedule.steps.is_empty() { Minimal::One } else { Minimal::Proved }
 }
 
 /// The letter of a grade.

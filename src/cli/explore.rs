@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use std::thread::available_parallelism;
 use std::time::Duration;
 
-use canloom::counterexample::{Counterexample, replay};
+use canloom::corpus::{self, Entry};
+use canloom::counterexample::{Counterexample, Status, replay};
 use canloom::engine::embedded::Embedded;
 use canloom::explore::{
     Budget, Checkpoint, CheckpointError, ExploreError, Explored, Finding, Shard, explore, explore_from, identity,
@@ -12,7 +13,7 @@ use canloom::explore::{
 use canloom::portfolio::{self, Phase, Portfolio};
 use canloom::report::json::Report;
 use canloom::report::part::{Origin, Part};
-use canloom::report::{Verdict, is_violation, text};
+use canloom::report::{Verdict, is_violation, missing, text};
 use canloom::sample::{Sampling, sample};
 use canloom::scenario::{BoundName, Scenario};
 use canloom::scheduler::Strategy;
@@ -21,6 +22,8 @@ use super::class::label;
 use super::output::{Outputs, save};
 use super::progress::Line;
 use super::replica::{self, Engine};
+use super::reports::Reports;
+use super::told::Told;
 use super::{Exit, Failure, Memory, install, print};
 
 /// Options of `canloom explore`.
@@ -56,6 +59,12 @@ pub struct Options {
     shard: Option<Shard>,
     #[command(flatten)]
     pub(super) outputs: Outputs,
+    #[command(flatten)]
+    reports: Reports,
+    /// What makes the exit code 3: any violation, or only those that no accepted counterexample beside the scenario is of. One
+    /// that is marked as fixed has come back, and counts as new.
+    #[arg(long, value_enum, value_name = "WHICH", default_value_t)]
+    fail_on: FailOn,
     /// Narrow a bound of the scenario, for example switches=2: one of calls, in_flight, faults, switches (context switches),
     /// depth, time (time steps in all), timers, heartbeats. Can be given once for each.
     #[arg(long = "bound", value_name = "NAME=N", value_parser = bound)]
@@ -69,6 +78,36 @@ pub struct Options {
     /// Print only the verdict.
     #[arg(long)]
     pub(super) quiet: bool,
+}
+
+/// Which violations make a run fail.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+enum FailOn {
+    /// Any.
+    #[default]
+    Any,
+    /// Those that the corpus does not have, or has as fixed.
+    New,
+}
+
+/// A finding as a counterexample, and what the corpus knows of it.
+struct Seen {
+    counterexample: Counterexample,
+    file: Option<String>,
+    known: Option<Status>,
+}
+
+impl Seen {
+    fn of(engine: &Embedded, finding: &Finding, entries: &[Entry], wanted: bool) -> Seen {
+        let counterexample = counterexample(engine, finding);
+        let entry = corpus::known(entries, &counterexample).filter(|_| wanted);
+        let (file, known) = match entry {
+            Some(entry) => (Some(entry.file.clone()), Some(entry.counterexample.status)),
+            None if wanted => (save(&engine.scenario, &counterexample), None),
+            None => (None, None),
+        };
+        Seen { counterexample, file: file.map(|file| file.display().to_string()), known }
+    }
 }
 
 /// Most runs that a search can be divided into.
@@ -118,13 +157,14 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
     let scenario = engine.scenario.clone();
     // The same bug may have another simplest way in another shard, so shards report all that they found.
     let explored = if options.shard.is_some() { explored } else { explored.folded(&scenario) };
-    let mut files = Vec::new();
+    let entries = if explored.findings.is_empty() { Vec::new() } else { corpus::beside(&engine) };
+    let mut all = Vec::new();
     for finding in &explored.findings {
         // A shard's finding may not be the simplest one: `canloom merge` knows, and saves that.
         let wanted = is_violation(&scenario.invariants[finding.invariant]) && options.shard.is_none();
-        files.push(if wanted { save(&scenario, &counterexample(&engine, finding)) } else { None });
+        all.push(Seen::of(&engine, finding, &entries, wanted));
     }
-    let files: Vec<Option<String>> = files.iter().map(|file| file.as_ref().map(|f| f.display().to_string())).collect();
+    let files: Vec<Option<String>> = all.iter().map(|seen| seen.file.clone()).collect();
     let part = match (options.shard, origin) {
         (Some(shard), Some(origin)) => Some(part(&mut engine, shard, origin, &explored)?),
         _ => None,
@@ -133,18 +173,41 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
     if options.shard.is_none() {
         line.say("looking for the weakest class of orders");
         label(&engine, &explored, &mut document)?;
-        line.end();
+        line.say("explaining");
+        for (seen, violation) in all.iter().zip(&mut document.violations) {
+            violation.point.clone_from(&seen.counterexample.point);
+            violation.known = seen.known.map(Status::word);
+        }
     }
-    let (document, told, exit) = if options.confirm {
+    let wanted: Vec<usize> =
+        (0..all.len()).filter(|&at| is_violation(&scenario.invariants[explored.findings[at].invariant])).collect();
+    // The first one is shown; the others only where a report asks for them.
+    let most = if options.reports.is_empty() { 1 } else { wanted.len() };
+    let mut told = Vec::new();
+    if options.shard.is_none() && !(options.quiet && options.reports.is_empty()) {
+        for &at in wanted.iter().take(most) {
+            let one = Told::found(&mut engine, all[at].counterexample.clone(), explored.findings[at].invariant)?;
+            let place = one.explanation.as_ref().and_then(|explanation| explanation.place.as_ref());
+            document.violations[at].place = place.map(ToString::to_string);
+            told.push((at, one));
+        }
+    }
+    line.end();
+    options.reports.write(&mut engine, &explored, &document, &told)?;
+    let told: Option<Told> = told.into_iter().next().map(|(_, told)| told);
+    let (document, confirmed, exit) = if options.confirm {
         confirmed(options, &engine, &explored, document)?
     } else {
         (document, String::new(), None)
     };
     options.outputs.write(&document, &explored)?;
     if !options.outputs.take_standard_output() {
-        print(&(report(options, &mut engine, &explored, &files)? + &told))?;
+        print(&(report(options, &mut engine, &explored, &all, told.as_ref())? + &confirmed))?;
     }
-    Ok(exit.unwrap_or(Exit::of(Verdict::of(&scenario, &explored))))
+    let exit = exit.unwrap_or(Exit::of(Verdict::of(&scenario, &explored)));
+    let is_known = |&at: &usize| all[at].known == Some(Status::Open);
+    let nothing_new = !wanted.is_empty() && wanted.iter().all(is_known) && missing(&scenario, &explored).is_empty();
+    Ok(if options.fail_on == FailOn::New && exit == Exit::Violated && nothing_new { Exit::Held } else { exit })
 }
 
 /// Plays the findings on PocketIC.
@@ -299,16 +362,30 @@ fn report(
     options: &Options,
     engine: &mut Embedded,
     explored: &Explored,
-    files: &[Option<String>],
+    all: &[Seen],
+    told: Option<&Told>,
 ) -> Result<String, Failure> {
     let scenario = engine.scenario.clone();
     if options.quiet {
         return Ok(text::verdict(&scenario, explored));
     }
-    let mut out = text::summary(&scenario, explored) + &text::coverage(&explored.coverage);
+    let mut out = text::summary(&scenario, explored);
+    for seen in all {
+        let (name, file) = (&seen.counterexample.invariant, seen.file.as_deref().unwrap_or_default());
+        match seen.known {
+            Some(Status::Open) => out.push_str(&format!("known: \"{name}\" is {file}\n")),
+            Some(Status::Fixed) => out.push_str(&format!("came back: \"{name}\" was fixed: {file}\n")),
+            None => {}
+        }
+    }
+    out.push_str(&text::coverage(&explored.coverage));
     let first = explored.findings.iter().position(|finding| is_violation(&scenario.invariants[finding.invariant]));
     if let Some(at) = first {
-        out.push_str(&text::with_replay(&steps(engine, &explored.findings[at])?, files[at].as_deref()));
+        let shown = match told {
+            Some(told) => told.text(engine),
+            None => steps(engine, &explored.findings[at])?,
+        };
+        out.push_str(&text::with_replay(&shown, all[at].file.as_deref()));
         if options.shard.is_some() {
             out.push_str("\nnot saved: `canloom merge` saves the simplest counterexample of all shards\n");
         }

@@ -61,7 +61,7 @@ fn is_standard_output(file: &Option<PathBuf>) -> bool {
 }
 
 /// Writes a text to a file, all of it or nothing; `-` is standard output.
-fn write_to(file: &Path, text: &str) -> Result<(), Failure> {
+pub fn write_to(file: &Path, text: &str) -> Result<(), Failure> {
     if file == Path::new("-") {
         return print(text);
     }

@@ -11,11 +11,11 @@ use canloom::counterexample::{ReplayError, replay};
 use canloom::engine::pocket_ic::stage::{Source, StageError};
 #[cfg(feature = "pocket-ic")]
 use canloom::report::replica as report;
-use canloom::report::text;
 use canloom::scenario::Scenario;
 
 use super::entry::{Opened, open};
 use super::replica::{self, Engine};
+use super::told::Told;
 use super::{Exit, Failure, Memory, print};
 
 /// Options of `canloom repro`.
@@ -51,7 +51,8 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
         return confirm(options, &scenario, &counterexample, invariant);
     }
     if !options.quiet {
-        print(&text::counterexample(&scenario, invariant, &replayed))?;
+        let told = Told::of(&mut engine, counterexample, invariant, replayed)?;
+        print(&told.text(&engine))?;
         print("\n")?;
     }
     print(if reproduced { "reproduced\n" } else { "not reproduced: the invariant holds on this schedule\n" })?;

@@ -14,6 +14,7 @@ use super::entry::{Opened, open};
 use super::explore::duration;
 use super::output::save;
 use super::progress::Line;
+use super::told::Told;
 use super::{Exit, Failure, Memory, print};
 
 /// Time that is spent where none is given.
@@ -69,9 +70,8 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
         partial.remove();
     }
     if !options.quiet {
-        let replayed = replay(&mut engine, &simpler.schedule, Some(invariant))
-            .map_err(|error| Failure::outside(format!("bug in canloom: a counterexample does not replay: {error}")))?;
-        out.push_str(&format!("\n{}\n", text::counterexample(&engine.scenario, invariant, &replayed)));
+        let told = Told::found(&mut engine, simpler, invariant)?;
+        out.push_str(&format!("\n{}\n", told.text(&engine)));
     }
     match at {
         _ if is_same => out.push_str("nothing simpler was found; no file was written\n"),

@@ -189,7 +189,7 @@ fn meanwhile(played: &Play, interval: &Interval, is_wanted: impl Fn(&Made) -> bo
 }
 
 /// The canister that a step acts on.
-fn acts_on(engine: &Embedded, made: &Made) -> Option<u16> {
+pub(crate) fn acts_on(engine: &Embedded, made: &Made) -> Option<u16> {
     if let Some(delivery) = made.happened.delivery() {
         return Some(delivery.canister);
     }
@@ -224,7 +224,7 @@ fn violates(engine: &mut Embedded, invariant: usize, items: &[Item]) -> Result<b
 /// The schedule with these steps, and what they follow from, made before an await begins.
 fn before(played: &Play, interval: &Interval, between: &[usize]) -> Vec<Item> {
     let is_moved = |at: usize| {
-        let leads_to = |&other: &usize| other == at || other > at && follows(played, other, at);
+        let leads_to = |&other: &usize| other == at || other > at && played.follows(other, at);
         at > interval.sent && between.iter().any(leads_to)
     };
     let end = interval.back.unwrap_or(played.made.len());
@@ -243,7 +243,7 @@ fn before(played: &Play, interval: &Interval, between: &[usize]) -> Vec<Item> {
 fn after(played: &Play, interval: &Interval, between: &[usize]) -> Vec<Item> {
     let end = interval.back.map_or(played.made.len(), |back| back + 1);
     let is_moved = |at: usize| {
-        let follows_from = |&other: &usize| other == at || other < at && follows(played, at, other);
+        let follows_from = |&other: &usize| other == at || other < at && played.follows(at, other);
         Some(at) != interval.back && between.iter().any(follows_from)
     };
     let (moved, left): (Vec<usize>, Vec<usize>) = (0..end).partition(|&at| is_moved(at));
@@ -254,12 +254,6 @@ fn after(played: &Play, interval: &Interval, between: &[usize]) -> Vec<Item> {
     items.extend(steps(played, moved.into_iter().chain(end..played.made.len())));
     items.push(Item::Settle(None));
     items
-}
-
-/// Whether a step comes after another one in every order.
-fn follows(played: &Play, at: usize, earlier: usize) -> bool {
-    let (step, earlier) = (&played.made[at].step, &played.made[earlier].step);
-    step.root == earlier.root && step.path.follows(&earlier.path)
 }
 
 fn steps(played: &Play, positions: impl Iterator<Item = usize>) -> Vec<Item> {

@@ -49,6 +49,12 @@ impl Play {
         self.made.iter().map(|made| made.step.clone()).collect()
     }
 
+    /// Whether a step comes after another one in every order.
+    pub fn follows(&self, at: usize, earlier: usize) -> bool {
+        let (step, earlier) = (&self.made[at].step, &self.made[earlier].step);
+        step.root == earlier.root && step.path.follows(&earlier.path)
+    }
+
     /// Whether an invariant was violated.
     pub fn violates(&self, invariant: usize) -> bool {
         self.met.iter().any(|(at, ..)| *at == invariant)

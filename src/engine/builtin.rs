@@ -213,6 +213,7 @@ impl Around<'_> {
             on_reply: on_answer,
             on_reject: on_answer,
             on_cleanup: None,
+            stack: None,
         })
     }
 }

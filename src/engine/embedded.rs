@@ -235,6 +235,11 @@ impl Embedded {
         }
     }
 
+    /// The same scenario, in which each call of a canister says which of its functions were running.
+    pub fn traced(&self) -> Embedded {
+        Embedded { kernel: self.kernel.traced(), ..self.fork() }
+    }
+
     /// The same within these bounds of the search, which are the scenario's or narrower; nothing is loaded again.
     pub fn within(&mut self, bounds: Bounds) {
         self.scenario = Arc::new(Scenario { bounds, ..(*self.scenario).clone() });

@@ -12,6 +12,7 @@
 //! save     modules and states as bytes
 //! ```
 
+pub mod debug;
 pub mod ic0;
 pub mod module;
 
@@ -63,6 +64,8 @@ pub struct WasmGuest {
     shared: Arc<Shared>,
     /// By number of the module, then by size of the heap.
     warm: Vec<BTreeMap<u64, Warm>>,
+    /// Whether calls say which functions were running.
+    traces: bool,
 }
 
 /// What all workers know of a canister.
@@ -95,7 +98,7 @@ impl WasmGuest {
         let pages = Arc::new(PageStore::new(allowance.ceiling.clone()));
         let empty = pages.intern(Memory::empty());
         let shared = Shared { pages, empty, versions: boxcar::Vec::new(), adding: Mutex::new(()) };
-        WasmGuest { engine, allowance, shared: Arc::new(shared), warm: Vec::new() }
+        WasmGuest { engine, allowance, shared: Arc::new(shared), warm: Vec::new(), traces: false }
     }
 
     /// Makes a module known; returns its number among the canister's modules.
@@ -215,6 +218,7 @@ impl WasmGuest {
         let mut warm = self.take(version, heap_pages)?;
         warm.restore(memory, &pages);
         warm.store.data_mut().reset(mode, input, env, stable, limit);
+        warm.store.data_mut().traces = self.traces;
         // Deep recursion needs the stack that wasmtime may use, and some for the system functions at its end.
         let ended = stacker::maybe_grow(WASM_STACK + HOST_STACK, STACK, || warm.run(entry, limit));
         let left = warm.left();

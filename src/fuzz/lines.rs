@@ -8,13 +8,11 @@
 //!
 //! ```text
 //! code    a module's functions, and what its blocks are made of
-//! tables  line tables, as DWARF has them
 //! report  the same as text, and as LCOV
 //! ```
 
 mod code;
 mod report;
-mod tables;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -252,6 +252,15 @@ pub struct Trap {
     pub text: String,
 }
 
+/// A function that was running when a call was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Frame {
+    /// Its index in the module.
+    pub function: u32,
+    /// Where in the module it was, as it is run.
+    pub offset: u64,
+}
+
 /// A call that an execution made with `call_perform`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outgoing {
@@ -271,6 +280,8 @@ pub struct Outgoing {
     pub on_reject: Function,
     /// Called when the callback traps.
     pub on_cleanup: Option<Function>,
+    /// The functions that were running, innermost first, where the guest is traced.
+    pub stack: Option<Arc<[Frame]>>,
 }
 
 /// What one execution did.
@@ -381,6 +392,9 @@ pub trait Guest: Send {
 
     /// The same canister for another thread: states have the same ids for both.
     fn fork(&self) -> Box<dyn Guest>;
+
+    /// From now on each call of an execution says which functions were running ([`Outgoing::stack`]), if the guest can tell.
+    fn trace(&mut self) {}
 
     /// Whether the module can see [`Env::instructions`]; if not they are kept out of the world.
     fn sees_instructions(&self, _memory: MemoryId) -> bool {

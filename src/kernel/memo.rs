@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 use xxhash_rust::xxh3::Xxh3Builder;
 
-use super::guest::{Covered, Cycles, Env, Execution, Function, MemoryId, Read, Trap};
+use super::guest::{Covered, Cycles, Env, Execution, Frame, Function, MemoryId, Read, Trap};
 use super::{Counters, Kernel, Message, Place, Unsupported};
 
 /// What an execution does to the world.
@@ -92,6 +92,9 @@ pub struct Sent {
     pub on_reject: Function,
     /// Called when the callback traps.
     pub on_cleanup: Option<Function>,
+    /// The functions that were running, where guests are traced; a checkpoint has none of it.
+    #[serde(skip)]
+    pub stack: Option<Arc<[Frame]>>,
     /// Which faults of the plan match: bit i for fault i.
     pub faults: u32,
 }
@@ -244,6 +247,7 @@ impl Kernel {
                 on_reply: outgoing.on_reply,
                 on_reject: outgoing.on_reject,
                 on_cleanup: outgoing.on_cleanup,
+                stack: outgoing.stack,
                 faults,
             });
         }

@@ -9,7 +9,7 @@ use crate::explore::{Completeness, Coverage, Exercised, Explored};
 use crate::scenario::{CallEntry, Scenario};
 
 use super::part::Part;
-use super::{Verdict, grade, is_violation, strategy};
+use super::{Verdict, grade, is_violation, minimal, strategy};
 
 /// The document. Big numbers are strings, since they outgrow 64 bits.
 #[derive(Debug, Serialize)]
@@ -149,8 +149,19 @@ pub struct Violation {
     /// Oracles that find the same.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub also: Vec<String>,
-    /// The counterexample, where one was written.
+    /// The counterexample, where one was written, or the one in the corpus that is of the same bug.
     pub file: Option<String>,
+    /// The await point that it hangs on.
+    #[serde(rename = "await", skip_serializing_if = "Option::is_none")]
+    pub point: Option<String>,
+    /// Its place in the source, where the module says it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub place: Option<String>,
+    /// `proved`: nothing simpler violates it; `1-minimal`: no single change gives something simpler.
+    pub minimal: &'static str,
+    /// What the corpus knows of it: `open`, `fixed`; left out if nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub known: Option<&'static str>,
     /// What a replica says of it: `confirmed`, `not expressible`, `diverged`; left out where it was not asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pocket_ic: Option<&'static str>,
@@ -184,6 +195,10 @@ impl Report {
                 reason: finding.error.clone(),
                 also: finding.also.iter().map(|&at| scenario.invariants[at].name.clone()).collect(),
                 file: file.clone(),
+                point: None,
+                place: None,
+                minimal: minimal(finding).word(),
+                known: None,
                 pocket_ic: None,
             }
         });

@@ -16,7 +16,8 @@ use crate::shrink::{Shrunk, Size};
 
 use super::{Verdict, grade, is_violation, missing, was_refused};
 
-pub use steps::{counterexample, with_replay};
+pub use steps::{counterexample, explanation, with_replay};
+pub(super) use steps::{cut, headline_and_details};
 
 /// The verdict, as a line.
 pub fn verdict(scenario: &Scenario, explored: &Explored) -> String {

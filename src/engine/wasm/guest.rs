@@ -80,7 +80,11 @@ impl Guest for WasmGuest {
 
     fn fork(&self) -> Box<dyn Guest> {
         let (engine, allowance) = (self.engine.clone(), self.allowance.clone());
-        Box::new(WasmGuest { engine, allowance, shared: self.shared.clone(), warm: Vec::new() })
+        Box::new(WasmGuest { engine, allowance, shared: self.shared.clone(), warm: Vec::new(), traces: self.traces })
+    }
+
+    fn trace(&mut self) {
+        self.traces = true;
     }
 
     fn sees_instructions(&self, memory: MemoryId) -> bool {

@@ -100,6 +100,8 @@ pub struct Host {
     pub parts: Parts,
     /// Memory of the whole run.
     pub ceiling: Ceiling,
+    /// Whether calls say which functions were running.
+    pub traces: bool,
     heap_max: u64,
     around: Surroundings,
 }
@@ -130,6 +132,7 @@ impl Host {
             stable: Stable::default(),
             parts: Parts::default(),
             ceiling,
+            traces: false,
             heap_max,
             around: Surroundings {
                 own_id: nobody,

@@ -14,7 +14,7 @@ use wasmtime::{Config, Engine, InstancePre, Linker};
 use super::host::Host;
 use super::ic0;
 use super::rewrite::{self, Rewritten};
-pub use super::rewrite::{Block, Constants, Instrumentation, blocks};
+pub use super::rewrite::{Block, Calls, Constants, Instrumentation, blocks, rewrite};
 use super::{sizes, syscalls};
 
 /// Largest module that is loaded: 100 MiB, as the IC's.

@@ -14,6 +14,7 @@
 //! Why not wasmtime's fuel: it would charge the added instructions too, and `performance_counter` would see them.
 
 mod blocks;
+mod calls;
 mod constants;
 mod instrument;
 mod scratch;
@@ -29,6 +30,7 @@ use wasmparser::{Parser, Payload};
 
 use super::pages::PAGE_BITS;
 pub use blocks::{Block, blocks};
+pub use calls::Calls;
 pub use constants::Constants;
 use shape::Shape;
 pub use watch::{SITE, Watched};

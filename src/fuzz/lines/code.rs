@@ -6,10 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use sha2::{Digest, Sha256};
-use wasmparser::{BinaryReaderError, KnownCustom, Name, Parser, Payload, TypeRef};
+use wasmparser::BinaryReaderError;
 
 use super::Function;
-use super::tables::Tables;
+use crate::engine::wasm::debug::{Tables, names};
 use crate::engine::wasm::module::{blocks, plain};
 
 /// A block in which there is something to run.
@@ -93,43 +93,4 @@ impl Code {
         let lines = lines.into_iter().map(|(file, lines)| (self.files[file as usize].clone(), lines));
         (functions, lines.collect())
     }
-}
-
-/// Names of the functions that a module defines, each another one. Names are there to be read, so what is wrong with them is
-/// no error.
-fn names(wasm: &[u8]) -> Result<Vec<String>, BinaryReaderError> {
-    let (mut imported, mut defined) = (0, 0);
-    let mut named: BTreeMap<u32, String> = BTreeMap::new();
-    for payload in Parser::new(0).parse_all(wasm) {
-        match payload? {
-            Payload::ImportSection(reader) => {
-                for import in reader.into_imports() {
-                    imported += u32::from(matches!(import?.ty, TypeRef::Func(_)));
-                }
-            }
-            Payload::FunctionSection(reader) => defined = reader.count(),
-            Payload::CustomSection(section) => {
-                let KnownCustom::Name(reader) = section.as_known() else { continue };
-                for names in reader.into_iter().flatten() {
-                    let Name::Function(names) = names else { continue };
-                    let names = names.into_iter().flatten();
-                    named.extend(names.map(|naming| (naming.index, readable(naming.name))));
-                }
-            }
-            _ => {}
-        }
-    }
-    let mut taken = BTreeSet::new();
-    let unique = |index: u32| {
-        let name = named.get(&index).filter(|name| !name.is_empty());
-        let name = name.map_or_else(|| format!("function {index}"), Clone::clone);
-        // Code that is generic exists several times under one name.
-        if taken.insert(name.clone()) { name } else { format!("{name} (function {index})") }
-    };
-    Ok((imported..imported + defined).map(unique).collect())
-}
-
-/// A name as it is in the source, on one line.
-fn readable(name: &str) -> String {
-    format!("{:#}", rustc_demangle::demangle(name)).split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -6,6 +6,8 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use crate::counterexample::Replayed;
+use crate::explain::{Explanation, Share};
+use crate::report::text::grouped_big;
 use crate::scenario::{Scenario, Value};
 use crate::schedule::{Root, StepKind};
 use crate::trace::{Event, Trace};
@@ -53,6 +55,42 @@ pub fn counterexample(scenario: &Scenario, invariant: usize, replayed: &Replayed
     out
 }
 
+/// Why it is violated: the sentences, the await, pairs whose order matters, shares of interleavings.
+pub fn explanation(explanation: &Explanation, trace: &Trace) -> String {
+    let mut out = String::new();
+    for (at, sentence) in explanation.sentences.iter().enumerate() {
+        let _ = writeln!(out, "{}{sentence}", if at == 0 { "why: " } else { "     " });
+    }
+    let place = explanation.place.as_ref().map_or_else(String::new, |place| format!("  {place}"));
+    let _ = writeln!(out, "await: {}{place}", explanation.guilty[0].point);
+    if !explanation.pairs.is_empty() {
+        let name = |at: usize| trace.events[at].step.to_string();
+        let pairs = explanation.pairs.iter().map(|pair| format!("{} before {}", name(pair.first), name(pair.second)));
+        let pairs: Vec<String> = pairs.collect();
+        let _ = writeln!(out, "it matters that: {} (any of them the other way round: not violated)", pairs.join("; "));
+    }
+    if let Some(shares) = &explanation.shares {
+        let first = &shares[0];
+        let (violating, all) = (grouped_big(&first.violating), grouped_big(&first.all));
+        let _ = write!(out, "interleavings that come to it: {violating} of {all}, {}", percent(first));
+        for (share, event) in shares[1..].iter().zip(&trace.events) {
+            let _ = write!(out, "; from {} on {}", event.step, percent(share));
+        }
+        out.push('\n');
+    }
+    out
+}
+
+fn percent(share: &Share) -> String {
+    let percent = share.percent();
+    match percent {
+        p if p == 0.0 || p >= 99.95 && share.violating == share.all => format!("{p:.0} %"),
+        p if p < 0.1 => "below 0.1 %".to_string(),
+        p if p > 99.9 => "above 99.9 %".to_string(),
+        p => format!("{p:.1} %"),
+    }
+}
+
 /// A counterexample below a summary, and how to replay it where it was saved.
 pub fn with_replay(counterexample: &str, file: Option<&str>) -> String {
     let replay = file.map_or_else(String::new, |file| format!("\nreplay: canloom repro {file}\n"));
@@ -82,6 +120,11 @@ fn headline(event: &Event) -> String {
             format!("{fault}{what}, {} -> {}", event.to, event.from)
         }
     }
+}
+
+/// What a step is, in a line, and what came of it.
+pub(in crate::report) fn headline_and_details(event: &Event) -> (String, Vec<String>) {
+    (headline(event), details(event))
 }
 
 fn details(event: &Event) -> Vec<String> {
@@ -180,7 +223,7 @@ fn arrow(cells: &mut [char], from: usize, to: usize, event: &Event) {
     cells[(low + high) / 2] = mark;
 }
 
-pub(super) fn cut(text: &str) -> String {
+pub(in crate::report) fn cut(text: &str) -> String {
     let line = text.replace('\n', " ");
     match line.char_indices().nth(WHAT_MAX) {
         Some((end, _)) => format!("{}...", &line[..end]),

@@ -1,9 +1,11 @@
 //! Calls to other canisters, built up piece by piece and sent when the execution returns.
 
-use candid::Principal;
-use wasmtime::{Caller, Linker};
+use std::sync::Arc;
 
-use crate::kernel::guest::Outgoing;
+use candid::Principal;
+use wasmtime::{Caller, Linker, WasmBacktrace};
+
+use crate::kernel::guest::{Frame, Outgoing};
 use crate::kernel::{Cycles, Function};
 
 use super::super::host::Host;
@@ -44,6 +46,7 @@ pub(super) fn link<I: Address>(linker: &mut Linker<Host>) -> Result<()> {
             on_reply: Function { index: reply.wide(), env: reply_env.wide() },
             on_reject: Function { index: reject.wide(), env: reject_env.wide() },
             on_cleanup: None,
+            stack: None,
         });
         Ok(())
     });
@@ -94,10 +97,12 @@ pub(super) fn link<I: Address>(linker: &mut Linker<Host>) -> Result<()> {
         add_cycles(caller.data_mut(), Cycles::from(cycles), "call_cycles_add")
     });
     define!(linker, "call_perform", |caller| -> u32 {
+        let stack = caller.data().traces.then(|| running(&WasmBacktrace::force_capture(&caller)));
         let host = caller.data_mut();
-        let Some(call) = host.call.take() else {
+        let Some(mut call) = host.call.take() else {
             return violation(host, "ic0.call_perform: no call under construction");
         };
+        call.stack = stack;
         if !host.performs(call.callee) {
             return Ok(2);
         }
@@ -105,6 +110,14 @@ pub(super) fn link<I: Address>(linker: &mut Linker<Host>) -> Result<()> {
         Ok(0)
     });
     Ok(())
+}
+
+/// The functions that are running, innermost first.
+fn running(stack: &WasmBacktrace) -> Arc<[Frame]> {
+    let frame = |frame: &wasmtime::FrameInfo| {
+        Some(Frame { function: frame.func_index(), offset: frame.module_offset()? as u64 })
+    };
+    stack.frames().iter().filter_map(frame).collect()
 }
 
 fn add_cycles(host: &mut Host, cycles: Cycles, name: &str) -> Result<()> {

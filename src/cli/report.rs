@@ -1,0 +1,62 @@
+//! `canloom report`.
+
+use std::path::PathBuf;
+
+use canloom::counterexample::{ReplayError, replay};
+use canloom::explore::Grade;
+use canloom::rounds::class::Class;
+
+use super::class;
+use super::entry::{Opened, open};
+use super::output::write_to;
+use super::told::{Beside, Told};
+use super::{Exit, Failure, Memory};
+
+/// Options of `canloom report`.
+#[derive(Debug, clap::Args)]
+#[command(group = clap::ArgGroup::new("what").required(true).multiple(true))]
+pub struct Options {
+    /// The counterexample file; its scenario lies beside it.
+    file: PathBuf,
+    /// Write one HTML file that needs nothing else: step through it by keyboard and click. `-` is standard output.
+    #[arg(long, value_name = "OUT", group = "what")]
+    html: Option<PathBuf>,
+    /// Write a Mermaid sequence diagram, for Markdown. `-` is standard output.
+    #[arg(long, value_name = "OUT", group = "what")]
+    mermaid: Option<PathBuf>,
+    #[command(flatten)]
+    memory: Memory,
+}
+
+/// Runs it.
+pub fn run(options: &Options) -> Result<Exit, Failure> {
+    let Opened { counterexample, mut engine, invariant } = open(&options.file, &options.memory)?;
+    let file = options.file.display();
+    let replayed = match replay(&mut engine, &counterexample.schedule, Some(invariant)) {
+        Ok(replayed) => replayed,
+        Err(error @ ReplayError::Divergence { .. }) => {
+            return Err(Failure { exit: Exit::Divergence, text: format!("{file}: {error}") });
+        }
+        Err(error @ ReplayError::Unsupported(_)) => return Err(Failure::input(error)),
+    };
+    let is_trap = |event: &canloom::trace::Event| event.trap.is_some() && event.step.runs_callback();
+    let traps = replayed.trace.events.iter().any(is_trap);
+    let faults = replayed.trace.events.iter().filter(|event| event.is_fault).count() as u32;
+    let beside = Beside {
+        file: Some(file.to_string()),
+        grade: Grade::of(&counterexample.schedule.steps, traps, faults),
+        class: class::of(&engine, &counterexample.schedule, invariant)?.map(Class::word),
+        minimal: None,
+    };
+    let told = Told::of(&mut engine, counterexample, invariant, replayed)?;
+    if told.explanation.is_none() {
+        return Err(Failure { exit: Exit::Stale, text: format!("{file}: the invariant holds on this schedule") });
+    }
+    if let Some(out) = &options.html {
+        write_to(out, &told.html(&mut engine, &beside)?)?;
+    }
+    if let Some(out) = &options.mermaid {
+        write_to(out, &told.mermaid(&mut engine, &beside)?)?;
+    }
+    Ok(Exit::Held)
+}

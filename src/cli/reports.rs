@@ -1,0 +1,123 @@
+//! Reports of a search for others than people at a terminal: HTML, JUnit, SARIF.
+
+use std::path::{Path, PathBuf};
+
+use canloom::engine::embedded::Embedded;
+use canloom::explore::{Completeness, Explored};
+use canloom::report::json::Report;
+use canloom::report::junit::{self, Case};
+use canloom::report::{Verdict, is_violation, missing, sarif};
+use canloom::scenario::When;
+
+use super::Failure;
+use super::output::write_to;
+use super::told::{Beside, Told};
+
+/// Which reports are written.
+#[derive(Debug, clap::Args)]
+pub struct Reports {
+    /// Write the first counterexample as one HTML file that needs nothing else; further ones beside it, numbered.
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
+    /// Write the invariants as JUnit XML to this file.
+    #[arg(long, value_name = "FILE")]
+    junit: Option<PathBuf>,
+    /// Write the violations as SARIF to this file: each at the line of its await, where modules have debug information.
+    #[arg(long, value_name = "FILE")]
+    sarif: Option<PathBuf>,
+}
+
+impl Reports {
+    /// Whether none is asked for.
+    pub fn is_empty(&self) -> bool {
+        self.html.is_none() && self.junit.is_none() && self.sarif.is_none()
+    }
+
+    /// Writes them. `told` are the violations, by position among the findings.
+    pub fn write(
+        &self,
+        engine: &mut Embedded,
+        explored: &Explored,
+        document: &Report,
+        told: &[(usize, Told)],
+    ) -> Result<(), Failure> {
+        if let Some(file) = &self.html {
+            for (number, (at, told)) in told.iter().enumerate() {
+                let violation = &document.violations[*at];
+                let beside = Beside {
+                    file: violation.file.clone(),
+                    grade: explored.findings[*at].grade,
+                    class: violation.class,
+                    minimal: Some(violation.minimal),
+                };
+                write_to(&numbered(file, number), &told.html(engine, &beside)?)?;
+            }
+        }
+        if let Some(file) = &self.junit {
+            let cases = cases(engine, explored, document, told);
+            write_to(file, &junit::document(&engine.scenario.name, &cases, Some(explored.elapsed)))?;
+        }
+        if let Some(file) = &self.sarif {
+            let findings: Vec<sarif::Finding> = told.iter().map(|(_, told)| finding(engine, told)).collect();
+            write_to(file, &sarif::document(&findings))?;
+        }
+        Ok(())
+    }
+}
+
+/// The file of the page with this number, from 0: report.html, report-2.html.
+fn numbered(file: &Path, number: usize) -> PathBuf {
+    if number == 0 {
+        return file.to_path_buf();
+    }
+    let stem = file.file_stem().unwrap_or_default().to_string_lossy();
+    let ending = file.extension().map_or_else(String::new, |ending| format!(".{}", ending.to_string_lossy()));
+    file.with_file_name(format!("{stem}-{}{ending}", number + 1))
+}
+
+/// The invariants of a scenario, with what was found of each.
+fn cases(engine: &Embedded, explored: &Explored, document: &Report, told: &[(usize, Told)]) -> Vec<Case> {
+    let scenario = &engine.scenario;
+    let missing = missing(scenario, explored);
+    let is_decided =
+        explored.completeness == Completeness::Exhaustive || Verdict::of(scenario, explored) == Verdict::Held;
+    let mut cases = Vec::new();
+    for (at, invariant) in scenario.invariants.iter().enumerate() {
+        let told = told.iter().find(|(_, told)| told.invariant == at && is_violation(invariant));
+        let folded = explored.findings.iter().any(|finding| finding.also.contains(&at));
+        let failure = match told {
+            Some((position, told)) => {
+                let file = document.violations[*position].file.clone().unwrap_or_default();
+                let line = told.explanation.as_ref().and_then(|explanation| explanation.sentences.last().cloned());
+                Some((line.unwrap_or_default(), format!("{}\nreplay: canloom repro {file}\n", told.text(engine))))
+            }
+            None if missing.contains(&at) => {
+                let what =
+                    if invariant.when == When::Sometimes { "never seen" } else { "not violated, though it should be" };
+                Some((what.to_string(), format!("{what}: {}", invariant.text)))
+            }
+            None if folded => Some(("violated together with another one".to_string(), invariant.text.clone())),
+            None => None,
+        };
+        let is_skipped = failure.is_none() && !is_decided;
+        cases.push(Case { name: invariant.name.clone(), class: scenario.name.clone(), failure, is_skipped });
+    }
+    cases
+}
+
+fn finding(engine: &Embedded, told: &Told) -> sarif::Finding {
+    let scenario = &engine.scenario;
+    let invariant = &scenario.invariants[told.invariant];
+    let explanation = told.explanation.as_ref();
+    let place = explanation.and_then(|explanation| explanation.place.as_ref()?.line.clone());
+    let (file, line) = place.unwrap_or_else(|| (scenario.file.display().to_string(), invariant.line as u32));
+    let sentences = explanation.map_or_else(String::new, |explanation| explanation.sentences.join(" "));
+    let point = told.counterexample.point.clone().unwrap_or_default();
+    sarif::Finding {
+        invariant: invariant.name.clone(),
+        text: format!("\"{}\" is violated. {sentences}", invariant.name),
+        file,
+        line,
+        key: format!("{}/{}/{point}", scenario.name, invariant.name),
+    }
+}
