@@ -13,10 +13,10 @@ mod find;
 
 use std::path::{Path, PathBuf};
 
-use crate::counterexample::{Counterexample, CounterexampleError, hangs_on};
+use crate::counterexample::{Counterexample, CounterexampleError, Status, hangs_on};
 use crate::engine::embedded::Embedded;
 
-pub use change::{ChangeError, accept, drop_implied, fix, implied, migrated, write};
+pub use change::{ChangeError, accept, drop_implied, fix, implied, migrated, rewrite};
 pub use check::{Checked, Checker, Outcome, Unfit};
 pub use find::{FindError, find, leftovers};
 
@@ -82,26 +82,32 @@ pub fn known<'a>(entries: &'a [Entry], finding: &Counterexample) -> Option<&'a E
     found.min_by_key(|entry| entry.counterexample.status)
 }
 
-/// The entries beside an installed scenario that are of it, each with its await point; what cannot be read is left out, for
-/// `canloom corpus check` says it.
-pub fn beside(engine: &Embedded) -> Vec<Entry> {
+/// The accepted entries beside an installed scenario that are of it and of one of these invariants, each with its await point;
+/// what cannot be read is left out, for `canloom corpus check` says it.
+pub fn beside(engine: &Embedded, invariants: &[&str]) -> Vec<Entry> {
     let scenario = &engine.scenario;
-    let files = std::fs::read_dir(scenario.folder()).into_iter().flatten().flatten().map(|entry| entry.path());
+    let files = std::fs::read_dir(scenario.folder()).into_iter().flatten().flatten();
+    // Links are not followed, here as elsewhere.
+    let files = files.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_file())).map(|entry| entry.path());
     let mut files: Vec<PathBuf> = files.filter(|file| find::is_entry(file)).collect();
     files.sort();
     let entries = files.iter().filter_map(|file| Entry::read(file).ok());
     let own = scenario.file.file_name();
-    let entries = entries.filter(|entry| entry.counterexample.scenario.file_name() == own);
+    let entries = entries.filter(|entry| entry.is_accepted() && entry.counterexample.scenario.file_name() == own);
+    let entries = entries.filter(|entry| invariants.contains(&entry.counterexample.invariant.as_str()));
     entries.map(|entry| with_point(engine, entry)).collect()
 }
 
-/// An entry of an earlier version does not say its await point; as long as its steps violate the invariant they do.
+/// Of an open entry its steps say the await point, whatever its head says; if they do not violate the invariant any more, it is
+/// none that a finding is known by.
 fn with_point(engine: &Embedded, mut entry: Entry) -> Entry {
-    let Counterexample { invariant, point, schedule, .. } = &mut entry.counterexample;
+    let Counterexample { invariant, point, schedule, status, .. } = &mut entry.counterexample;
     let position = engine.scenario.invariants.iter().position(|other| other.name == *invariant);
-    if let (None, Some(position)) = (&point, position) {
-        let guilty = hangs_on(&mut engine.fork(), position, schedule).ok().flatten();
-        *point = guilty.map(|guilty| guilty[0].point.name.clone());
+    if let (Status::Open, Some(position)) = (status, position) {
+        let guilty = hangs_on(&mut engine.fork(), position, schedule).ok().flatten().unwrap_or_default();
+        let names: Vec<String> = guilty.into_iter().map(|guilty| guilty.point.name).collect();
+        // The shrinker may have stayed with another one than the first.
+        *point = point.take().filter(|point| names.contains(point)).or(names.into_iter().next());
     }
     entry
 }

@@ -129,6 +129,11 @@ impl Counterexample {
         }
     }
 
+    /// The same, of this await point.
+    pub fn at(self, point: &AwaitPoint) -> Counterexample {
+        Counterexample { point: Some(one_line(&point.name)), ..self }
+    }
+
     /// Reads a file.
     ///
     /// # Errors

@@ -39,7 +39,7 @@ use crate::kernel::Unsupported;
 
 pub use checkpoint::{Checkpoint, CheckpointError, identity};
 pub use coverage::Coverage;
-pub use found::{Completeness, Explored, FaultLevel, Finding, Grade, Sampled};
+pub use found::{Completeness, Explored, FaultLevel, Finding, Grade, Minimal, Sampled};
 pub use graph::Rank;
 pub use look::Exercised;
 use search::Search;

@@ -12,9 +12,8 @@ pub mod sarif;
 pub mod story;
 pub mod text;
 
-use crate::explore::{Completeness, Explored, Finding, Grade};
+use crate::explore::{Completeness, Explored, Grade};
 use crate::scenario::{Expect, Invariant, Scenario, When};
-use crate::shrink::Minimal;
 
 /// What an exploration says of its scenario.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,11 +80,6 @@ pub fn strategy(explored: &Explored) -> &'static str {
         (Some(sampled), Completeness::Sampled) => sampled.strategy.word(),
         (Some(_), _) => "portfolio",
     }
-}
-
-/// What is known about counterexamples simpler than a finding: the search goes in order of simplicity.
-pub fn minimal(finding: &Finding) -> Minimal {
-    if finding.order.is_empty() && !finding.schedule.steps.is_empty() { Minimal::One } else { Minimal::Proved }
 }
 
 /// The letter of a grade.

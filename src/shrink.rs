@@ -18,13 +18,13 @@ mod values;
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
-use crate::counterexample::awaits::{Guilty, guilty};
+use crate::counterexample::awaits::{AwaitPoint, Guilty, guilty};
 use crate::counterexample::play::{Play, items, play};
 use crate::engine::embedded::Embedded;
-use crate::explore::below::below;
+use crate::explore::below::{below, simplest};
 use crate::explore::look::{Successor, add_met};
 use crate::explore::workers::Deadline;
-use crate::explore::{Finding, Grade, Rank};
+use crate::explore::{Finding, Grade, Minimal, Rank};
 use crate::kernel::Unsupported;
 use crate::kernel::intern::content_hash;
 use crate::schedule::{Schedule, Step};
@@ -61,30 +61,10 @@ pub struct Shrinking<'a> {
     pub size: &'a Size,
     /// Its steps.
     pub steps: &'a [Step],
+    /// The await point that it stays with.
+    pub point: &'a AwaitPoint,
     /// Whether everything simpler is being searched.
     pub proving: bool,
-}
-
-/// What is known about simpler counterexamples.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Minimal {
-    /// There is none with fewer faults, calls, bounded context switches or steps, in this order: all were looked at.
-    Proved,
-    /// No single change gives one; that there is none was not shown within the time.
-    One,
-    /// The time ended first.
-    Cut,
-}
-
-impl Minimal {
-    /// As reports say it.
-    pub fn word(self) -> &'static str {
-        match self {
-            Minimal::Proved => "proved",
-            Minimal::One => "1-minimal",
-            Minimal::Cut => "not minimal, the time ended first",
-        }
-    }
 }
 
 /// Another bug that showed on the way.
@@ -109,8 +89,6 @@ pub struct Shrunk {
     pub before: Size,
     /// See above.
     pub size: Size,
-    /// What is known about simpler ones.
-    pub minimal: Minimal,
     /// Other bugs that showed on the way, one for each invariant and await point.
     pub others: Vec<Other>,
     /// Schedules that were followed.
@@ -130,12 +108,31 @@ pub fn shrink(
     effort: Effort,
     progress: &mut dyn FnMut(&Shrinking<'_>),
 ) -> Result<Option<Shrunk>, Unsupported> {
+    shrink_at(engine, (invariant, None), steps, worlds, effort, progress)
+}
+
+/// Likewise, where the await point of the bug is known by name: of several that the steps hang on, it stays with that one.
+///
+/// # Errors
+/// As [`shrink`].
+pub fn shrink_at(
+    engine: &mut Embedded,
+    (invariant, point): (usize, Option<&str>),
+    steps: &[Step],
+    worlds: u64,
+    effort: Effort,
+    progress: &mut dyn FnMut(&Shrinking<'_>),
+) -> Result<Option<Shrunk>, Unsupported> {
     let played = play(engine, &items(steps), Some(invariant), None)?;
     if !played.violates(invariant) {
         return Ok(None);
     }
     let size = Size::of(engine, &played);
-    let guilty = guilty(engine, invariant, &played)?;
+    let mut guilty = guilty(engine, invariant, &played)?;
+    if let Some(at) = guilty.iter().position(|guilty| Some(guilty.point.name.as_str()) == point) {
+        let own = guilty.remove(at);
+        guilty.insert(0, own);
+    }
     let began = Instant::now();
     let mut shrinker = Shrinker {
         engine,
@@ -151,22 +148,60 @@ pub fn shrink(
         proving: false,
         progress,
     };
+    let first = shrinker.best.play.clone();
+    shrinker.note(&first)?;
     shrinker.settle()?;
     shrinker.take_away_and_move()?;
-    let mut minimal = if shrinker.is_cut { Minimal::Cut } else { Minimal::One };
-    if effort.proves && shrinker.prove(effort.time.map(|time| time.saturating_sub(began.elapsed())))? {
-        minimal = Minimal::Proved;
-    }
+    let is_proved = effort.proves && shrinker.prove(effort.time.map(|time| time.saturating_sub(began.elapsed())))?;
+    let minimal = match (is_proved, shrinker.is_cut) {
+        (true, _) => Minimal::Proved,
+        (false, true) => Minimal::Cut,
+        (false, false) => Minimal::One,
+    };
     let Shrinker { best, others, tried, .. } = shrinker;
     let mut others = others;
-    // What the counterexample itself shows, too, is the same bug under another name.
+    // What the counterexample itself shows in the end, too, is the same bug under another name.
     others.retain(|other| other.invariant == invariant || !best.play.violates(other.invariant));
-    let finding = finding(engine, invariant, &best.play, worlds);
-    Ok(Some(Shrunk { finding, guilty: best.guilty, before: size, size: best.size, minimal, others, tried }))
+    let finding = finding(engine, invariant, &best.play, worlds, minimal);
+    Ok(Some(Shrunk { finding, guilty: best.guilty, before: size, size: best.size, others, tried }))
+}
+
+/// The simplest way to a violation of an invariant that hangs on none of these await points, if there is one. Of each violating
+/// world the simplest way is looked at; `None`: not all of them, within the time.
+///
+/// # Errors
+/// If a canister asks for something that the engine does not offer.
+pub fn another(
+    engine: &mut Embedded,
+    invariant: usize,
+    known: &[String],
+    time: Option<Duration>,
+) -> Result<Option<Option<Finding>>, Unsupported> {
+    let deadline = Deadline { began: Instant::now(), time };
+    let mut found: Option<Vec<Step>> = None;
+    let mut accept = |engine: &mut Embedded, steps: Vec<Step>| -> Result<Option<Rank>, Unsupported> {
+        let played = play_all(engine, invariant, &steps)?;
+        let is_known = |guilty: &Guilty| known.contains(&guilty.point.name);
+        if !played.violates(invariant) || guilty(engine, invariant, &played)?.iter().any(is_known) {
+            return Ok(None);
+        }
+        found = Some(steps);
+        // Nothing simpler is left, and nothing else is asked for.
+        Ok(Some(Rank::default()))
+    };
+    let most = Rank { faults: u16::MAX, calls: u16::MAX, switches: u8::MAX, steps: u32::MAX };
+    let is_complete = simplest(engine, invariant, most, &deadline, &mut accept)?.is_some();
+    match found {
+        Some(steps) => {
+            let played = play(engine, &items(&steps), Some(invariant), None)?;
+            Ok(Some(Some(finding(engine, invariant, &played, 1, Minimal::One))))
+        }
+        None => Ok(is_complete.then_some(None)),
+    }
 }
 
 /// A schedule that violates an invariant, as a finding.
-fn finding(engine: &Embedded, invariant: usize, play: &Play, worlds: u64) -> Finding {
+fn finding(engine: &Embedded, invariant: usize, play: &Play, worlds: u64, minimal: Minimal) -> Finding {
     let traps = |made: &crate::counterexample::play::Made| {
         let traps = made.happened.delivery().is_some_and(|delivery| delivery.effects.trap.is_some());
         traps && made.step.runs_callback()
@@ -195,6 +230,7 @@ fn finding(engine: &Embedded, invariant: usize, play: &Play, worlds: u64) -> Fin
         error,
         met,
         also: Vec::new(),
+        minimal,
         schedule: Schedule { steps },
     }
 }
@@ -254,15 +290,20 @@ impl Shrinker<'_> {
 
     /// Takes a simpler schedule if it shows the same bug.
     fn take(&mut self, play: Play, size: Size, mut guilty: Vec<Guilty>) -> Result<bool, Unsupported> {
-        if self.is_settled {
-            let point = &self.best.guilty[0].point;
-            let Some(at) = guilty.iter().position(|guilty| guilty.point == *point) else {
+        let own = &self.best.guilty[0];
+        let is_same = |other: &Guilty| other.point == own.point && other.is_shown() == own.is_shown();
+        match guilty.iter().position(is_same) {
+            // The key stays in front.
+            Some(at) => {
+                let own = guilty.remove(at);
+                guilty.insert(0, own);
+            }
+            // Where two bugs hide each other, the first one that shows is taken.
+            None if !self.is_settled && guilty[0].is_shown() => {}
+            None => {
                 self.keep(self.invariant, guilty.swap_remove(0), play.steps());
                 return Ok(false);
-            };
-            // The key stays in front.
-            let own = guilty.remove(at);
-            guilty.insert(0, own);
+            }
         }
         self.is_settled |= guilty[0].is_shown();
         self.best = Best { play, size, guilty };
@@ -272,16 +313,16 @@ impl Shrinker<'_> {
 
     fn tell(&mut self) {
         let steps = self.steps();
-        let now = Shrinking { tried: self.tried, size: &self.best.size, steps: &steps, proving: self.proving };
+        let Best { size, guilty, .. } = &self.best;
+        let now = Shrinking { tried: self.tried, size, steps: &steps, point: &guilty[0].point, proving: self.proving };
         (self.progress)(&now);
     }
 
     /// Keeps what violates other invariants on the way.
     fn note(&mut self, play: &Play) -> Result<(), Unsupported> {
         for (invariant, steps, _) in &play.met {
-            let is_known = *invariant == self.invariant
-                || self.others.iter().any(|other| other.invariant == *invariant)
-                || self.best.play.violates(*invariant);
+            let is_known =
+                *invariant == self.invariant || self.others.iter().any(|other| other.invariant == *invariant);
             if !is_known && self.others.len() < OTHERS_MAX {
                 let steps: Vec<Step> = play.made[..*steps].iter().map(|made| made.step.clone()).collect();
                 let own = play_all(self.engine, *invariant, &steps)?;
@@ -337,6 +378,9 @@ impl Shrinker<'_> {
             }
             self.tried += 1;
             let size = Size::of(engine, &played);
+            if size >= self.best.size {
+                return Ok(None);
+            }
             let guilty = guilty(engine, invariant, &played)?;
             Ok(self.take(played, size, guilty)?.then_some(self.best.size.rank))
         };

@@ -8,7 +8,8 @@ use canloom::corpus::{self, Entry};
 use canloom::counterexample::{Counterexample, Status, replay};
 use canloom::engine::embedded::Embedded;
 use canloom::explore::{
-    Budget, Checkpoint, CheckpointError, ExploreError, Explored, Finding, Shard, explore, explore_from, identity,
+    Budget, Checkpoint, CheckpointError, Completeness, ExploreError, Explored, Finding, Shard, explore, explore_from,
+    identity,
 };
 use canloom::portfolio::{self, Phase, Portfolio};
 use canloom::report::json::Report;
@@ -17,6 +18,7 @@ use canloom::report::{Verdict, is_violation, missing, text};
 use canloom::sample::{Sampling, sample};
 use canloom::scenario::{BoundName, Scenario};
 use canloom::scheduler::Strategy;
+use canloom::shrink::another;
 
 use super::class::label;
 use super::output::{Outputs, save};
@@ -80,6 +82,9 @@ pub struct Options {
     pub(super) quiet: bool,
 }
 
+/// Time for looking for other bugs of invariants whose simplest violation is known, where no budget is given.
+const BEYOND: Duration = Duration::from_secs(60);
+
 /// Which violations make a run fail.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 enum FailOn {
@@ -102,7 +107,11 @@ impl Seen {
         let counterexample = counterexample(engine, finding);
         let entry = corpus::known(entries, &counterexample).filter(|_| wanted);
         let (file, known) = match entry {
-            Some(entry) => (Some(entry.file.clone()), Some(entry.counterexample.status)),
+            // The steps of a fixed one hold; these do not.
+            Some(entry) if entry.counterexample.status == Status::Fixed => {
+                (save(&engine.scenario, &counterexample), Some(Status::Fixed))
+            }
+            Some(entry) => (Some(entry.file.clone()), Some(Status::Open)),
             None if wanted => (save(&engine.scenario, &counterexample), None),
             None => (None, None),
         };
@@ -157,7 +166,8 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
     let scenario = engine.scenario.clone();
     // The same bug may have another simplest way in another shard, so shards report all that they found.
     let explored = if options.shard.is_some() { explored } else { explored.folded(&scenario) };
-    let entries = if explored.findings.is_empty() { Vec::new() } else { corpus::beside(&engine) };
+    let names = explored.findings.iter().map(|finding| scenario.invariants[finding.invariant].name.as_str());
+    let entries = corpus::beside(&engine, &names.collect::<Vec<&str>>());
     let mut all = Vec::new();
     for finding in &explored.findings {
         // A shard's finding may not be the simplest one: `canloom merge` knows, and saves that.
@@ -205,9 +215,54 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
         print(&(report(options, &mut engine, &explored, &all, told.as_ref())? + &confirmed))?;
     }
     let exit = exit.unwrap_or(Exit::of(Verdict::of(&scenario, &explored)));
-    let is_known = |&at: &usize| all[at].known == Some(Status::Open);
-    let nothing_new = !wanted.is_empty() && wanted.iter().all(is_known) && missing(&scenario, &explored).is_empty();
-    Ok(if options.fail_on == FailOn::New && exit == Exit::Violated && nothing_new { Exit::Held } else { exit })
+    if options.fail_on == FailOn::Any || exit != Exit::Violated || !missing(&scenario, &explored).is_empty() {
+        return Ok(exit);
+    }
+    if !wanted.iter().all(|&at| all[at].known == Some(Status::Open)) {
+        return Ok(Exit::Violated);
+    }
+    line.say("looking for other bugs of the same invariants");
+    let exit = beyond_known(options, &mut engine, &explored, &wanted, &entries)?;
+    line.end();
+    Ok(exit)
+}
+
+/// A search names the simplest violation of an invariant, and that is known: whether it has others that are not.
+fn beyond_known(
+    options: &Options,
+    engine: &mut Embedded,
+    explored: &Explored,
+    wanted: &[usize],
+    entries: &[Entry],
+) -> Result<Exit, Failure> {
+    let is_complete = matches!(explored.completeness, Completeness::Exhaustive | Completeness::Within);
+    let mut exit = if is_complete { Exit::Held } else { Exit::Inconclusive };
+    for &at in wanted {
+        let invariant = explored.findings[at].invariant;
+        let name = engine.scenario.invariants[invariant].name.clone();
+        let of_invariant = entries
+            .iter()
+            .filter(|entry| entry.counterexample.invariant == name && entry.counterexample.status == Status::Open);
+        let known: Vec<String> = of_invariant.filter_map(|entry| entry.counterexample.point.clone()).collect();
+        let time = options.budget.unwrap_or(BEYOND);
+        match another(engine, invariant, &known, Some(time)).map_err(Failure::input)? {
+            Some(None) => {}
+            Some(Some(finding)) => {
+                let counterexample = counterexample(engine, &finding);
+                let point = counterexample.point.clone().unwrap_or_default();
+                let file =
+                    save(&engine.scenario, &counterexample).map_or_else(String::new, |at| at.display().to_string());
+                eprintln!("new: \"{name}\" at {point}: {file}");
+                exit = Exit::Violated;
+            }
+            None if exit == Exit::Held => {
+                eprintln!("note: \"{name}\" is known, and time or memory did not suffice to look for other bugs of it");
+                exit = Exit::Inconclusive;
+            }
+            None => {}
+        }
+    }
+    Ok(exit)
 }
 
 /// Plays the findings on PocketIC.
@@ -271,6 +326,10 @@ fn steps(engine: &mut Embedded, finding: &Finding) -> Result<String, Failure> {
 fn strategy(options: &Options) -> Result<Choose, Failure> {
     options.outputs.check()?;
     let samples = options.strategy.is_some_and(|strategy| strategy != Choose::Exhaustive);
+    if options.shard.is_some() && !(options.reports.is_empty() && options.fail_on == FailOn::Any) {
+        let text = "--html, --junit, --sarif and --fail-on need the whole search, and a shard is a part of it";
+        return Err(Failure::input(text));
+    }
     if options.shard.is_some() && samples {
         let text = "--shard divides an exhaustive search; to sample on many machines give each another --seed";
         return Err(Failure::input(text));
@@ -374,7 +433,7 @@ fn report(
         let (name, file) = (&seen.counterexample.invariant, seen.file.as_deref().unwrap_or_default());
         match seen.known {
             Some(Status::Open) => out.push_str(&format!("known: \"{name}\" is {file}\n")),
-            Some(Status::Fixed) => out.push_str(&format!("came back: \"{name}\" was fixed: {file}\n")),
+            Some(Status::Fixed) => out.push_str(&format!("came back: \"{name}\" is marked as fixed in the corpus\n")),
             None => {}
         }
     }

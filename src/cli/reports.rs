@@ -6,7 +6,7 @@ use canloom::engine::embedded::Embedded;
 use canloom::explore::{Completeness, Explored};
 use canloom::report::json::Report;
 use canloom::report::junit::{self, Case};
-use canloom::report::{Verdict, is_violation, missing, sarif};
+use canloom::report::{Verdict, is_violation, missing, sarif, was_refused};
 use canloom::scenario::When;
 
 use super::Failure;
@@ -48,7 +48,7 @@ impl Reports {
                     file: violation.file.clone(),
                     grade: explored.findings[*at].grade,
                     class: violation.class,
-                    minimal: Some(violation.minimal),
+                    minimal: violation.minimal,
                 };
                 write_to(&numbered(file, number), &told.html(engine, &beside)?)?;
             }
@@ -79,8 +79,9 @@ fn numbered(file: &Path, number: usize) -> PathBuf {
 fn cases(engine: &Embedded, explored: &Explored, document: &Report, told: &[(usize, Told)]) -> Vec<Case> {
     let scenario = &engine.scenario;
     let missing = missing(scenario, explored);
-    let is_decided =
-        explored.completeness == Completeness::Exhaustive || Verdict::of(scenario, explored) == Verdict::Held;
+    let is_complete = explored.completeness == Completeness::Exhaustive;
+    // What holds as far as was searched is no test that passes.
+    let is_decided = is_complete && !was_refused(explored) || Verdict::of(scenario, explored) == Verdict::Held;
     let mut cases = Vec::new();
     for (at, invariant) in scenario.invariants.iter().enumerate() {
         let told = told.iter().find(|(_, told)| told.invariant == at && is_violation(invariant));
@@ -91,7 +92,7 @@ fn cases(engine: &Embedded, explored: &Explored, document: &Report, told: &[(usi
                 let line = told.explanation.as_ref().and_then(|explanation| explanation.sentences.last().cloned());
                 Some((line.unwrap_or_default(), format!("{}\nreplay: canloom repro {file}\n", told.text(engine))))
             }
-            None if missing.contains(&at) => {
+            None if missing.contains(&at) && is_complete => {
                 let what =
                     if invariant.when == When::Sometimes { "never seen" } else { "not violated, though it should be" };
                 Some((what.to_string(), format!("{what}: {}", invariant.text)))
@@ -99,7 +100,7 @@ fn cases(engine: &Embedded, explored: &Explored, document: &Report, told: &[(usi
             None if folded => Some(("violated together with another one".to_string(), invariant.text.clone())),
             None => None,
         };
-        let is_skipped = failure.is_none() && !is_decided;
+        let is_skipped = failure.is_none() && (!is_decided || explored.undecided.contains(&at));
         cases.push(Case { name: invariant.name.clone(), class: scenario.name.clone(), failure, is_skipped });
     }
     cases

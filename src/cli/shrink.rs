@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use canloom::counterexample::store::write_atomically;
-use canloom::counterexample::{Counterexample, replay};
+use canloom::counterexample::{Counterexample, ReplayError, Replayed, replay};
 use canloom::engine::embedded::Embedded;
 use canloom::report::text;
 use canloom::schedule::Schedule;
-use canloom::shrink::{Effort, Other, Shrinking, Shrunk, shrink};
+use canloom::shrink::{Effort, Other, Shrinking, Shrunk, shrink_at};
 
 use super::entry::{Opened, open};
 use super::explore::duration;
@@ -45,11 +45,20 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
     let Opened { counterexample, mut engine, invariant } = open(&options.file, &options.memory)?;
     engine.prepare(None);
     let partial = Partial::of(&options.file);
-    let steps = partial.steps(&counterexample).unwrap_or_else(|| counterexample.schedule.clone());
+    let strict = replay(&mut engine, &counterexample.schedule, Some(invariant));
+    if !strict.as_ref().is_ok_and(|replayed| replayed.violated.is_some()) {
+        return Err(not_violated(strict, &options.file));
+    }
+    // What an earlier run had reached counts only if it still shows the bug.
+    let reached = partial.read(&counterexample).filter(|(steps, _)| {
+        replay(&mut engine, steps, Some(invariant)).is_ok_and(|replayed| replayed.violated.is_some())
+    });
+    let (steps, point) = reached.unwrap_or_else(|| (counterexample.schedule.clone(), counterexample.point.clone()));
     let time = options.budget.unwrap_or(TIME);
     let effort = Effort { time: Some(time), most: u64::MAX, proves: true };
     let mut saved = Instant::now();
-    let shrunk = shrink(&mut engine, invariant, &steps.steps, 1, effort, &mut |now: &Shrinking<'_>| {
+    let key = (invariant, point.as_deref());
+    let shrunk = shrink_at(&mut engine, key, &steps.steps, 1, effort, &mut |now: &Shrinking<'_>| {
         line.show_shrinking(now);
         if saved.elapsed() >= SAVED_EVERY {
             saved = Instant::now();
@@ -58,9 +67,8 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
     });
     line.end();
     let file = options.file.display();
-    let Some(shrunk) = shrunk.map_err(Failure::input)? else {
-        return not_violated(&mut engine, &counterexample, invariant, &options.file);
-    };
+    let shrunk =
+        shrunk.map_err(Failure::input)?.expect("bug in canloom: a replay violates it and following it does not");
     let mut out = format!("{file}: \"{}\" at {}\n", counterexample.invariant, shrunk.guilty[0].point);
     out.push_str(&text::shrunk(&engine.scenario, &shrunk));
     let simpler = Counterexample { status: counterexample.status, ..made(&engine, invariant, &shrunk) };
@@ -88,13 +96,13 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
 fn made(engine: &Embedded, invariant: usize, shrunk: &Shrunk) -> Counterexample {
     let made = Counterexample::of(engine, invariant, shrunk.finding.schedule.clone());
     // The key that the shrinker stayed with, of several awaits that it may hang on.
-    Counterexample { point: Some(shrunk.guilty[0].point.name.clone()), ..made }
+    made.at(&shrunk.guilty[0].point)
 }
 
 /// Keeps another bug that showed on the way.
 fn another(engine: &mut Embedded, other: &Other) -> Result<String, Failure> {
-    let shrunk =
-        shrink(engine, other.invariant, &other.steps, 1, Effort::QUICK, &mut |_| {}).map_err(Failure::input)?;
+    let key = (other.invariant, Some(other.guilty.point.name.as_str()));
+    let shrunk = shrink_at(engine, key, &other.steps, 1, Effort::QUICK, &mut |_| {}).map_err(Failure::input)?;
     let Some(shrunk) = shrunk else { return Ok(String::new()) };
     let counterexample = made(engine, other.invariant, &shrunk);
     let name = &engine.scenario.invariants[other.invariant].name;
@@ -103,18 +111,16 @@ fn another(engine: &mut Embedded, other: &Other) -> Result<String, Failure> {
     Ok(format!("another bug on the way: \"{name}\" at {}{at}\n", shrunk.guilty[0].point))
 }
 
-/// Says why there is nothing to shrink.
-fn not_violated(
-    engine: &mut Embedded,
-    counterexample: &Counterexample,
-    invariant: usize,
-    file: &Path,
-) -> Result<Exit, Failure> {
+/// Why there is nothing to shrink.
+fn not_violated(replayed: Result<Replayed, ReplayError>, file: &Path) -> Failure {
     let file = file.display();
-    Err(match replay(engine, &counterexample.schedule, Some(invariant)) {
+    match replayed {
         Ok(_) => Failure { exit: Exit::Stale, text: format!("{file}: the invariant holds on this schedule") },
-        Err(error) => Failure { exit: Exit::Divergence, text: format!("{file}: {error}") },
-    })
+        Err(error @ ReplayError::Divergence { .. }) => {
+            Failure { exit: Exit::Divergence, text: format!("{file}: {error}") }
+        }
+        Err(error @ ReplayError::Unsupported(_)) => Failure::input(error),
+    }
 }
 
 /// What was reached so far, beside the counterexample, as long as it is being shrunk.
@@ -127,16 +133,17 @@ impl Partial {
         Partial(file.with_file_name(name))
     }
 
-    /// The steps that an earlier run had reached, if it was of the same counterexample.
-    fn steps(&self, counterexample: &Counterexample) -> Option<Schedule> {
+    /// The steps that an earlier run had reached, and the await point that it stayed with, if it was of the same counterexample.
+    fn read(&self, counterexample: &Counterexample) -> Option<(Schedule, Option<String>)> {
         let partial = Counterexample::read(&self.0).ok()?;
-        let is_same = partial.invariant == counterexample.invariant && partial.point == counterexample.point;
-        (is_same && partial.schedule.steps.len() <= counterexample.schedule.steps.len()).then_some(partial.schedule)
+        let is_same = partial.invariant == counterexample.invariant;
+        let is_simpler = partial.schedule.steps.len() <= counterexample.schedule.steps.len();
+        (is_same && is_simpler).then_some((partial.schedule, partial.point))
     }
 
     fn write(&self, counterexample: &Counterexample, now: &Shrinking<'_>) {
         let schedule = Schedule { steps: now.steps.to_vec() };
-        let partial = Counterexample { schedule, ..counterexample.clone() };
+        let partial = Counterexample { schedule, ..counterexample.clone() }.at(now.point);
         // What cannot be kept is only lost if this process is killed.
         let _ = write_atomically(&self.0, partial.text().as_bytes());
     }

@@ -4,7 +4,7 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use super::{Entry, NEW};
-use crate::counterexample::store::write_atomically;
+use crate::counterexample::store::{write_atomically, write_new};
 use crate::counterexample::{Counterexample, Status};
 
 /// Why a file was not changed.
@@ -17,6 +17,12 @@ pub enum ChangeError {
         file: PathBuf,
         /// What it says.
         source: io::Error,
+    },
+    /// It is not what it was when it was read.
+    #[error("{}: another process has changed it meanwhile; nothing was written", file.display())]
+    Changed {
+        /// Which file.
+        file: PathBuf,
     },
     /// Another file has that name and other contents.
     #[error("{}: there is another {} already; compare them, and remove one", new.display(), taken.display())]
@@ -68,16 +74,33 @@ pub fn accept(file: &Path) -> Result<PathBuf, ChangeError> {
 /// # Errors
 /// If the system refuses.
 pub fn fix(entry: &Entry, status: Status) -> Result<(), ChangeError> {
-    write(&entry.file, &Counterexample { status, ..entry.counterexample.clone() })
+    rewrite(entry, &entry.file, &Counterexample { status, ..entry.counterexample.clone() })
 }
 
-/// Writes a counterexample over a file, all of it or nothing.
+/// Writes an entry anew, all of it or nothing, under this name: its own, or another one that no file has.
 ///
 /// # Errors
-/// If the system refuses.
-pub fn write(file: &Path, counterexample: &Counterexample) -> Result<(), ChangeError> {
-    write_atomically(file, counterexample.text().as_bytes())
-        .map_err(|source| ChangeError::System { file: file.to_path_buf(), source })
+/// If the file was changed since it was read, another file has the name, or the system refuses.
+pub fn rewrite(entry: &Entry, to: &Path, counterexample: &Counterexample) -> Result<(), ChangeError> {
+    let text = counterexample.text();
+    let fail = |source| ChangeError::System { file: to.to_path_buf(), source };
+    if Counterexample::read(&entry.file).ok().as_ref() != Some(&entry.counterexample) {
+        return Err(ChangeError::Changed { file: entry.file.clone() });
+    }
+    if to == entry.file {
+        return write_atomically(to, text.as_bytes()).map_err(fail);
+    }
+    match write_new(to, text.as_bytes()) {
+        Ok(()) => {}
+        // An earlier run was stopped between the two.
+        Err(error) if error.kind() == ErrorKind::AlreadyExists && std::fs::read(to).ok() == Some(text.into_bytes()) => {
+        }
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            return Err(ChangeError::Taken { new: entry.file.clone(), taken: to.to_path_buf() });
+        }
+        Err(error) => return Err(fail(error)),
+    }
+    remove(&entry.file)
 }
 
 /// An entry as this version writes it: with its await point, today's modules and the name that its contents give. `replayed` is
@@ -101,9 +124,12 @@ pub fn implied(entries: &[Entry]) -> Vec<(&Entry, &Entry)> {
     let rank = |entry: &Entry| (!entry.is_accepted(), entry.counterexample.schedule.steps.len(), entry.file.clone());
     let same = |one: &Entry, other: &Entry| {
         // An entry that does not say where it hangs on may be of another bug.
+        let status = one.counterexample.status;
+        // What a fixed entry hangs on cannot be seen any more, so only equal steps make one imply another.
         one.key() == other.key()
             && one.counterexample.point.is_some()
-            && one.counterexample.status == other.counterexample.status
+            && status == other.counterexample.status
+            && (status == Status::Open || one.counterexample.schedule == other.counterexample.schedule)
     };
     let keeps = |entry: &&Entry| entries.iter().filter(|other| same(entry, other)).min_by_key(|other| rank(other));
     let all = entries.iter().filter_map(|entry| Some((entry, keeps(&entry)?)));

@@ -13,6 +13,7 @@ use crate::engine::allowance::Allowance;
 use crate::engine::embedded::{Embedded, EmbeddedError, Modules};
 use crate::kernel::Refusal;
 use crate::scenario::{Scenario, ScenarioError};
+use crate::schedule::Step;
 
 /// Installations that are kept: entries come in the order of their folders.
 const KEPT: usize = 4;
@@ -113,6 +114,14 @@ impl Checker {
             Status::Open => replay(engine, &counterexample.schedule, Some(invariant)),
             Status::Fixed => lenient(engine, &counterexample.schedule, Some(invariant)),
         };
+        if let (Status::Fixed, Ok(replayed)) = (counterexample.status, &replayed) {
+            let made = |step: &Step| replayed.trace.events.iter().any(|event| event.step == *step);
+            let steps = &counterexample.schedule.steps;
+            if !steps.is_empty() && !steps.iter().any(made) {
+                let what = "none of its steps can be made any more".to_string();
+                return Ok(Checked { outcome: Outcome::Gone(what), changed });
+            }
+        }
         let outcome = match replayed {
             Ok(replayed) if replayed.violated.is_some() => Outcome::Violated(Box::new(replayed)),
             Ok(_) => Outcome::Holds,

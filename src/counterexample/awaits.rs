@@ -213,6 +213,16 @@ fn is_needed(
     interval: &Interval,
     between: &[usize],
 ) -> Result<bool, Unsupported> {
+    // What is not needed at all is not to blame, whatever else it would change if it ran at another time.
+    let gone: Vec<Root> = roots(played, between).into_iter().filter(|root| *root != interval.root).collect();
+    if !gone.is_empty() {
+        let kept = (0..played.made.len()).filter(|&at| !gone.contains(&played.made[at].step.root));
+        let mut items = steps(played, kept);
+        items.push(Item::Settle(None));
+        if violates(engine, invariant, &items)? {
+            return Ok(false);
+        }
+    }
     Ok(!violates(engine, invariant, &before(played, interval, between))?
         || !violates(engine, invariant, &after(played, interval, between))?)
 }

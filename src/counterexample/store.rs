@@ -1,7 +1,10 @@
 //! Counterexamples on disk: new ones are written beside the scenario, all of a file or nothing.
 
-use std::io;
+use std::fs::OpenOptions;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::SystemTime;
 
 use super::Counterexample;
 use crate::scenario::Scenario;
@@ -29,13 +32,40 @@ pub fn save(scenario: &Scenario, counterexample: &Counterexample) -> Result<Path
 /// # Errors
 /// What the system says.
 pub fn write_atomically(file: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut name = file.file_name().unwrap_or_default().to_os_string();
-    name.push(format!(".{}.tmp", std::process::id()));
-    let temporary = file.with_file_name(name);
-    std::fs::write(&temporary, bytes).inspect_err(|_| {
-        let _ = std::fs::remove_file(&temporary);
-    })?;
+    let temporary = write_aside(file, bytes)?;
     std::fs::rename(&temporary, file).inspect_err(|_| {
         let _ = std::fs::remove_file(&temporary);
     })
+}
+
+/// Likewise, a file that is not there yet.
+///
+/// # Errors
+/// `AlreadyExists`, or what the system says.
+pub fn write_new(file: &Path, bytes: &[u8]) -> io::Result<()> {
+    let temporary = write_aside(file, bytes)?;
+    let linked = std::fs::hard_link(&temporary, file);
+    let _ = std::fs::remove_file(&temporary);
+    linked
+}
+
+/// Writes the bytes to a file beside this one that nobody else has: neither a link that waits under its name nor another process
+/// gets in between.
+fn write_aside(file: &Path, bytes: &[u8]) -> io::Result<PathBuf> {
+    static WRITTEN: AtomicU64 = AtomicU64::new(0);
+    loop {
+        let nth = WRITTEN.fetch_add(1, Ordering::Relaxed);
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |now| now.subsec_nanos());
+        let mut name = file.file_name().unwrap_or_default().to_os_string();
+        name.push(format!(".{}-{nth}-{now}.tmp", std::process::id()));
+        let temporary = file.with_file_name(name);
+        let mut open = match OpenOptions::new().write(true).create_new(true).open(&temporary) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
+            opened => opened?,
+        };
+        let written = open.write_all(bytes).and_then(|()| open.sync_all());
+        return written.map(|()| temporary.clone()).inspect_err(|_| {
+            let _ = std::fs::remove_file(&temporary);
+        });
+    }
 }

@@ -42,13 +42,24 @@ pub(super) fn pairs(engine: &mut Embedded, invariant: usize, played: &Play) -> R
             }
         }
     }
+    // A flip that only helps because it flips another pair on the way says nothing of its own.
+    let all = found.clone();
+    found.retain(|pair| {
+        let (moved, left) = divided(played, pair.first, pair.second);
+        let carries = |other: &Pair| other != pair && left.contains(&other.first) && moved.contains(&other.second);
+        !all.iter().any(carries)
+    });
     Ok(found)
+}
+
+/// The steps from one to another one: those that lead to the second, itself included, and the others.
+fn divided(played: &Play, first: usize, second: usize) -> (Vec<usize>, Vec<usize>) {
+    (first..=second).partition(|at| *at == second || played.follows(second, *at))
 }
 
 /// The schedule with one step, and what leads to it, made before another one.
 fn flipped(played: &Play, first: usize, second: usize) -> Vec<Item> {
-    let is_moved = |at: &usize| *at == second || played.follows(second, *at);
-    let (moved, left): (Vec<usize>, Vec<usize>) = (first..=second).partition(is_moved);
+    let (moved, left) = divided(played, first, second);
     let order = (0..first).chain(moved).chain(left).chain(second + 1..played.made.len());
     let mut items: Vec<Item> = order.map(|at| Item::Step(played.made[at].step.clone())).collect();
     items.push(Item::Settle(None));

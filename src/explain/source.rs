@@ -35,7 +35,8 @@ impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.line {
             Some((file, line)) => write!(f, "{file}:{line}"),
-            None => write!(f, "in {}", self.function),
+            // An async function runs as a closure of itself.
+            None => write!(f, "in {}", self.function.trim_end_matches("::{{closure}}")),
         }
     }
 }

@@ -3,8 +3,11 @@
 //! In: the await that a violation hangs on, and the replay. Out: sentences with the names and values of the trace. What a canister
 //! read is not seen, only what the observations were then; the words say no more than that.
 
+use std::sync::Arc;
+
 use crate::counterexample::{Cause, Guilty, Replayed};
 use crate::engine::embedded::Embedded;
+use crate::scenario::Value;
 use crate::schedule::{Root, Step};
 use crate::trace::{Event, Trace};
 
@@ -29,15 +32,15 @@ pub(super) fn sentences(
     let at = place.map_or_else(String::new, |place| format!(" ({place})"));
     let first = match (&guilty.cause, &waiting, callee) {
         (Cause::Race(between), Some(waiting), Some(callee)) => {
-            let sent = guilty.sent.unwrap_or(0);
-            let end = guilty.back.unwrap_or(events.len());
-            let changes = changes(trace, sent + 1, end);
+            let changes = changes_by(trace, between);
+            let after = values(trace, guilty.sent.map_or(0, |sent| sent + 1));
             let others = others(engine, events, between);
             let meanwhile = match changes.is_empty() {
                 true => format!("{others} ran ({})", listed(between.iter().map(|at| format!("step {}", at + 1)))),
                 false => format!("{others} changed {}", listed(changes.iter().map(|change| change.text.clone()))),
             };
-            let seen = listed(changes.iter().map(|change| format!("{} = {}", change.name, change.old)));
+            let seen = trace.names.iter().zip(after).filter(|(name, _)| changes.iter().any(|it| it.name == **name));
+            let seen = listed(seen.map(|(name, value)| format!("{name} = {}", short(&value.to_string()))));
             let seen = if seen.is_empty() { String::new() } else { format!(", when {seen}") };
             format!("{waiting} ran up to its await on {callee}{at}{seen}; while it waited, {meanwhile}.")
         }
@@ -53,19 +56,24 @@ pub(super) fn sentences(
             )
         }
         (Cause::Fault(step), ..) => format!("This happens at step {}: {}.", step + 1, happens(&events[*step])),
-        (_, Some(waiting), Some(callee)) => {
-            format!(
-                "No other call and no fault is needed: {waiting} does it by itself, around its await on {callee}{at}."
-            )
-        }
-        _ => match events.last() {
-            Some(event) => {
+        (_, waiting, callee) => match (events.last(), waiting, callee) {
+            (None, ..) => "The canisters begin with it, before anything happens.".to_string(),
+            (Some(_), Some(waiting), Some(callee)) if is_alone(events) => {
+                format!(
+                    "No other call and no fault is needed: {waiting} does it by itself, around its await on {callee}{at}."
+                )
+            }
+            (Some(event), ..) if is_alone(events) => {
                 format!("No other call and no fault is needed: {} does it by itself.", who(engine, &event.step))
             }
-            None => "The canisters begin with it, before anything happens.".to_string(),
+            _ => {
+                let all: Vec<usize> = (0..events.len()).collect();
+                let others = others(engine, events, &all);
+                format!("No await has to be open for it and no fault is needed: {others} do it one after the other.")
+            }
         },
     };
-    vec![first, second(engine, invariant, replayed, guilty)]
+    vec![capitalized(&first), second(engine, invariant, replayed, guilty)]
 }
 
 /// What was done with it.
@@ -82,12 +90,17 @@ fn second(engine: &Embedded, invariant: usize, replayed: &Replayed, guilty: &Gui
     match guilty.back {
         Some(back) => {
             let changes = changes(trace, back, back + 1);
+            let went_on = match (&trace.events[back].trap, &trace.events[back].cleanup) {
+                (None, _) => "it went on",
+                (Some(_), None) => "its callback trapped and was undone",
+                (Some(_), Some(_)) => "its callback trapped and was undone, then its cleanup ran",
+            };
             let did = match changes.is_empty() {
-                true => "it went on".to_string(),
-                false => format!("it went on and changed {}", listed(changes.into_iter().map(|change| change.text))),
+                true => went_on.to_string(),
+                false => format!("{went_on} and changed {}", listed(changes.into_iter().map(|change| change.text))),
             };
             let race = matches!(guilty.cause, Cause::Race(_));
-            let as_if = if race { ", with what it knew from before" } else { "" };
+            let as_if = if race && trace.events[back].trap.is_none() { ", with what it knew from before" } else { "" };
             format!("At step {} {did}{as_if}; {broken}.", back + 1)
         }
         None if guilty.sent.is_some() => format!("It still waits; {broken}."),
@@ -138,20 +151,50 @@ fn happens(event: &Event) -> String {
 struct Change {
     name: String,
     old: String,
+    new: String,
     text: String,
+}
+
+impl Change {
+    fn new(name: String, old: String, new: String) -> Change {
+        let text = format!("{name} from {old} to {new}");
+        Change { name, old, new, text }
+    }
+}
+
+/// The observations after so many steps.
+fn values(trace: &Trace, steps: usize) -> &[Arc<Value>] {
+    if steps == 0 { &trace.start } else { &trace.events[steps - 1].observations }
+}
+
+/// Whether all steps belong to one chain of messages.
+fn is_alone(events: &[Event]) -> bool {
+    events.windows(2).all(|pair| pair[0].step.root == pair[1].step.root)
 }
 
 /// Observations that differ between the world after so many steps and the one after so many.
 fn changes(trace: &Trace, from: usize, to: usize) -> Vec<Change> {
-    let values = |steps: usize| if steps == 0 { &trace.start } else { &trace.events[steps - 1].observations };
-    let pairs = values(from).iter().zip(values(to)).zip(&trace.names);
+    let pairs = values(trace, from).iter().zip(values(trace, to)).zip(&trace.names);
     pairs
         .filter(|((old, new), _)| old != new)
-        .map(|((old, new), name)| {
-            let (old, new) = (short(&old.to_string()), short(&new.to_string()));
-            Change { name: name.clone(), text: format!("{name} from {old} to {new}"), old }
-        })
+        .map(|((old, new), name)| Change::new(name.clone(), short(&old.to_string()), short(&new.to_string())))
         .collect()
+}
+
+/// Observations that these steps changed: from what the first of them found to what the last of them left.
+fn changes_by(trace: &Trace, steps: &[usize]) -> Vec<Change> {
+    let mut all: Vec<(String, String, String)> = Vec::new();
+    for &at in steps {
+        for change in changes(trace, at, at + 1) {
+            // What others changed in between is not theirs.
+            match all.iter_mut().rev().find(|(name, _, new)| *name == change.name && *new == change.old) {
+                Some((_, _, new)) => *new = change.new,
+                None => all.push((change.name, change.old, change.new)),
+            }
+        }
+    }
+    all.retain(|(_, old, new)| old != new);
+    all.into_iter().map(|(name, old, new)| Change::new(name, old, new)).collect()
 }
 
 fn listed(items: impl Iterator<Item = String>) -> String {

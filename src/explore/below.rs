@@ -5,12 +5,14 @@
 //! go on from a world that violates the invariant, because whatever leads through it violates it before.
 
 use super::graph::{Edge, Graph, Rank};
-use super::look::{Successor, Visit, Visitor, visit};
+use super::look::Successor;
 use super::prefix::Place;
 use super::walk;
 use super::workers::Deadline;
 use crate::engine::embedded::Embedded;
+use crate::invariant::Before;
 use crate::kernel::Unsupported;
+use crate::oracle;
 use crate::schedule::Step;
 
 /// Most ways that are looked at: two bugs may share a world, and then each way there has to be asked whose it is.
@@ -28,17 +30,33 @@ pub(crate) type Accept<'a> = dyn FnMut(&mut Embedded, Vec<Step>) -> Result<Optio
 pub(crate) fn below(
     engine: &mut Embedded,
     invariant: usize,
-    mut limit: Rank,
+    limit: Rank,
     deadline: &Deadline,
     accept: &mut Accept<'_>,
 ) -> Result<bool, Unsupported> {
+    match simplest(engine, invariant, limit, deadline, accept)? {
+        Some(found) => others(engine, &found, deadline, accept),
+        None => Ok(false),
+    }
+}
+
+/// Looks at the simplest way to each first violation with a rank below this one; `None` if time or memory ended before.
+///
+/// # Errors
+/// As [`below`].
+pub(crate) fn simplest(
+    engine: &mut Embedded,
+    invariant: usize,
+    mut limit: Rank,
+    deadline: &Deadline,
+    accept: &mut Accept<'_>,
+) -> Result<Option<Found>, Unsupported> {
     let mut first = engine.start().clone();
     engine.kernel.canonicalize(&mut first);
     let shape = first.shape();
     let mut graph = Graph::default();
     graph.add_root(Place::start(Successor::new(engine, &first, 0, 1)));
-    let mut visitor = Visitor::default();
-    let mut chunk = Vec::new();
+    let (mut chunk, mut choices) = (Vec::new(), Vec::new());
     let mut ends: Vec<End> = Vec::new();
     let mut worlds = 0u64;
     loop {
@@ -51,36 +69,55 @@ pub(crate) fn below(
         worlds += 1;
         let looks = worlds.is_multiple_of(WORLDS_BETWEEN_LOOKS);
         if deadline.is_over() || looks && !engine.allowance().ceiling.is_kept() {
-            return Ok(false);
+            return Ok(None);
         }
-        let Visit { look, successors, .. } = visit(engine, &graph.world(at, shape), rank.steps, &mut visitor)?;
-        let ends_here = look.violated.iter().any(|(other, _)| *other == invariant);
-        let broken = look.broken.iter().find(|broken| broken.invariant == invariant);
-        let mut edges: Vec<Edge> = Vec::with_capacity(successors.len());
-        if !ends_here {
-            for successor in &successors {
+        let world = graph.world(at, shape);
+        let mut here: Vec<End> = Vec::new();
+        let mut edges: Vec<Edge> = Vec::new();
+        if oracle::violated_in(engine, &world, Some(invariant))?.is_empty() {
+            engine.kernel.choices(&world, &mut choices)?;
+            let before = Before::of(engine, &world)?;
+            for (ordinal, choice) in choices.iter().enumerate() {
+                let (mut next, _) = engine.kernel.apply(&world, choice)?;
+                let breaks = match &before {
+                    Some(before) => before.broken(engine, &next)?.iter().any(|broken| broken.invariant == invariant),
+                    None => false,
+                };
+                engine.kernel.canonicalize(&mut next);
+                let successor = Successor::new(engine, &next, rank.steps + 1, choice.multiplicity);
+                if breaks {
+                    here.push(End { world: at, step: Some(ordinal as u32), rank: successor.rank });
+                }
                 let to = graph.add(&successor.key, successor.hash, successor.rank);
                 edges.push(Edge { to, multiplicity: successor.multiplicity });
             }
+        } else {
+            here.push(End { world: at, step: None, rank });
         }
-        graph.expanded(at, &edges, look.complete);
-        let end = match (ends_here, broken) {
-            (true, _) => End { world: at, step: None, rank },
-            (false, Some(broken)) => End { world: at, step: Some(broken.ordinal), rank: broken.rank },
-            (false, None) => continue,
-        };
-        if end.rank >= limit {
-            continue;
-        }
-        let (mut path, _) = graph.path(&[at]);
-        path.extend(end.step);
-        let steps = walk::steps(engine, &path)?;
-        match accept(engine, steps)? {
-            Some(rank) => limit = rank,
-            None => ends.push(end),
+        graph.expanded(at, &edges, false);
+        here.sort_by_key(|end| end.rank);
+        for end in here {
+            if end.rank >= limit {
+                break;
+            }
+            let (mut path, _) = graph.path(&[at]);
+            path.extend(end.step);
+            let steps = walk::steps(engine, &path)?;
+            match accept(engine, steps)? {
+                Some(rank) => limit = rank,
+                None => ends.push(end),
+            }
         }
     }
-    others(engine, &graph, &ends, limit, deadline, accept)
+    Ok(Some(Found { graph, ends, limit }))
+}
+
+/// What was found of one invariant: where ways end that were not accepted.
+pub(crate) struct Found {
+    graph: Graph,
+    ends: Vec<End>,
+    /// The rank up to which was looked.
+    limit: Rank,
 }
 
 /// Where a way ends: in a world, or with a step from it.
@@ -93,12 +130,12 @@ struct End {
 /// Looks at the ways that are not the least to where they end; whether these are all.
 fn others(
     engine: &mut Embedded,
-    graph: &Graph,
-    ends: &[End],
-    mut limit: Rank,
+    found: &Found,
     deadline: &Deadline,
     accept: &mut Accept<'_>,
 ) -> Result<bool, Unsupported> {
+    let Found { graph, ends, limit } = found;
+    let mut limit = *limit;
     if ends.is_empty() {
         return Ok(true);
     }
@@ -111,12 +148,16 @@ fn others(
     let root = graph.roots()[0].at;
     let mut ways = 0;
     for end in ends {
+        // Something simpler was found meanwhile.
+        if (end.rank.faults, end.rank.calls, end.rank.switches) > (limit.faults, limit.calls, limit.switches) {
+            continue;
+        }
         let same = (end.rank.faults, end.rank.calls, end.rank.switches) == (limit.faults, limit.calls, limit.switches);
         let longest = if same { limit.steps.saturating_sub(1) } else { u32::MAX };
         // Backwards: a world, and the path from there to the end.
         let mut stack: Vec<(u32, Vec<u32>)> = vec![(end.world, end.step.into_iter().collect())];
         while let Some((at, path)) = stack.pop() {
-            if deadline.is_over() {
+            if deadline.is_over() || !engine.allowance().ceiling.is_kept() {
                 return Ok(false);
             }
             if at == root {

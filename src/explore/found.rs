@@ -93,6 +93,30 @@ pub struct Finding {
     pub met: Vec<(usize, Rank)>,
     /// Oracles that find the same ([`Explored::folded`]).
     pub also: Vec<usize>,
+    /// What is known about simpler ones.
+    pub minimal: Minimal,
+}
+
+/// What is known about counterexamples that are simpler than one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Minimal {
+    /// There is none with fewer faults, calls, bounded context switches or steps, in this order: all were looked at.
+    Proved,
+    /// No single change gives one; that there is none was not shown.
+    One,
+    /// Looking for one was cut short.
+    Cut,
+}
+
+impl Minimal {
+    /// As reports say it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Minimal::Proved => "proved",
+            Minimal::One => "1-minimal",
+            Minimal::Cut => "not minimal, the time ended first",
+        }
+    }
 }
 
 /// Whether a search is complete, and if not, why; of two parts of a search the greater one says it of both.

@@ -5,7 +5,7 @@
 
 use super::ExploreError;
 use super::checkpoint::CheckpointError;
-use super::found::{Finding, Grade};
+use super::found::{Finding, Grade, Minimal};
 use super::graph::Rank;
 use super::look::{self, Successor};
 use crate::engine::embedded::Embedded;
@@ -37,6 +37,8 @@ pub(super) fn finding(
         error: in_world.or(by_step).ok_or_else(|| not_there("a violation"))?,
         met: walked.met,
         also: Vec::new(),
+        // The search takes worlds in order of simplicity.
+        minimal: Minimal::Proved,
         schedule: walked.schedule,
         order: walked.order,
     })

@@ -5,6 +5,7 @@
 
 use minijinja::value::Serde;
 use minijinja::{Environment, context};
+use serde::Serialize;
 
 use super::story::Story;
 
@@ -13,9 +14,13 @@ const PAGE: (&str, &str) = ("page.html", include_str!("html/page.html"));
 
 /// The page of a story.
 pub fn page(story: &Story) -> String {
+    drawn(&format!("{}: {}", story.scenario, story.invariant), story)
+}
+
+/// The page of a document with the keys of a [`Story`].
+pub fn drawn(title: &str, story: &impl Serialize) -> String {
     let mut environment = Environment::new();
     environment.add_template(PAGE.0, PAGE.1).expect("bug in canloom: the page is a template");
     let template = environment.get_template(PAGE.0).expect("bug in canloom: just added");
-    let title = format!("{}: {}", story.scenario, story.invariant);
     template.render(context! { title, data => Serde(story) }).expect("bug in canloom: the page can be written")
 }

@@ -9,7 +9,7 @@ use crate::explore::{Completeness, Coverage, Exercised, Explored};
 use crate::scenario::{CallEntry, Scenario};
 
 use super::part::Part;
-use super::{Verdict, grade, is_violation, minimal, strategy};
+use super::{Verdict, grade, is_violation, strategy};
 
 /// The document. Big numbers are strings, since they outgrow 64 bits.
 #[derive(Debug, Serialize)]
@@ -157,8 +157,9 @@ pub struct Violation {
     /// Its place in the source, where the module says it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub place: Option<String>,
-    /// `proved`: nothing simpler violates it; `1-minimal`: no single change gives something simpler.
-    pub minimal: &'static str,
+    /// `proved`: nothing simpler violates it; `1-minimal`: no single change gives something simpler. Of a shard nothing is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub minimal: Option<&'static str>,
     /// What the corpus knows of it: `open`, `fixed`; left out if nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub known: Option<&'static str>,
@@ -197,7 +198,7 @@ impl Report {
                 file: file.clone(),
                 point: None,
                 place: None,
-                minimal: minimal(finding).word(),
+                minimal: explored.shard.is_none().then(|| finding.minimal.word()),
                 known: None,
                 pocket_ic: None,
             }

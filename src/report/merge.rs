@@ -10,7 +10,7 @@ use num_bigint::BigUint;
 
 use super::part::{Part, PartFinding};
 use crate::counterexample::Counterexample;
-use crate::explore::{Completeness, Coverage, Explored, Finding};
+use crate::explore::{Completeness, Coverage, Explored, Finding, Minimal};
 use crate::scenario::{BoundName, Scenario, When};
 
 /// Why reports do not make one. Texts name the reports by their files.
@@ -137,6 +137,8 @@ pub fn merge(scenario: &Scenario, parts: &[(String, Part)]) -> Result<Merged, Me
     let mut found: Vec<(&str, PartFinding)> = simplest.into_values().collect();
     found.sort_by_key(|(_, finding)| (finding.order.last().map(|(rank, _)| *rank), finding.invariant));
     let mut counterexamples = Vec::new();
+    // The least of all shards is the least of the search, if each of them came to its end.
+    let is_complete = matches!(explored.completeness, Completeness::Exhaustive | Completeness::Within);
     for (report, finding) in found {
         let counterexample = Counterexample::parse(&finding.cx).map_err(|(line, what)| {
             let what = format!("line {line} of a counterexample: {what}");
@@ -159,6 +161,7 @@ pub fn merge(scenario: &Scenario, parts: &[(String, Part)]) -> Result<Merged, Me
             error: finding.error,
             met: finding.met,
             also: Vec::new(),
+            minimal: if is_complete { Minimal::Proved } else { Minimal::One },
             order: finding.order,
         });
         counterexamples.push((counterexample, printable(&finding.text)));

@@ -82,7 +82,6 @@ pub struct Observed {
     /// Its value.
     pub value: String,
     /// Its value before the step, if that was another one.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub before: Option<String>,
 }
 

@@ -142,7 +142,7 @@ pub fn shrunk(scenario: &Scenario, shrunk: &Shrunk) -> String {
         "before: {}\nafter:  {}; minimal: {}{bounds}; {} schedules followed\n",
         size(&shrunk.before),
         size(&shrunk.size),
-        shrunk.minimal.word(),
+        shrunk.finding.minimal.word(),
         grouped(shrunk.tried),
     )
 }

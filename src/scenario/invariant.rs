@@ -136,6 +136,9 @@ pub(crate) fn read(root: &Table<'_>, names: &Names) -> Result<Vec<Invariant>, Sc
         if name.value.trim().is_empty() {
             return Err(name.error("`name` is empty; say what should hold"));
         }
+        if name.value.contains(char::is_control) {
+            return Err(name.error("`name` has a line break or another control character; it is one line"));
+        }
         if invariants.iter().any(|other| other.name == name.value) {
             return Err(name.error(format!(
                 "there is another invariant `{}`; give one of them another `name`",

@@ -2,6 +2,8 @@
 
 mod bad_input;
 mod bounds;
+#[cfg(unix)]
+mod corpus;
 mod merge;
 #[cfg(all(feature = "pocket-ic", unix))]
 mod pocket_ic;

@@ -1,8 +1,12 @@
 //! `canloom corpus check`.
 
+use std::path::PathBuf;
+
 use canloom::corpus::{Entry, Outcome};
 use canloom::counterexample::Status;
+use canloom::report::junit::{self, Case};
 
+use super::super::output::write_to;
 use super::super::progress::Line;
 use super::super::{Exit, Failure, Memory, print};
 use super::{Files, checker, is_accepted, worst};
@@ -14,6 +18,9 @@ pub struct Options {
     files: Files,
     #[command(flatten)]
     memory: Memory,
+    /// Write the entries as JUnit XML to this file.
+    #[arg(long, value_name = "FILE")]
+    junit: Option<PathBuf>,
     /// Print only what is not as it should be, and the last line.
     #[arg(long)]
     quiet: bool,
@@ -27,6 +34,7 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
     let mut exits: Vec<Exit> = wrong.iter().map(|_| Exit::Input).collect();
     let mut out: String = wrong.iter().map(|what| format!("error: {what}\n")).collect();
     let (mut open, mut fixed) = (0, 0);
+    let mut cases: Vec<Case> = wrong.iter().map(|what| unreadable(what)).collect();
     for (at, entry) in entries.iter().enumerate() {
         line.say(&format!("replaying {} of {}: {}", at + 1, entries.len(), entry.file.display()));
         let (exit, text) = match checker.check(entry) {
@@ -45,6 +53,9 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
             Status::Open => open += 1,
             Status::Fixed => fixed += 1,
         }
+        let failure = (exit != Exit::Held).then(|| (text.clone(), text.clone()));
+        let class = entry.counterexample.status.word().to_string();
+        cases.push(Case { name: entry.file.display().to_string(), class, failure, is_skipped: false });
         if exit != Exit::Held || !options.quiet {
             out.push_str(&text);
             out.push('\n');
@@ -55,11 +66,27 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
     let bad = exits.iter().filter(|exit| **exit != Exit::Held).count();
     let verdict = if bad == 0 { "as they should be".to_string() } else { format!("{bad} not as they should be") };
     out.push_str(&format!("{open} open, {fixed} fixed: {verdict}\n"));
+    if let Some(file) = &options.junit {
+        write_to(file, &junit::document("corpus", &cases, None))?;
+    }
     if entries.is_empty() && wrong.is_empty() {
-        out.push_str("no counterexamples here; `canloom corpus accept` moves new ones in\n");
+        // A wrong path must not look green.
+        print("nothing was checked: there are no counterexamples; `canloom corpus accept` moves new ones in\n")?;
+        return Ok(Exit::Inconclusive);
     }
     print(&out)?;
     Ok(worst(exits))
+}
+
+/// A file that is no counterexample, as a case.
+fn unreadable(what: &str) -> Case {
+    let name = what.split(": ").next().unwrap_or_default().to_string();
+    Case {
+        name,
+        class: "unreadable".to_string(),
+        failure: Some((what.to_string(), what.to_string())),
+        is_skipped: false,
+    }
 }
 
 /// What an outcome means for an entry, as exit code and line.

@@ -1,6 +1,6 @@
 //! `canloom corpus migrate`.
 
-use canloom::corpus::{Entry, Outcome, migrated, write};
+use canloom::corpus::{Entry, Outcome, migrated, rewrite};
 use canloom::counterexample::{Counterexample, Status};
 
 use super::super::progress::Line;
@@ -53,14 +53,10 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
         if to == entry.file && is_unchanged(entry, &now) {
             continue;
         }
-        if to != entry.file && to.exists() {
-            eprintln!("error: {file}: left as it is: {} exists already", to.display());
+        if let Err(error) = rewrite(entry, &to, &now) {
+            eprintln!("error: {error}");
             exits.push(Exit::Input);
             continue;
-        }
-        write(&to, &now).map_err(Failure::outside)?;
-        if to != entry.file {
-            std::fs::remove_file(&entry.file).map_err(|error| Failure::outside(format!("{file}: {error}")))?;
         }
         rewritten += 1;
         line.end();

@@ -1,9 +1,10 @@
 //! `canloom corpus prune`.
 
-use canloom::corpus::{drop_implied, implied, leftovers};
+use canloom::corpus::{Checker, Entry, Outcome, drop_implied, implied, leftovers};
+use canloom::counterexample::{Status, hangs_on};
 
-use super::super::{Exit, Failure, print};
-use super::Files;
+use super::super::{Exit, Failure, Memory, print};
+use super::{Files, checker};
 
 /// Options of `canloom corpus prune`.
 #[derive(Debug, clap::Args)]
@@ -13,6 +14,8 @@ pub struct Options {
     /// Say what would be dropped, and drop nothing.
     #[arg(long)]
     dry_run: bool,
+    #[command(flatten)]
+    memory: Memory,
 }
 
 /// Runs it.
@@ -21,7 +24,17 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
     wrong.iter().for_each(|what| eprintln!("error: {what}"));
     let gone = implied(&entries);
     let mut dropped = 0;
+    let mut checker = checker(&options.memory)?;
     for (entry, kept) in &gone {
+        // A file says what it likes about itself; what stays has to show the bug.
+        if !stands(&mut checker, kept) {
+            let file = kept.file.display();
+            print(&format!(
+                "kept: {}: {file} does not show what it says; see `canloom corpus check`\n",
+                entry.file.display()
+            ))?;
+            continue;
+        }
         let is_gone = options.dry_run || drop_implied(entry, kept).map_err(Failure::outside)?;
         dropped += usize::from(is_gone);
         let word = if options.dry_run { "would drop" } else { "dropped" };
@@ -44,4 +57,21 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
     }
     print(&format!("{} of {} implied by others\n", dropped, entries.len()))?;
     Ok(if wrong.is_empty() { Exit::Held } else { Exit::Input })
+}
+
+/// Whether an entry is what its head says: violated at that await point, or fixed.
+fn stands(checker: &mut Checker, entry: &Entry) -> bool {
+    let counterexample = &entry.counterexample;
+    match (counterexample.status, checker.check(entry).map(|checked| checked.outcome)) {
+        (Status::Fixed, Ok(Outcome::Holds)) => true,
+        (Status::Open, Ok(Outcome::Violated(_))) => {
+            let Ok(engine) = checker.engine(entry) else { return false };
+            let names = |name: &String| *name == counterexample.invariant;
+            let invariant = engine.scenario.invariants.iter().position(|invariant| names(&invariant.name));
+            let guilty = invariant.and_then(|at| hangs_on(engine, at, &counterexample.schedule).ok().flatten());
+            let mut points = guilty.into_iter().flatten().map(|guilty| guilty.point.name);
+            points.any(|point| counterexample.point.as_ref() == Some(&point))
+        }
+        _ => false,
+    }
 }
