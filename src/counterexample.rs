@@ -18,6 +18,7 @@
 //! The scenario lies beside or below the file; a module of another SHA-256 is a warning; then one step a line.
 
 mod describe;
+mod lenient;
 mod replay;
 pub mod store;
 
@@ -29,6 +30,7 @@ use sha2::{Digest, Sha256};
 use crate::scenario::Scenario;
 use crate::schedule::{Schedule, Step};
 
+pub use lenient::lenient;
 pub use replay::{ReplayError, Replayed, replay};
 
 /// First line of the format.

@@ -7,6 +7,7 @@ pub mod confirm;
 pub mod counterexample;
 pub mod engine;
 pub mod explore;
+pub mod export;
 pub mod follow;
 pub mod fuzz;
 pub mod init;

@@ -74,7 +74,7 @@ pub fn replay(engine: &mut Embedded, schedule: &Schedule, invariant: Option<usiz
     Ok(replayed)
 }
 
-fn check_step(
+pub(super) fn check_step(
     engine: &mut Embedded,
     world: &World,
     next: &World,
@@ -91,7 +91,7 @@ fn check_step(
     Ok(())
 }
 
-fn check(
+pub(super) fn check(
     engine: &mut Embedded,
     world: &World,
     invariant: Option<usize>,
