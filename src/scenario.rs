@@ -68,8 +68,8 @@ pub use stub::{StubAnswer, StubCall, StubReplies};
 pub use template::{Captured, Made, Template};
 pub use value::{Labels, Value};
 
-pub(crate) use expr::{RustType, Surroundings, variable};
 pub(crate) use candid_text::{check_size as check_candid_size, encode_str};
+pub(crate) use expr::{RustType, Surroundings, variable};
 pub(crate) use interface::Interface;
 pub(crate) use names::{automatic_actor_id, automatic_canister_id, check_identifier, check_name};
 pub(crate) use open::Opener;

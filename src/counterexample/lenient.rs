@@ -8,8 +8,8 @@ use crate::kernel::{Choice, Target, World};
 use crate::schedule::{Schedule, Step, StepKind};
 use crate::trace::Trace;
 
-use super::replay::{ReplayError, Replayed, check, check_step};
 use super::describe::describe;
+use super::replay::{ReplayError, Replayed, check, check_step};
 
 /// Most steps after those of the schedule: canisters may call each other without end.
 const MORE_STEPS: usize = 10_000;

@@ -46,7 +46,9 @@ impl<'a> Names<'a> {
         let args = IDLArgs { args: args.args.into_iter().map(|value| self.named(value)).collect() };
         // In a string or a blob it is no name; `\24` is the dollar sign.
         let mut text = one_line(&args.to_string()).replace("${", "\\24{");
-        for (name, id) in self.canisters.iter().map(|(name, id, _)| (name, id)).chain(self.actors.iter().map(|(name, id)| (name, id))) {
+        for (name, id) in
+            self.canisters.iter().map(|(name, id, _)| (name, id)).chain(self.actors.iter().map(|(name, id)| (name, id)))
+        {
             // Within a string, the quotation mark would be behind a backslash.
             text = text.replace(&format!("principal \"{id}\""), &format!("principal \"${{{name}}}\""));
         }
@@ -85,7 +87,9 @@ impl<'a> Names<'a> {
     fn named(&self, value: IDLValue) -> IDLValue {
         let field = |field: IDLField| {
             let id = match &field.id {
-                Label::Id(hash) | Label::Unnamed(hash) => self.labels.known(*hash).map(|name| Label::Named(name.to_string())),
+                Label::Id(hash) | Label::Unnamed(hash) => {
+                    self.labels.known(*hash).map(|name| Label::Named(name.to_string()))
+                }
                 Label::Named(_) => None,
             };
             IDLField { id: id.unwrap_or(field.id), val: self.named(field.val) }

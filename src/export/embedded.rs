@@ -31,7 +31,10 @@ pub fn export(
         "//!",
         120,
     ));
-    let _ = writeln!(test, "//!\n//! Dependency: {CANLOOM}, the folder of its source. The path of the scenario is relative to the package.");
+    let _ = writeln!(
+        test,
+        "//!\n//! Dependency: {CANLOOM}, the folder of its source. The path of the scenario is relative to the package."
+    );
     let _ = write!(test, "\n#[test]\nfn {name}() {{\n    canloom::testing::holds(\n        {},\n", literal(&file));
     let _ = write!(test, "        {},\n        &[\n", literal(&wanted.name));
     for step in &counterexample.schedule.steps {

@@ -6,11 +6,12 @@
 //!
 //! ```text
 //! story     what is done, and what comes of it          support   the part that all tests share
-//! doubles   canisters without a module                  deeds     what is done, as lines of Rust
+//! doubles   canisters without a module                  deeds     what is done, as lines of Rust (line)
 //! ```
 
 mod deeds;
 mod doubles;
+mod line;
 mod story;
 mod support;
 
@@ -74,7 +75,11 @@ pub fn export(
     if parts.contains(&"outcalls") {
         support = support
             .replacen("    began: Time,\n", "    began: Time,\n    answered: BTreeMap<&'static str, usize>,\n", 1)
-            .replacen("subnets, ids, administrators, calls }", "subnets, ids, administrators, calls, answered: BTreeMap::new() }", 1);
+            .replacen(
+                "subnets, ids, administrators, calls }",
+                "subnets, ids, administrators, calls, answered: BTreeMap::new() }",
+                1,
+            );
     }
     test.push_str(&support);
     Ok(Exported { manifest: manifest(&name, &dependencies), name, test, files: Vec::new() })
@@ -123,7 +128,7 @@ fn head(
     text.push_str("//!\n");
     text.push_str(&wrapped(
         "It fails as long as the canisters have the bug, and passes when it is fixed. Written by canloom from this \
-         counterexample, of which each line is a step: which message is delivered next.",
+         counterexample, of which each word is a step: which message is delivered next.",
         "//!",
         120,
     ));
@@ -192,23 +197,20 @@ fn rule(writer: &mut Writer<'_>, invariant: usize) -> Result<String, ExportError
     let ghosts = scenario.ghosts.iter().map(|_| Err("is a ghost, and a replica does not show messages".to_string()));
     let observed: Vec<Result<RustType, String>> = observed.chain(ghosts).collect();
     let actors: Vec<String> = scenario.actors.iter().map(|actor| actor.name.clone()).collect();
-    let around = Surroundings {
-        observed: &observed,
-        actors: &actors,
-        faulted: Some(writer.story.faults),
-        literal: &literal,
-    };
+    let around =
+        Surroundings { observed: &observed, actors: &actors, faulted: Some(writer.story.faults), literal: &literal };
     let expr = wanted.expr().expect("bug in canloom: what is no expression was refused");
-    let rust = expr.to_rust(&around).map_err(|part| {
-        ExportError::NotExpressible(format!("the invariant `{}`: {part}", one_line(&wanted.text)))
-    })?;
-    let mut text = wrapped(&format!("Whether the invariant holds, and what was seen: {}", one_line(&wanted.text)), "///", 120);
+    let rust = expr
+        .to_rust(&around)
+        .map_err(|part| ExportError::NotExpressible(format!("the invariant `{}`: {part}", one_line(&wanted.text))))?;
+    let mut text =
+        wrapped(&format!("Whether the invariant holds, and what was seen: {}", one_line(&wanted.text)), "///", 120);
     text.push_str("fn invariant(t: &Replica) -> (bool, String) {\n");
     let mut seen = Vec::new();
     for (index, ty) in rust.observations {
         let name = &scenario.observations[index].name;
         let variable = variable(name, ty);
-        let _ = writeln!(text, "    let {variable} = {};", writer.observation(index, ty)?);
+        text.push_str(&writer.observation(index, ty)?.within(&format!("let {variable} = "), ";").text());
         seen.push(format!("{name} = {{{variable}}}"));
     }
     let _ = writeln!(text, "    let holds = {};", rust.text);
@@ -234,7 +236,8 @@ fn grouped(number: u128) -> String {
 
 /// The environment variable that names a canister's module.
 fn variable_of(canister: &str) -> String {
-    let word: String = canister.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' }).collect();
+    let word: String =
+        canister.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' }).collect();
     format!("{word}_WASM")
 }
 

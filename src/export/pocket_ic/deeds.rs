@@ -8,6 +8,7 @@ use candid::Principal;
 use super::super::candid::Names;
 use super::super::literal::literal;
 use super::doubles;
+use super::line::Line;
 use super::story::{Deed, Story};
 use super::{module_of, variable_of};
 use crate::engine::embedded::{Embedded, EmbeddedError};
@@ -44,7 +45,12 @@ impl Writer<'_> {
         }
         for deed in &self.story.deeds {
             self.deed(&mut text, deed)?;
-            if is_always && matches!(deed, Deed::Tick { is_seen: true, .. } | Deed::Change { task: Task::Upgrade | Task::Reinstall, .. }) {
+            if is_always
+                && matches!(
+                    deed,
+                    Deed::Tick { is_seen: true, .. } | Deed::Change { task: Task::Upgrade | Task::Reinstall, .. }
+                )
+            {
                 text.push_str("    t.check();\n");
             }
         }
@@ -98,7 +104,7 @@ impl Writer<'_> {
                 Some(path) => {
                     let init = self.candid(&canister.init, &format!("`init` of `{}`", canister.name))?;
                     let module = format!("module(\"{}\", {})", variable_of(&canister.name), literal(&path));
-                    let _ = writeln!(text, "    t.install({name}, {module}, {init});");
+                    text.push_str(&Line::call("install", vec![name, module, init]).text());
                 }
                 None => {
                     self.need("double");
@@ -118,7 +124,7 @@ impl Writer<'_> {
                     None => format!("Principal::from_text({}).expect(\"a principal\")", literal(&call.by.to_text())),
                 };
                 let (name, method) = (literal(&canister.name), literal(&call.method));
-                let _ = writeln!(text, "    t.set_up({name}, {by}, {method}, {args});");
+                text.push_str(&Line::call("set_up", vec![name, by, method, args]).text());
             }
         }
         text.push_str("    t.began = t.pic.get_time();\n");
@@ -133,14 +139,18 @@ impl Writer<'_> {
                 let call = &scenario.calls[*entry];
                 let args = self.candid(arg, &format!("the argument of call `{}`", call.id))?;
                 let (id, by) = (literal(&call.id), literal(&scenario.actors[*actor].name));
-                format!("t.submit({id}, {}, {by}, {}, {args});", name(call.canister), literal(&call.method))
+                let args = vec![id, name(call.canister), by, literal(&call.method), args];
+                text.push_str(&Line::call("submit", args).text());
+                return Ok(());
             }
             Deed::Tick { loaded: false, .. } => "t.tick();".to_string(),
             Deed::Tick { loaded: true, .. } => "t.tick_loaded();".to_string(),
             Deed::Advance { ns } if ns % 1_000_000_000 == 0 => {
                 format!("t.pic.advance_time(Duration::from_secs({}));", super::grouped(u128::from(ns / 1_000_000_000)))
             }
-            Deed::Advance { ns } => format!("t.pic.advance_time(Duration::from_nanos({}));", super::grouped(u128::from(*ns))),
+            Deed::Advance { ns } => {
+                format!("t.pic.advance_time(Duration::from_nanos({}));", super::grouped(u128::from(*ns)))
+            }
             Deed::Freeze { canister, is_frozen } => {
                 self.need("manage");
                 let seconds = if *is_frozen { FROZEN } else { THAWED };
@@ -149,7 +159,11 @@ impl Writer<'_> {
             Deed::Change { canister, task, fault, starts } => {
                 self.need("manage");
                 let change = self.change(*canister, *task, *fault)?;
-                let start = if *starts { format!("\n    t.administer({}, \"start_canister\");", name(*canister)) } else { String::new() };
+                let start = if *starts {
+                    format!("\n    t.administer({}, \"start_canister\");", name(*canister))
+                } else {
+                    String::new()
+                };
                 format!("{change}{start}\n    t.tick();")
             }
             Deed::Outcall { url } => {
@@ -197,7 +211,7 @@ impl Writer<'_> {
     }
 
     /// How the test reads an observation: as this type, or as the value that was replied.
-    pub fn observation(&mut self, index: usize, ty: Option<RustType>) -> Result<String, ExportError> {
+    pub fn observation(&mut self, index: usize, ty: Option<RustType>) -> Result<Line, ExportError> {
         let scenario = self.engine.scenario.clone();
         let observation = &scenario.observations[index];
         let (_, method, arg) = self.engine.question(index);
@@ -211,11 +225,15 @@ impl Writer<'_> {
             return doubles::observation(&scenario, self.story, &self.names, index, &arg, &values[index]);
         }
         let args = self.candid(&arg, &format!("the argument of `[observe.{}]`", observation.name))?;
-        let mut text = format!("t.query({}, {}, {args})", literal(&canister.name), literal(&method));
+        let args = vec![literal(&canister.name), literal(&method), args];
+        let mut line = Line { before: "t.query(".to_string(), args, after: ")".to_string() };
         for name in observation.path.iter().flat_map(|path| path.names()) {
-            text = format!("at(&{text}, {})", literal(name));
+            line = line.within("at(&", &format!(", {})", literal(name)));
         }
-        Ok(ty.map_or_else(|| text.clone(), |ty| format!("{}(&{text})", ty.reader())))
+        Ok(match ty {
+            Some(ty) => line.within(&format!("{}(&", ty.reader()), ")"),
+            None => line,
+        })
     }
 
     fn candid(&self, bytes: &[u8], what: &str) -> Result<String, ExportError> {

@@ -7,8 +7,8 @@ use candid::{Decode, IDLArgs, Nat};
 
 use super::super::candid::Names;
 use super::super::literal::literal;
+use super::line::Line;
 use super::story::Story;
-use crate::engine::builtin;
 use crate::export::{ExportError, inexpressible};
 use crate::kernel::Response;
 use crate::scenario::{Code, Scenario, Value};
@@ -29,7 +29,7 @@ pub fn constants(scenario: &Scenario, story: &Story, names: &Names<'_>) -> Resul
         }
         let _ = writeln!(
             text,
-            "/// What the double of `{}` answers: for each method one answer after the other, the last one again and again.\n\
+            "/// What the double of `{}` answers, as in the counterexample; methods that are not called there it does not have.\n\
              const {}: Answers = &[",
             canister.name,
             constant_of(&canister.name)
@@ -40,13 +40,6 @@ pub fn constants(scenario: &Scenario, story: &Story, names: &Names<'_>) -> Resul
                 written.push(literal(&answer_text(answer, names, &canister.name, method)?));
             }
             let _ = writeln!(text, "    ({}, &[{}]),", literal(method), written.join(", "));
-        }
-        // What the counterexample does not call may be called by a canister that is fixed.
-        for method in builtin::methods(&canister.code).into_keys() {
-            if !story.answers.contains_key(&(at, method.to_string())) {
-                let reject = format!("!the counterexample has no answer of {}.{method}", canister.name);
-                let _ = writeln!(text, "    ({}, &[{}]),", literal(method), literal(&reject));
-            }
         }
         text.push_str("];\n");
     }
@@ -60,9 +53,9 @@ fn answer_text(answer: &Response, names: &Names<'_>, canister: &str, method: &st
             names.text(bytes).map_err(what)
         }
         Response::Reject { code: 4, text } => Ok(format!("!{text}")),
-        Response::Reject { code, .. } => {
-            inexpressible(format!("an answer of {canister}.{method} is a reject of code {code}, which no canister gives"))
-        }
+        Response::Reject { code, .. } => inexpressible(format!(
+            "an answer of {canister}.{method} is a reject of code {code}, which no canister gives"
+        )),
     }
 }
 
@@ -74,7 +67,7 @@ pub fn observation(
     index: usize,
     asked: &[u8],
     start: &Value,
-) -> Result<String, ExportError> {
+) -> Result<Line, ExportError> {
     let observation = &scenario.observations[index];
     let canister = &scenario.canisters[observation.canister];
     let name = &canister.name;
@@ -87,23 +80,23 @@ pub fn observation(
         ));
     }
     let known = ["icrc1_transfer", "icrc2_transfer_from", "icrc2_approve"];
-    let is_known = |method: &str| known.contains(&method) || !method.contains("transfer") && !method.contains("approve");
-    if let Some(((_, method), _)) = story.answers.iter().find(|((at, method), _)| *at == observation.canister && !is_known(method)) {
+    let is_known =
+        |method: &str| known.contains(&method) || !method.contains("transfer") && !method.contains("approve");
+    if let Some(((_, method), _)) =
+        story.answers.iter().find(|((at, method), _)| *at == observation.canister && !is_known(method))
+    {
         return inexpressible(format!(
             "the balances of `{name}` after `{method}`; give `[canister.{name}]` a `wasm` in place of `builtin`"
         ));
     }
     let Value::Int(start) = start else { return inexpressible(format!("`{}` has no balance", observation.name)) };
     let account = names.text(asked);
-    let account = account.map_err(|problem| ExportError::NotExpressible(format!("the account of `{}` {problem}", observation.name)))?;
+    let account = account
+        .map_err(|problem| ExportError::NotExpressible(format!("the account of `{}` {problem}", observation.name)))?;
     let fee = fee(&canister.init).unwrap_or_default();
-    Ok(format!(
-        "t.balance({}, {}, {start}, {fee}, {}, {})",
-        literal(name),
-        literal(&account),
-        constant_of(name),
-        story.before[observation.canister]
-    ))
+    let skip = story.before[observation.canister].to_string();
+    let args = vec![literal(name), literal(&account), start.to_string(), fee.to_string(), constant_of(name), skip];
+    Ok(Line { before: "t.balance(".to_string(), args, after: ")".to_string() })
 }
 
 /// The fee that a ledger's `init` says.

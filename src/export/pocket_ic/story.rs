@@ -67,9 +67,13 @@ impl Story {
         let (class, script, steps) = match planned {
             Planned::Found { class, script, steps, .. } => (class, script, steps),
             Planned::NotExpressible { reason } => return inexpressible(reason),
-            Planned::NotFound { is_cut: true } => return inexpressible("the search for a script was cut off by its bound"),
+            Planned::NotFound { is_cut: true } => {
+                return inexpressible("the search for a script was cut off by its bound");
+            }
             Planned::NotFound { is_cut: false } => {
-                return inexpressible("no script of submits, rounds, places and times leads a replica to such an order");
+                return inexpressible(
+                    "no script of submits, rounds, places and times leads a replica to such an order",
+                );
             }
         };
         engine.kernel.tell_calls_apart();
@@ -85,7 +89,8 @@ impl Story {
         let mut teller = Teller { engine: &mut engine, world, observed, is_mixed: Vec::new(), answers, faults: 0 };
         let deeds = teller.tell(&script, &steps)?;
         let Teller { observed, is_mixed, answers, faults, .. } = teller;
-        let observed = observed.into_iter().enumerate().map(|(at, ty)| ty.filter(|_| !is_mixed.contains(&at))).collect();
+        let observed =
+            observed.into_iter().enumerate().map(|(at, ty)| ty.filter(|_| !is_mixed.contains(&at))).collect();
         Ok(Story { class, script, deeds, answers, before, observed, faults })
     }
 }
@@ -222,7 +227,9 @@ impl Teller<'_> {
         match &happened {
             Happened::Delivery(delivery) if has_no_module(&self.engine.scenario, usize::from(delivery.canister)) => {
                 let kernel = &self.engine.kernel;
-                let Some((method, _)) = kernel.call_text(delivery.message) else { return self.cannot_stand_in(delivery.canister) };
+                let Some((method, _)) = kernel.call_text(delivery.message) else {
+                    return self.cannot_stand_in(delivery.canister);
+                };
                 match delivery.effects.response {
                     Some(response) if delivery.effects.trap.is_none() => {
                         let key = (usize::from(delivery.canister), method.to_string());

@@ -199,12 +199,9 @@ impl Writer<'_> {
             Node::Constant(value) => RustType::of(value),
             Node::Observation(index, _) => self.around.observed[*index].as_ref().ok().copied(),
             Node::ItemBy(_) => Some(RustType::Principal),
-            Node::Faulted
-            | Node::Now
-            | Node::Negate(_)
-            | Node::Arithmetic(..)
-            | Node::Count(_)
-            | Node::Sum(..) => Some(RustType::Int),
+            Node::Faulted | Node::Now | Node::Negate(_) | Node::Arithmetic(..) | Node::Count(_) | Node::Sum(..) => {
+                Some(RustType::Int)
+            }
             Node::Quiet
             | Node::Has(..)
             | Node::Not(_)
@@ -278,18 +275,15 @@ impl Writer<'_> {
 }
 
 /// Words that no variable of a test can have: Rust's, those of the functions that the test has, and those that stand in it.
-const TAKEN: &[&str] = &[
-    "abstract", "as", "async", "at", "await", "become", "box", "break", "const", "continue", "crate", "do", "dyn", "else",
-    "enum", "extern", "false", "final", "fn", "for", "gen", "has", "holds", "if", "impl", "in", "int", "invariant", "is_null",
-    "it", "let", "list", "loop", "macro", "main", "match", "mod", "module", "move", "mut", "override", "principal", "priv",
-    "pub", "ref", "return", "self", "Self", "static", "struct", "super", "t", "text", "trait", "true", "truth", "try", "type",
-    "typeof", "union", "unsafe", "unsized", "use", "virtual", "where", "while", "yield",
-];
+const TAKEN: &str = "abstract as async at await become box break const continue crate do dyn else enum extern false final \
+                     fn for gen has holds if impl in int invariant is_null it let list loop macro main match mod module \
+                     move mut override principal priv pub ref return self Self static struct super t text trait true \
+                     truth try type typeof union unsafe unsized use virtual where while yield";
 
 /// The variable of an observation, whose name is a word.
 pub(crate) fn variable(name: &str, ty: Option<RustType>) -> String {
     match ty {
-        Some(_) if TAKEN.contains(&name) => format!("{name}_"),
+        Some(_) if TAKEN.split(' ').any(|word| word == name) => format!("{name}_"),
         Some(_) => name.to_string(),
         None => format!("{name}_reply"),
     }
