@@ -9,6 +9,7 @@ pub mod counterexample;
 pub mod engine;
 pub mod explain;
 pub mod explore;
+pub mod export;
 pub mod follow;
 pub mod fuzz;
 pub mod init;

@@ -44,6 +44,8 @@ pub enum Aim {
     Label,
     /// A script for PocketIC: built-in canisters are stand-ins, played by the driver.
     PocketIc,
+    /// A script for a test that stands alone: canisters that answer by themselves stand at the place of built-in ones.
+    Test,
 }
 
 /// Why an operation cannot be played.

@@ -69,12 +69,15 @@ pub use template::{Captured, Made, Template};
 pub use value::{Labels, Value};
 
 pub(crate) use candid_text::{check_size as check_candid_size, encode_str};
+pub(crate) use expr::{RustType, Surroundings, variable};
 pub(crate) use interface::Interface;
 pub(crate) use names::{automatic_actor_id, automatic_canister_id, check_identifier, check_name};
 pub(crate) use open::Opener;
 
 /// Largest scenario file in bytes.
 const SIZE_MAX: u64 = 1 << 20;
+/// Most faults that are followed on a replica.
+const REJECTS_MAX: u32 = 64;
 
 /// A scenario; positions are indexes into its vectors, which are in file order.
 #[derive(Clone, Debug)]
@@ -207,6 +210,17 @@ impl Scenario {
     pub fn with_room_for_tasks(self) -> Scenario {
         let wide = |bounds: Bounds| Bounds { timers: load::TIMERS_MAX, heartbeats: load::TIMERS_MAX, ..bounds };
         Scenario { bounds: wide(self.bounds), own_bounds: wide(self.own_bounds), ..self }
+    }
+
+    /// The same with room for all that rounds of a replica bring about: timers and heartbeats; and rejects, since a canister
+    /// without cycles rejects all requests that come.
+    pub fn with_room_for_rounds(mut self) -> Scenario {
+        let wide = |bounds: Bounds| {
+            let faults = if bounds.faults > 0 { REJECTS_MAX } else { 0 };
+            Bounds { switches: None, faults, ..bounds }
+        };
+        self.faults.iter_mut().for_each(|fault| fault.budget = REJECTS_MAX);
+        Scenario { bounds: wide(self.bounds), own_bounds: wide(self.own_bounds), ..self }.with_room_for_tasks()
     }
 
     /// Names of what is read in every world: the observations, then the ghosts.

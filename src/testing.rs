@@ -29,15 +29,17 @@
 //! ```
 
 mod builder;
+mod replay;
 mod seen;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use builder::{Actor, Builder, CallKeys, Canister, CanisterKeys, FaultKeys, ObserveKeys, SetupKeys};
+pub use replay::holds;
 pub use seen::Seen;
 
-use crate::counterexample::{Counterexample, replay};
+use crate::counterexample::{self, Counterexample};
 use crate::engine::embedded::Embedded;
 use crate::explore::{Budget, Explored, Finding, explore};
 use crate::report::{Verdict, is_violation, text};
@@ -141,7 +143,7 @@ impl Builder {
         let mut engine = self.open().unwrap_or_else(|error| panic!("{error}"));
         let position = engine.scenario.invariants.iter().position(|other| other.name == counterexample.invariant);
         let invariant = position.unwrap_or_else(|| panic!("there is no invariant \"{}\"", counterexample.invariant));
-        let replayed = replay(&mut engine, &counterexample.schedule, Some(invariant));
+        let replayed = counterexample::replay(&mut engine, &counterexample.schedule, Some(invariant));
         let replayed = replayed.unwrap_or_else(|error| panic!("{}: {error}", file.display()));
         let report = text::counterexample(&engine.scenario, invariant, &replayed);
         assert!(replayed.violated.is_none(), "{report}");
@@ -150,6 +152,6 @@ impl Builder {
 }
 
 fn steps(engine: &mut Embedded, schedule: &Schedule, invariant: usize) -> Result<String, String> {
-    let replayed = replay(engine, schedule, Some(invariant)).map_err(|error| error.to_string())?;
+    let replayed = counterexample::replay(engine, schedule, Some(invariant)).map_err(|error| error.to_string())?;
     Ok(text::counterexample(&engine.scenario, invariant, &replayed))
 }

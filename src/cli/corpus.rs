@@ -2,6 +2,7 @@
 
 mod accept;
 mod check;
+mod export;
 mod migrate;
 mod prune;
 
@@ -24,6 +25,8 @@ enum Command {
     Accept(accept::Options),
     /// Replay all entries: open ones must still be violated, fixed ones must hold. The first thing to run in CI.
     Check(check::Options),
+    /// Write a counterexample as a stand-alone Rust test.
+    Export(export::Options),
     /// Rewrite entries as this version writes them: await point, hashes of today's modules, file name.
     Migrate(migrate::Options),
     /// Drop entries that another one implies: same scenario, invariant, await point and status, and no fewer steps.
@@ -35,6 +38,7 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
     match &options.command {
         Command::Accept(options) => accept::run(options),
         Command::Check(options) => check::run(options),
+        Command::Export(options) => export::run(options),
         Command::Migrate(options) => migrate::run(options),
         Command::Prune(options) => prune::run(options),
     }

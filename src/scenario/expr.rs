@@ -14,6 +14,7 @@ mod literals;
 mod number;
 mod parse;
 mod resolve;
+mod rust;
 mod words;
 
 use std::sync::Arc;
@@ -24,6 +25,7 @@ use super::names::Names;
 use super::path::Step;
 use super::value::Value;
 use number::Arithmetic;
+pub(crate) use rust::{RustType, Surroundings, variable};
 
 /// Where an expression stands; it decides what it can see and of which type it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

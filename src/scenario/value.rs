@@ -137,6 +137,11 @@ impl Labels {
         self.0.entry(candid::idl_hash(name)).or_insert_with(|| name.to_string());
     }
 
+    /// The name of a field of this hash.
+    pub(crate) fn known(&self, hash: u32) -> Option<&str> {
+        self.0.get(&hash).map(String::as_str)
+    }
+
     fn name(&self, label: &Label) -> String {
         match label {
             Label::Named(name) => name.clone(),

@@ -11,6 +11,7 @@ mod corners;
 mod corpus;
 mod divided;
 mod docs;
+mod export;
 mod fixtures;
 #[cfg(feature = "pocket-ic")]
 mod following;

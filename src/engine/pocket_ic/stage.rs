@@ -17,7 +17,7 @@ use crate::engine::allowance::Allowance;
 use crate::engine::builtin;
 use crate::engine::embedded::{Embedded, EmbeddedError, Modules, START_NS};
 use crate::kernel::{self, START_BALANCE};
-use crate::scenario::{Bounds, Canister, Code, Scenario, ScenarioError};
+use crate::scenario::{Canister, Code, Scenario, ScenarioError};
 use crate::script::Script;
 
 /// Instructions that leave a round no room for a second iteration: 7 thousand million in a round, less the 5 thousand million
@@ -30,8 +30,6 @@ const THAWED: u64 = 2_592_000;
 const SETUP_ROUNDS: u32 = 100;
 /// Calls that are numbered for one stand-in.
 const CALLS_EACH: u32 = 10_000_000;
-/// Most faults that are followed.
-const FAULTS_MAX: u32 = 64;
 
 /// Why a scenario cannot be played on a replica.
 #[derive(Debug, thiserror::Error)]
@@ -89,7 +87,8 @@ impl Source {
         if let Some((_, engine)) = self.opened.iter().find(|(known, _)| known == ids) {
             return Ok(engine.fork());
         }
-        let scenario = widened(Scenario::load_with_ids(&self.scenario.file, ids)?, self.scenario.bounds);
+        let read = Scenario::load_with_ids(&self.scenario.file, ids)?;
+        let scenario = Scenario { bounds: self.scenario.bounds, ..read }.with_room_for_rounds();
         let engine = Embedded::open_with(Arc::new(scenario), &self.allowance, &mut self.modules)?;
         let fork = engine.fork();
         self.opened.push((ids.clone(), engine));
@@ -538,15 +537,4 @@ fn check(scenario: &Scenario) -> Result<(), StageError> {
         ));
     }
     Ok(())
-}
-
-/// The scenario within these bounds, but for tasks, which a replica runs in each round, and for faults: a canister without
-/// cycles rejects all requests that come.
-fn widened(mut scenario: Scenario, bounds: Bounds) -> Scenario {
-    let wide = |bounds: Bounds| {
-        let faults = if bounds.faults > 0 { FAULTS_MAX } else { 0 };
-        Bounds { switches: None, faults, ..bounds }
-    };
-    scenario.faults.iter_mut().for_each(|fault| fault.budget = FAULTS_MAX);
-    Scenario { bounds: wide(bounds), own_bounds: wide(scenario.own_bounds), ..scenario }.with_room_for_tasks()
 }

@@ -58,7 +58,7 @@ impl Recipe {
             };
             let added = match aim {
                 Aim::Label => recipe.add_for_label(engine, &world, step, &choice),
-                Aim::PocketIc => recipe.add_for_pocket_ic(engine, &world, step, &choice),
+                Aim::PocketIc | Aim::Test => recipe.add_for_replica(engine, &world, step, &choice, aim),
             };
             if let Err(reason) = added {
                 return Ok(Err(reason));
@@ -96,12 +96,13 @@ impl Recipe {
         Ok(())
     }
 
-    fn add_for_pocket_ic(
+    fn add_for_replica(
         &mut self,
         engine: &Embedded,
         world: &World,
         step: &Step,
         choice: &Choice,
+        aim: Aim,
     ) -> Result<(), String> {
         self.add(step, choice);
         let callee = callee(&engine.kernel, world, choice);
@@ -122,6 +123,15 @@ impl Recipe {
                 return Err(format!(
                     "{step}: a driver makes a callee reject by leaving it too few cycles, and that is code 2, not {code}"
                 ));
+            }
+            (StepKind::BusinessError | StepKind::Lie, Some(callee)) if aim == Aim::Test => {
+                if matches!(callee.code, Code::Wasm(_)) {
+                    return Err(format!(
+                        "{step}: {} is asked to answer what the scenario says, and a test that stands alone runs its own module",
+                        callee.name
+                    ));
+                }
+                self.faults.push(step.clone());
             }
             (StepKind::BusinessError | StepKind::Lie, of_callee) => {
                 self.scripted.push(step.clone());

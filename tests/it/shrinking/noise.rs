@@ -9,11 +9,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use canloom::engine::embedded::Embedded;
+use canloom::explore::Minimal;
 use canloom::kernel::World;
 use canloom::sample::schedule;
 use canloom::scenario::Scenario;
 use canloom::scheduler::Strategy;
-use canloom::shrink::{Effort, Minimal, shrink as shrink_steps, switches};
+use canloom::shrink::{Effort, shrink as shrink_steps, switches};
 use num_bigint::BigUint;
 
 use super::corpus;
@@ -118,6 +119,9 @@ pub fn shrink(name: &str, time: Duration) -> Row {
     let at = engine.scenario.invariants.iter().position(|other| other.name == invariant).expect("the same invariants");
     let mut longest: Option<(usize, Vec<canloom::schedule::Step>)> = None;
     for number in 0..DRAWN {
+        if longest.as_ref().is_some_and(|(most, _)| *most >= STEPS_MAX - 2) {
+            break;
+        }
         let mut steps = schedule(&mut engine, Strategy::Random, 1, number).expect("it can be walked").steps;
         steps.truncate(STEPS_MAX);
         let quick = Effort { time: None, most: 0, proves: false };
@@ -144,7 +148,7 @@ pub fn shrink(name: &str, time: Duration) -> Row {
         after: (shrunk.finding.faults, shrunk.finding.calls, shrunk.finding.schedule.steps.len()),
         switches: switches(&after),
         searched,
-        minimal: shrunk.minimal,
+        minimal: shrunk.finding.minimal,
         tried: shrunk.tried,
         time: began.elapsed(),
     }
