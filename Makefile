@@ -3,7 +3,7 @@ CANLOOM := target/release/canloom
 SMITH := cargo run --quiet --release --locked --manifest-path tests/smith/Cargo.toml --target-dir target/smith --
 
 .PHONY: help demo test model lint build canisters fixtures bench hostile zoo mutants complete
-.PHONY: fuzz fuzz-cmin fuzz-cov fuzz-clusterfuzzlite nightly clean
+.PHONY: reordered shrinking screenshots fuzz fuzz-cmin fuzz-cov fuzz-clusterfuzzlite nightly clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -56,6 +56,15 @@ complete: fixtures ## Compare 1,000 random scenarios with brute force, and 1,000
 mutants: build ## Make mistakes in correct canisters and count those that are found: docs/mutants.md; MUTANTS=--check compares
 	cargo test --quiet --release --locked --manifest-path tests/mutants/Cargo.toml --target-dir target/mutants/tool
 	cargo run --quiet --release --locked --manifest-path tests/mutants/Cargo.toml --target-dir target/mutants/tool -- $(MUTANTS)
+
+reordered: build ## Recompile the canisters with functions and fields in another order, and replay the corpus on them
+	@tests/reordered/run.sh
+
+shrinking: canisters ## Shrink noisy schedules of every scenario with a counterexample, and write docs/shrinking.md
+	SHRINK=write cargo test --release --locked --test it -- shrinking::the_table --nocapture
+
+screenshots: build ## Draw a counterexample and photograph it in three sizes and two themes, into docs/images; needs node and Chromium
+	$(CANLOOM) report corpus/vault-stale/*.cx --html target/report.html && node tests/browser/check.mjs shots target/report.html docs/images
 
 fuzz: ## Fuzz: SCENARIO=FILE TIME=60, TARGET=schedule; see docs/fuzzing.md
 	@fuzz/run.sh

@@ -46,7 +46,7 @@ replay() {
         4) echo "diverged: $file: its steps cannot be made any more"; failed=1 ;;
         *) echo "not replayed: $file: exit $status"; failed=1 ;;
         esac
-    done < <(dirname "${scenarios[@]}" | xargs -I{} find {} -maxdepth 1 -name '*.cx' | sort -u)
+    done < <(dirname "${scenarios[@]}" | xargs -I{} find {} -maxdepth 1 -name '*.cx' | sort -u | xargs -r grep -L '^status: fixed')
     say "$still known findings still violate"
 }
 
@@ -115,5 +115,5 @@ done
 
 printf '\n%-56s %7s  %s\n' pair seconds result
 printf '%s\n' "${table[@]}"
-[ ${#found[@]} = 0 ] || { printf '\nnew; rename to .cx what is to be kept:\n'; printf '  %s\n' "${found[@]}"; exit 3; }
+[ ${#found[@]} = 0 ] || { printf '\nnew; keep what is to be kept with `canloom corpus accept FILE`:\n'; printf '  %s\n' "${found[@]}"; exit 3; }
 exit "$failed"

@@ -89,7 +89,10 @@ pub fn beside(engine: &Embedded, invariants: &[&str]) -> Vec<Entry> {
     let files = std::fs::read_dir(scenario.folder()).into_iter().flatten().flatten();
     // Links are not followed, here as elsewhere.
     let files = files.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_file())).map(|entry| entry.path());
-    let mut files: Vec<PathBuf> = files.filter(|file| find::is_entry(file)).collect();
+    let files = files.filter(|file| find::is_entry(file));
+    // Named as the scenario is: without a folder if it is named without one.
+    let mut files: Vec<PathBuf> =
+        files.map(|file| scenario.file.with_file_name(file.file_name().unwrap_or_default())).collect();
     files.sort();
     let entries = files.iter().filter_map(|file| Entry::read(file).ok());
     let own = scenario.file.file_name();

@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 use crate::counterexample::awaits::{AwaitPoint, Guilty, guilty};
 use crate::counterexample::play::{Play, items, play};
 use crate::engine::embedded::Embedded;
-use crate::explore::below::{below, simplest};
+use crate::explore::below::{below, each};
 use crate::explore::look::{Successor, add_met};
 use crate::explore::workers::Deadline;
 use crate::explore::{Finding, Grade, Minimal, Rank};
@@ -166,8 +166,8 @@ pub fn shrink_at(
     Ok(Some(Shrunk { finding, guilty: best.guilty, before: size, size: best.size, others, tried }))
 }
 
-/// The simplest way to a violation of an invariant that hangs on none of these await points, if there is one. Of each violating
-/// world the simplest way is looked at; `None`: not all of them, within the time.
+/// A way to a violation of an invariant that hangs on none of these await points, if there is one. Of each violating world the
+/// shortest ways are looked at, up to a number; `None`: not all of them, within the time.
 ///
 /// # Errors
 /// If a canister asks for something that the engine does not offer.
@@ -189,8 +189,7 @@ pub fn another(
         // Nothing simpler is left, and nothing else is asked for.
         Ok(Some(Rank::default()))
     };
-    let most = Rank { faults: u16::MAX, calls: u16::MAX, switches: u8::MAX, steps: u32::MAX };
-    let is_complete = simplest(engine, invariant, most, &deadline, &mut accept)?.is_some();
+    let is_complete = each(engine, invariant, &deadline, &mut accept)?;
     match found {
         Some(steps) => {
             let played = play(engine, &items(&steps), Some(invariant), None)?;

@@ -5,7 +5,7 @@ use std::thread::available_parallelism;
 use std::time::Duration;
 
 use canloom::corpus::{self, Entry};
-use canloom::counterexample::{Counterexample, Status, replay};
+use canloom::counterexample::{Counterexample, Status};
 use canloom::engine::embedded::Embedded;
 use canloom::explore::{
     Budget, Checkpoint, CheckpointError, Completeness, ExploreError, Explored, Finding, Shard, explore, explore_from,
@@ -317,9 +317,8 @@ fn origin(engine: &Embedded, bounds: &[(BoundName, u32)]) -> Origin {
 
 /// A finding step by step.
 fn steps(engine: &mut Embedded, finding: &Finding) -> Result<String, Failure> {
-    let replayed = replay(engine, &finding.schedule, Some(finding.invariant))
-        .map_err(|error| Failure::outside(format!("bug in canloom: a finding does not replay: {error}")))?;
-    Ok(text::counterexample(&engine.scenario, finding.invariant, &replayed))
+    let counterexample = counterexample(engine, finding);
+    Ok(Told::found(engine, counterexample, finding.invariant)?.text(engine))
 }
 
 /// The strategy that the options ask for, if they fit together.

@@ -17,6 +17,8 @@ use crate::schedule::Step;
 
 /// Most ways that are looked at: two bugs may share a world, and then each way there has to be asked whose it is.
 const WAYS_MAX: usize = 2_000;
+/// Most equally short ways to one world that are looked at.
+const WAYS_EACH: usize = 64;
 /// Worlds between two looks at the memory.
 const WORLDS_BETWEEN_LOOKS: u64 = 64;
 
@@ -35,7 +37,27 @@ pub(crate) fn below(
     accept: &mut Accept<'_>,
 ) -> Result<bool, Unsupported> {
     match simplest(engine, invariant, limit, deadline, accept)? {
-        Some(found) => others(engine, &found, deadline, accept),
+        Some(found) => others(engine, &found, false, deadline, accept),
+        None => Ok(false),
+    }
+}
+
+/// Looks at the simplest ways to each first violation: all that are equally short, up to a number; whether time and memory
+/// sufficed for that.
+///
+/// # Errors
+/// As [`below`].
+pub(crate) fn each(
+    engine: &mut Embedded,
+    invariant: usize,
+    deadline: &Deadline,
+    accept: &mut Accept<'_>,
+) -> Result<bool, Unsupported> {
+    let most = Rank { faults: u16::MAX, calls: u16::MAX, switches: u8::MAX, steps: u32::MAX };
+    match simplest(engine, invariant, most, deadline, accept)? {
+        // One was accepted.
+        Some(found) if found.limit < most => Ok(true),
+        Some(found) => others(engine, &found, true, deadline, accept),
         None => Ok(false),
     }
 }
@@ -44,7 +66,7 @@ pub(crate) fn below(
 ///
 /// # Errors
 /// As [`below`].
-pub(crate) fn simplest(
+fn simplest(
     engine: &mut Embedded,
     invariant: usize,
     mut limit: Rank,
@@ -113,7 +135,7 @@ pub(crate) fn simplest(
 }
 
 /// What was found of one invariant: where ways end that were not accepted.
-pub(crate) struct Found {
+struct Found {
     graph: Graph,
     ends: Vec<End>,
     /// The rank up to which was looked.
@@ -131,6 +153,7 @@ struct End {
 fn others(
     engine: &mut Embedded,
     found: &Found,
+    are_shortest: bool,
     deadline: &Deadline,
     accept: &mut Accept<'_>,
 ) -> Result<bool, Unsupported> {
@@ -153,7 +176,12 @@ fn others(
             continue;
         }
         let same = (end.rank.faults, end.rank.calls, end.rank.switches) == (limit.faults, limit.calls, limit.switches);
-        let longest = if same { limit.steps.saturating_sub(1) } else { u32::MAX };
+        let longest = match (are_shortest, same) {
+            (true, _) => end.rank.steps,
+            (false, true) => limit.steps.saturating_sub(1),
+            (false, false) => u32::MAX,
+        };
+        let mut here = 0;
         // Backwards: a world, and the path from there to the end.
         let mut stack: Vec<(u32, Vec<u32>)> = vec![(end.world, end.step.into_iter().collect())];
         while let Some((at, path)) = stack.pop() {
@@ -162,16 +190,23 @@ fn others(
             }
             if at == root {
                 ways += 1;
-                if ways > WAYS_MAX {
+                here += 1;
+                if are_shortest && here > WAYS_EACH {
+                    break;
+                }
+                if !are_shortest && ways > WAYS_MAX {
                     return Ok(false);
                 }
                 let path: Vec<u32> = path.into_iter().rev().collect();
                 let steps = walk::steps(engine, &path)?;
-                if let Some(rank) = accept(engine, steps)? {
-                    limit = rank;
-                    break;
+                match accept(engine, steps)? {
+                    Some(_) if are_shortest => return Ok(true),
+                    Some(rank) => {
+                        limit = rank;
+                        break;
+                    }
+                    None => continue,
                 }
-                continue;
             }
             for &(from, ordinal) in &before[at as usize] {
                 if path.len() as u32 + 1 + graph.rank(from).steps <= longest {

@@ -144,6 +144,12 @@ violated after step 4: total != 897  with total = 897
 0            |-------------->|               |
 0.1          |               |-------------->|
 
+why: Call 1 (c0.w) ran up to its await on c1.t (in send); while it waited, call 0 (c0.w) ran (step 3).
+     It still waits; after step 4 total != 897 does not hold, with total = 897.
+await: c0.w -> c1.t  in send
+it matters that: 1 before 0 (any of them the other way round: not violated)
+interleavings that come to it: 7 of 14, 50.0 %; from 1 on 100 %; from 1.1 on 100 %; from 0 on 100 %; from 0.1 on 100 %
+
 replay: canloom repro FILE
 "#;
 
@@ -213,8 +219,10 @@ fn json_has_exactly_the_keys_of_the_design_and_what_was_searched_by_number_of_fa
     assert_eq!((&document["verdict"], &document["exhaustive"]), (&"violated".into(), &true.into()));
     assert_eq!((&document["engine"], &document["strategy"]), (&"embedded".into(), &"exhaustive".into()));
     assert_eq!(document["sometimes"], serde_json::json!({ "both wait": true }));
-    // Beside those of the design: the number of violating worlds, and whether the scenario expects the violation.
+    // Beside those of the design: the number of violating worlds, whether the scenario expects the violation, what it hangs on,
+    // and whether something simpler exists.
     let violation = ["invariant", "grade", "class", "calls", "deliveries", "faults", "worlds", "expected", "file"];
+    let violation = [&violation[..], &["await", "place", "minimal"]].concat();
     let by_faults = ["faults", "worlds", "expanded"];
     let points = ["c0.w -> c1.t"];
     let answers = ["started", "ok", "err"];

@@ -63,6 +63,9 @@ fn the_counterexample_in_the_readme_is_the_one_that_is_printed() {
         .expect("canloom runs");
     let printed = String::from_utf8(output.stdout).expect("UTF-8");
     assert!(printed.contains(shown), "the README shows\n{shown}\n\nand canloom prints\n{printed}");
+    let docs = std::fs::read_to_string(root.join("docs/counterexamples.md")).expect("docs/counterexamples.md is there");
+    let explained = docs.split("```\n").find(|block| block.starts_with("why: ")).expect("it shows an explanation");
+    assert!(printed.contains(explained), "the documentation shows\n{explained}\n\nand canloom prints\n{printed}");
     // Worlds depend on the compiled module; interleavings do not.
     assert!(readme.replace('\n', " ").contains("3,300 orders"), "the README names the interleavings");
     assert!(printed.contains("3,300 interleavings, "), "{printed}");

@@ -47,8 +47,8 @@ fn counterexample_that_is_none_exits_2_with_its_line() {
     let (stage, name) = found();
     for (from, to, parts) in [
         ("canloom counterexample 1", "canloom counterexample 9", [":1: ", "unknown format version"]),
-        ("verdict: violated", "verdict: maybe", [":4: ", "unknown verdict `maybe`"]),
-        ("\n0.1\n", "\n0.1q\n", [":12: ", "`0.1q` is not the name of a step"]),
+        ("verdict: violated", "verdict: maybe", [":5: ", "unknown verdict `maybe`"]),
+        ("\n0.1\n", "\n0.1q\n", [":13: ", "`0.1q` is not the name of a step"]),
     ] {
         let text = std::fs::read_to_string(stage.file(&name)).expect("a file");
         assert!(text.contains(from), "{from} is not in {text}");
