@@ -10,6 +10,7 @@ mod explore;
 mod init;
 mod merge;
 mod output;
+mod paint;
 mod progress;
 mod replica;
 mod report;

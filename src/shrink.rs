@@ -12,6 +12,7 @@
 //! Delta debugging (Zeller and Hildebrandt, 2002) for the first part; we add moves, since an order has no parts.
 
 mod moves;
+mod needed;
 mod size;
 mod values;
 
@@ -29,6 +30,7 @@ use crate::kernel::Unsupported;
 use crate::kernel::intern::content_hash;
 use crate::schedule::{Schedule, Step};
 
+pub use needed::{Unneeded, unneeded};
 pub use size::{Size, switches};
 
 /// Most other bugs that are kept on the way.

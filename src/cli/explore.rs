@@ -22,11 +22,12 @@ use canloom::shrink::another;
 
 use super::class::label;
 use super::output::{Outputs, save};
+use super::paint::show;
 use super::progress::Line;
 use super::replica::{self, Engine};
 use super::reports::Reports;
 use super::told::Told;
-use super::{Exit, Failure, Memory, install, print};
+use super::{Exit, Failure, Memory, install};
 
 /// Options of `canloom explore`.
 #[derive(Debug, clap::Args)]
@@ -212,7 +213,7 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
     };
     options.outputs.write(&document, &explored)?;
     if !options.outputs.take_standard_output() {
-        print(&(report(options, &mut engine, &explored, &all, told.as_ref())? + &confirmed))?;
+        show(&(report(options, &mut engine, &explored, &all, told.as_ref())? + &confirmed))?;
     }
     let exit = exit.unwrap_or(Exit::of(Verdict::of(&scenario, &explored)));
     if options.fail_on == FailOn::Any || exit != Exit::Violated || !missing(&scenario, &explored).is_empty() {

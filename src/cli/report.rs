@@ -48,10 +48,10 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
         class: class::of(&engine, &counterexample.schedule, invariant)?.map(Class::word),
         minimal: None,
     };
-    let told = Told::of(&mut engine, counterexample, invariant, replayed)?;
-    if told.explanation.is_none() {
+    if replayed.violated.is_none() {
         return Err(Failure { exit: Exit::Stale, text: format!("{file}: the invariant holds on this schedule") });
     }
+    let told = Told::of(&mut engine, counterexample, invariant, replayed)?;
     if let Some(out) = &options.html {
         write_to(out, &told.html(&mut engine, &beside)?)?;
     }

@@ -14,6 +14,7 @@ use canloom::report::replica as report;
 use canloom::scenario::Scenario;
 
 use super::entry::{Opened, open};
+use super::paint::show;
 use super::replica::{self, Engine};
 use super::told::Told;
 use super::{Exit, Failure, Memory, print};
@@ -52,7 +53,7 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
     }
     if !options.quiet {
         let told = Told::of(&mut engine, counterexample, invariant, replayed)?;
-        print(&told.text(&engine))?;
+        show(&told.text(&engine))?;
         print("\n")?;
     }
     print(if reproduced { "reproduced\n" } else { "not reproduced: the invariant holds on this schedule\n" })?;

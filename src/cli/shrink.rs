@@ -8,14 +8,15 @@ use canloom::counterexample::{Counterexample, ReplayError, Replayed, replay};
 use canloom::engine::embedded::Embedded;
 use canloom::report::text;
 use canloom::schedule::Schedule;
-use canloom::shrink::{Effort, Other, Shrinking, Shrunk, shrink_at};
+use canloom::shrink::{Effort, Other, Shrinking, Shrunk, shrink_at, unneeded};
 
 use super::entry::{Opened, open};
 use super::explore::duration;
 use super::output::save;
+use super::paint::show;
 use super::progress::Line;
 use super::told::Told;
-use super::{Exit, Failure, Memory, print};
+use super::{Exit, Failure, Memory};
 
 /// Time that is spent where none is given.
 const TIME: Duration = Duration::from_secs(60);
@@ -71,6 +72,11 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
         shrunk.map_err(Failure::input)?.expect("bug in canloom: a replay violates it and following it does not");
     let mut out = format!("{file}: \"{}\" at {}\n", counterexample.invariant, shrunk.guilty[0].point);
     out.push_str(&text::shrunk(&engine.scenario, &shrunk));
+    let point = &shrunk.guilty[0].point;
+    // What cannot be told makes the counterexample no worse.
+    if let Ok(unneeded) = unneeded(&mut engine, invariant, &shrunk.finding.schedule, point) {
+        out.push_str(&text::unneeded(&engine.scenario, &unneeded));
+    }
     let simpler = Counterexample { status: counterexample.status, ..made(&engine, invariant, &shrunk) };
     let is_same = simpler.schedule == counterexample.schedule;
     let at = if is_same { Some(options.file.clone()) } else { save(&engine.scenario, &simpler) };
@@ -89,7 +95,7 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
     for other in &shrunk.others {
         out.push_str(&another(&mut engine, other)?);
     }
-    print(&out)?;
+    show(&out)?;
     Ok(Exit::Held)
 }
 

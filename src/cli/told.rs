@@ -49,7 +49,8 @@ impl Told {
         invariant: usize,
         replayed: Replayed,
     ) -> Result<Told, Failure> {
-        let explanation = explain(engine, invariant, &counterexample.schedule, &replayed).map_err(Failure::input)?;
+        // A replay is told without the reasons, too, if memory ends before they are found.
+        let explanation = explain(engine, invariant, &counterexample.schedule, &replayed).ok().flatten();
         Ok(Told { counterexample, invariant, replayed, explanation })
     }
 
@@ -75,7 +76,9 @@ impl Told {
 
     fn story(&self, engine: &mut Embedded, beside: &Beside) -> Result<Story, Failure> {
         let Some(explanation) = &self.explanation else {
-            return Err(Failure { exit: super::Exit::Stale, text: "the invariant holds on this schedule".to_string() });
+            return Err(Failure::outside(
+                "the violation cannot be explained within the limit of memory (--max-memory)",
+            ));
         };
         let known = Known {
             counterexample: &self.counterexample,

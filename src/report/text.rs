@@ -12,7 +12,7 @@ use num_bigint::BigUint;
 use crate::explore::{Completeness, Coverage, Explored, Finding, Sampled};
 use crate::scenario::{BoundName, Invariant, Scenario};
 use crate::schedule::Task;
-use crate::shrink::{Shrunk, Size};
+use crate::shrink::{Shrunk, Size, Unneeded};
 
 use super::{Verdict, grade, is_violation, missing, was_refused};
 
@@ -145,6 +145,25 @@ pub fn shrunk(scenario: &Scenario, shrunk: &Shrunk) -> String {
         shrunk.finding.minimal.word(),
         grouped(shrunk.tried),
     )
+}
+
+/// What of the scenario a counterexample does not need; empty if it needs all of it.
+pub fn unneeded(scenario: &Scenario, unneeded: &Unneeded) -> String {
+    let mut out = String::new();
+    let setup = unneeded.setup.iter().map(|&at| {
+        let call = &scenario.setup[at];
+        format!("{} ({}.{})", at + 1, scenario.canisters[call.canister].name, call.method)
+    });
+    let setup: Vec<String> = setup.collect();
+    if !setup.is_empty() {
+        let _ = writeln!(out, "not needed for it: setup call {}", setup.join(", "));
+    }
+    let canisters = unneeded.canisters.iter().map(|&at| scenario.canisters[at].name.as_str());
+    let canisters: Vec<&str> = canisters.collect();
+    if !canisters.is_empty() {
+        let _ = writeln!(out, "takes no part in it: canister {}", canisters.join(", "));
+    }
+    out
 }
 
 /// Oracles that find the same.

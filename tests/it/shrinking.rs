@@ -10,7 +10,7 @@ use canloom::explore::Minimal;
 use canloom::sample::schedule;
 use canloom::schedule::{Schedule, Step};
 use canloom::scheduler::Strategy;
-use canloom::shrink::{Effort, Shrunk, another, shrink};
+use canloom::shrink::{Effort, Shrunk, another, shrink, unneeded};
 
 use super::corpus;
 use super::fixtures;
@@ -250,6 +250,23 @@ fn noise_goes() {
         assert!(row.before.1 >= 15, "{name}: {row:?}");
         assert_eq!(row.after, row.searched, "{name}: {row:?}");
     }
+}
+
+#[test]
+fn setup_calls_and_canisters_that_are_not_needed_are_told() {
+    let body = r#"(global $on (mut i32) (i32.const 0)) (global $x (mut i32) (i32.const 0))
+        (func (export "canister_update s") (global.set $on (i32.const 1)) (call $reply))
+        (func (export "canister_update w") (global.set $x (global.get $on)) (call $reply))
+        (func (export "canister_query x") (call $number (global.get $x)))"#;
+    let setup = |to: usize, method: &str| format!("[[setup]]\nto = \"c{to}\"\nmethod = \"{method}\"\nby = \"alice\"\n");
+    let setup = setup(1, "s") + &setup(0, "s") + &setup(1, "w");
+    let invariant = "[[invariant]]\nname = \"off\"\nwhen = \"always\"\nexpr = \"x == 0\"\n";
+    let rest = format!("{setup}{}{}{invariant}", call("w", 0, "w", ""), observe(0, "x"));
+    let mut engine = Stage::new(&[canister(body), canister(body)], &rest).open();
+    let shrunk = shrunk(&mut engine, &steps("0"), ALL);
+    let point = &shrunk.guilty[0].point;
+    let told = unneeded(&mut engine, 0, &shrunk.finding.schedule, point).expect("it can be told");
+    assert_eq!((told.setup, told.canisters), (vec![0, 2], vec![1]));
 }
 
 #[test]

@@ -7,6 +7,7 @@ use canloom::counterexample::Status;
 use canloom::report::junit::{self, Case};
 
 use super::super::output::write_to;
+use super::super::paint::show;
 use super::super::progress::Line;
 use super::super::{Exit, Failure, Memory, print};
 use super::{Files, checker, is_accepted, worst};
@@ -74,7 +75,7 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
         print("nothing was checked: there are no counterexamples; `canloom corpus accept` moves new ones in\n")?;
         return Ok(Exit::Inconclusive);
     }
-    print(&out)?;
+    show(&out)?;
     Ok(worst(exits))
 }
 
