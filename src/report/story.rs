@@ -294,7 +294,7 @@ fn steps(engine: &Embedded, trace: &Trace, played: &Play, shares: Option<&[Share
     for (at, event) in trace.events.iter().enumerate() {
         let (headline, details) = headline_and_details(event);
         let share = shares.and_then(|shares| shares.get(at + 1)).map(|share| Part {
-            percent: share.percent(),
+            percent: (share.percent() * 100.0).round() / 100.0,
             text: format!("{} of {}", grouped_big(&share.violating), grouped_big(&share.all)),
         });
         all.push(Shown {

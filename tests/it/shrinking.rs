@@ -262,7 +262,8 @@ fn setup_calls_and_canisters_that_are_not_needed_are_told() {
     let setup = setup(1, "s") + &setup(0, "s") + &setup(1, "w");
     let invariant = "[[invariant]]\nname = \"off\"\nwhen = \"always\"\nexpr = \"x == 0\"\n";
     let rest = format!("{setup}{}{}{invariant}", call("w", 0, "w", ""), observe(0, "x"));
-    let mut engine = Stage::new(&[canister(body), canister(body)], &rest).open();
+    let stage = Stage::new(&[canister(body), canister(body)], &rest);
+    let mut engine = stage.open();
     let shrunk = shrunk(&mut engine, &steps("0"), ALL);
     let point = &shrunk.guilty[0].point;
     let told = unneeded(&mut engine, 0, &shrunk.finding.schedule, point).expect("it can be told");
