@@ -8,7 +8,7 @@ use crate::engine::embedded::Embedded;
 use crate::invariant::Before;
 use crate::kernel::{Choice, Happened, Target, Unsupported, World};
 use crate::oracle;
-use crate::schedule::{Root, Step, StepKind};
+use crate::schedule::{Root, Step, StepKind, Task};
 
 /// Most deliveries that settling makes: canisters may send to each other without end.
 const SETTLED_MAX: usize = 1_000;
@@ -144,7 +144,8 @@ fn is_due(engine: &Embedded, world: &World, choice: &Choice) -> bool {
         (Target::Request { .. }, StepKind::Request | StepKind::Response) => true,
         // A submitted call has begun; another one is nobody's duty.
         (Target::Root(tree), StepKind::Start) => match engine.kernel.task(tree) {
-            Some(task) => engine.kernel.is_due(world, task.canister, task.task),
+            // A heartbeat may come and need not.
+            Some(task) => task.task != Task::Heartbeat && engine.kernel.is_due(world, task.canister, task.task),
             None => engine.kernel.tree(world.trees[tree as usize]).submitted,
         },
         (Target::Canister { .. }, _) => true,

@@ -8,6 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use canloom::counterexample::hangs_on;
 use canloom::engine::embedded::Embedded;
 use canloom::explore::Minimal;
 use canloom::kernel::World;
@@ -20,11 +21,12 @@ use num_bigint::BigUint;
 use super::corpus;
 use crate::stage::explore_all;
 
-/// Calls of each further method, and most steps.
-const CALLS: u32 = 6;
-const STEPS_MAX: usize = 50;
-/// Schedules drawn for one that is long enough.
-const DRAWN: u64 = 400;
+/// Calls of each further method: many, and fewer where an oracle has too much to compare with else.
+const CALLS: [u32; 3] = [14, 2, 1];
+/// Steps of a schedule with noise.
+const STEPS: usize = 50;
+/// Schedules drawn for one that violates the invariant late.
+const DRAWN: u64 = 200;
 
 /// Faults, calls and steps.
 type Size = (u32, u32, usize);
@@ -36,7 +38,9 @@ pub struct Row {
     pub invariant: String,
     /// Faults and steps of the schedule that was drawn, with its calls and context switches.
     pub before: (u32, usize, u32, u32),
-    /// Size after shrinking, and the context switches.
+    /// Size after taking away and moving.
+    pub moved: Size,
+    /// Size in the end, and the context switches.
     pub after: Size,
     /// See above.
     pub switches: u32,
@@ -46,8 +50,8 @@ pub struct Row {
     pub minimal: Minimal,
     /// Schedules followed.
     pub tried: u64,
-    /// Time.
-    pub time: Duration,
+    /// Time for taking away and moving, and for the search.
+    pub time: (Duration, Duration),
 }
 
 /// A scenario with so many calls of each of up to three further methods.
@@ -106,7 +110,8 @@ fn with_bounds(text: &str, calls: u32, in_flight: u32) -> String {
     out
 }
 
-/// Draws a long schedule of a scenario of the corpus, and shrinks it within this time.
+/// Draws a schedule of a scenario of the corpus with noise, shrinks it there, and then within this time in the scenario itself,
+/// whose calls have the same numbers.
 pub fn shrink(name: &str, time: Duration) -> Row {
     let file = corpus::folder().join(name).join("scenario.toml");
     let mut own = open(&file, 0);
@@ -114,44 +119,70 @@ pub fn shrink(name: &str, time: Duration) -> Row {
     let explored = explore_all(&mut own).folded(&scenario);
     let finding = &explored.findings[0];
     let searched = (finding.faults, finding.calls, finding.schedule.steps.len());
-    let invariant = scenario.invariants[finding.invariant].name.clone();
-    let mut engine = open(&file, CALLS);
-    let at = engine.scenario.invariants.iter().position(|other| other.name == invariant).expect("the same invariants");
-    let mut longest: Option<(usize, Vec<canloom::schedule::Step>)> = None;
-    for number in 0..DRAWN {
-        if longest.as_ref().is_some_and(|(most, _)| *most >= STEPS_MAX - 2) {
-            break;
-        }
-        let mut steps = schedule(&mut engine, Strategy::Random, 1, number).expect("it can be walked").steps;
-        steps.truncate(STEPS_MAX);
-        let quick = Effort { time: None, most: 0, proves: false };
-        let Some(violated) = shrink_steps(&mut engine, at, &steps, 1, quick, &mut |_| {}).unwrap() else { continue };
-        let length = violated.finding.schedule.steps.len();
-        if longest.as_ref().is_none_or(|(most, _)| length > *most) {
-            longest = Some((length, steps));
-        }
-    }
-    let (_, steps) = longest.unwrap_or_else(|| panic!("{name}: no schedule violates it"));
+    let invariant = finding.invariant;
+    let name_of = scenario.invariants[invariant].name.clone();
+    let guilty = hangs_on(&mut own, invariant, &finding.schedule).expect("it can be told").expect("it is violated");
+    let point = guilty[0].point.name.clone();
+    let drawn = CALLS.iter().find_map(|&calls| {
+        let mut engine = open(&file, calls);
+        let steps = draw(&mut engine, invariant, &point, own.kernel.calls().len() as u32)?;
+        Some((engine, steps))
+    });
+    let (mut engine, steps) = drawn.unwrap_or_else(|| panic!("{name}: no schedule violates it"));
     let began = Instant::now();
-    let effort = Effort { time: Some(time), most: u64::MAX, proves: true };
-    let shrunk = shrink_steps(&mut engine, at, &steps, 1, effort, &mut |_| {}).unwrap().expect("it is violated");
-    let before = &shrunk.before;
-    let after = shrunk.finding.schedule.steps.iter().collect::<Vec<_>>();
+    let moves = Effort { time: None, most: u64::MAX, proves: false };
+    let quick = shrink_at(&mut engine, (invariant, Some(&point)), &steps, 1, moves, &mut |_| {});
+    let quick = quick.expect("it can be told").expect("it is violated");
+    let moved = began.elapsed();
+    let proves = Effort { time: Some(time), most: u64::MAX, proves: true };
+    let steps = &quick.finding.schedule.steps;
+    let proved = shrink_at(&mut own, (invariant, Some(&point)), steps, 1, proves, &mut |_| {});
+    let proved = proved.expect("it can be told").expect("it is violated");
+    let size = |finding: &Finding| (finding.faults, finding.calls, finding.schedule.steps.len());
+    let (first, after) = (&quick.before, proved.finding.schedule.steps.iter().collect::<Vec<_>>());
     Row {
-        invariant,
-        before: (
-            u32::from(before.rank.faults),
-            before.rank.steps as usize,
-            u32::from(before.rank.calls),
-            before.switches,
-        ),
-        after: (shrunk.finding.faults, shrunk.finding.calls, shrunk.finding.schedule.steps.len()),
+        invariant: name_of,
+        before: (u32::from(first.rank.faults), first.rank.steps as usize, u32::from(first.rank.calls), first.switches),
+        moved: size(&quick.finding),
+        after: size(&proved.finding),
         switches: switches(&after),
         searched,
-        minimal: shrunk.finding.minimal,
-        tried: shrunk.tried,
-        time: began.elapsed(),
+        minimal: proved.finding.minimal,
+        tried: quick.tried + proved.tried,
+        time: (moved, began.elapsed() - moved),
     }
+}
+
+/// A schedule that violates an invariant at an await point, with further calls between its steps.
+fn draw(engine: &mut Embedded, invariant: usize, point: &str, own: u32) -> Option<Vec<Step>> {
+    let mut latest: Option<Vec<Step>> = None;
+    for number in 0..DRAWN {
+        let steps = schedule(engine, Strategy::Random, 1, number).expect("it can be walked").steps;
+        let none = Effort { time: None, most: 0, proves: false };
+        let key = (invariant, Some(point));
+        let Some(violated) = shrink_at(engine, key, &steps, 1, none, &mut |_| {}).expect("it can be told") else {
+            continue;
+        };
+        let steps = violated.finding.schedule.steps;
+        let is_it = violated.guilty[0].point.name == point;
+        if is_it && latest.as_ref().is_none_or(|latest| steps.len() > latest.len()) {
+            latest = Some(steps);
+        }
+    }
+    let mut steps = latest?;
+    // What is left of the further calls comes before a violation as well, and makes no difference to it.
+    let calls = engine.kernel.calls().len() as u32;
+    let left = (own..calls).filter(|call| steps.iter().all(|step| step.root.call() != Some(*call)));
+    for (nth, call) in left.enumerate() {
+        if steps.len() >= STEPS {
+            break;
+        }
+        let place = nth * 7 % steps.len();
+        steps.insert(place, call.to_string().parse().expect("the start of a call"));
+    }
+    let none = Effort { time: None, most: 0, proves: false };
+    let still = shrink_at(engine, (invariant, Some(point)), &steps, 1, none, &mut |_| {}).expect("it can be told");
+    still.filter(|still| still.guilty[0].point.name == point).map(|_| steps)
 }
 
 /// Writes docs/shrinking.md.
@@ -167,33 +198,42 @@ pub fn write_table() {
         .collect();
     names.sort();
     let mut out = String::from(
-        "# Shrinking, measured\n\nFor each scenario of the corpus and the bug zoo with a counterexample: a random schedule of up to 50 \
-         steps that violates the invariant, drawn from the scenario with calls of up to three further methods (those that its \
-         observations read, six calls of each), and what `canloom shrink` makes of it within 60 s. Faults, calls, context \
-         switches, steps. \"search\" is what an exhaustive search of the scenario itself finds first. Written by \
-         `make shrinking`; times depend on the machine.\n\n\
-         | scenario | invariant | before | after | search | minimal | schedules followed | time |\n| --- | --- | --- | --- | --- | --- | --- | --- |\n",
+        "# Shrinking, measured\n\nFor each scenario of the corpus and the bug zoo with a counterexample: a random schedule of the \
+         scenario with calls of up to three further methods (those that its observations read, 14 calls of each; fewer where an \
+         oracle would have too much to compare with), filled up with such calls to 50 steps. \"before\" is what of it comes before \
+         the violation. \"moves\" is what taking away and moving makes of it, \"after\" what the search for something simpler in \
+         the scenario itself leaves, within 60 s; \"search\" is what an exhaustive search finds first. Sizes are faults, calls, \
+         steps, with context switches in brackets. Written by `make shrinking`; times depend on the machine.\n\n\
+         | scenario | invariant | before | moves | after | search | minimal | schedules followed | moves, search |\n\
+         | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n",
     );
-    let (mut proved, mut all) = (0, 0);
+    let (mut proved, mut equal, mut all) = (0, 0, 0);
     for name in &names {
         let row = shrink(name, Duration::from_secs(60));
         all += 1;
         proved += usize::from(row.minimal == Minimal::Proved);
         let (faults, steps, calls, switched) = row.before;
-        let (f, c, s) = row.after;
-        let (sf, sc, ss) = row.searched;
+        let size = |(faults, calls, steps): Size| format!("{faults}, {calls}, {steps}");
         let _ = writeln!(
             out,
-            "| {name} | {} | {faults}, {calls}, {switched}, {steps} | {f}, {c}, {}, {s} | {sf}, {sc}, {ss} | {} | {} | {:.1} s |",
+            "| {name} | {} | {faults}, {calls}, {steps} ({switched}) | {} | {} ({}) | {} | {} | {} | {:.0} ms, {:.0} ms |",
             row.invariant,
+            size(row.moved),
+            size(row.after),
             row.switches,
+            size(row.searched),
             row.minimal.word(),
             row.tried,
-            row.time.as_secs_f64()
+            row.time.0.as_secs_f64() * 1000.0,
+            row.time.1.as_secs_f64() * 1000.0,
         );
+        equal += usize::from(row.after == row.searched);
         eprintln!("{name}: {row:?}");
     }
-    let _ = writeln!(out, "\n{proved} of {all} are `minimal: proved`.");
+    let _ = writeln!(
+        out,
+        "\n{proved} of {all} are `minimal: proved`; {equal} of {all} are as small as what the search finds first."
+    );
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/shrinking.md");
     std::fs::write(file, out).expect("docs can be written");
 }
