@@ -10,12 +10,13 @@ use std::time::{Duration, Instant};
 
 use canloom::counterexample::hangs_on;
 use canloom::engine::embedded::Embedded;
-use canloom::explore::Minimal;
+use canloom::explore::{Finding, Minimal};
 use canloom::kernel::World;
 use canloom::sample::schedule;
 use canloom::scenario::Scenario;
+use canloom::schedule::Step;
 use canloom::scheduler::Strategy;
-use canloom::shrink::{Effort, shrink as shrink_steps, switches};
+use canloom::shrink::{Effort, shrink_at, switches};
 use num_bigint::BigUint;
 
 use super::corpus;
