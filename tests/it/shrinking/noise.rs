@@ -173,8 +173,9 @@ fn draw(engine: &mut Embedded, invariant: usize, point: &str, own: u32) -> Optio
     let mut steps = latest?;
     // What is left of the further calls comes before a violation as well, and makes no difference to it.
     let calls = engine.kernel.calls().len() as u32;
-    let left = (own..calls).filter(|call| steps.iter().all(|step| step.root.call() != Some(*call)));
-    for (nth, call) in left.enumerate() {
+    let is_left = |call: &u32| steps.iter().all(|step| step.root.call() != Some(*call));
+    let left: Vec<u32> = (own..calls).filter(is_left).collect();
+    for (nth, call) in left.into_iter().enumerate() {
         if steps.len() >= STEPS {
             break;
         }
