@@ -22,8 +22,8 @@ use num_bigint::BigUint;
 use super::corpus;
 use crate::stage::explore_all;
 
-/// Calls of each further method: many, and fewer where an oracle has too much to compare with else.
-const CALLS: [u32; 3] = [14, 2, 1];
+/// Calls of each further method: many, and fewer where an oracle has too much to compare with else, none where it judges calls alone.
+const CALLS: [u32; 4] = [14, 2, 1, 0];
 /// Steps of a schedule with noise.
 const STEPS: usize = 50;
 /// Schedules drawn for one that violates the invariant late.
@@ -202,7 +202,7 @@ pub fn write_table() {
     let mut out = String::from(
         "# Shrinking, measured\n\nFor each scenario of the corpus and the bug zoo with a counterexample: a random schedule of the \
          scenario with calls of up to three further methods (those that its observations read, 14 calls of each; fewer where an \
-         oracle would have too much to compare with), filled up with such calls to 50 steps. \"before\" is what of it comes before \
+         oracle would have too much to compare with, none where it judges calls that are alone), filled up with such calls to 50 steps. \"before\" is what of it comes before \
          the violation. \"moves\" is what taking away and moving makes of it, \"after\" what the search for something simpler in \
          the scenario itself leaves, within 60 s; \"search\" is what an exhaustive search finds first. Sizes are faults, calls, \
          steps, with context switches in brackets. Written by `make shrinking`; times depend on the machine.\n\n\

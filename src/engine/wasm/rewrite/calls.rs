@@ -30,7 +30,7 @@ impl Calls {
                         calls.imported += u32::from(matches!(import?.ty, TypeRef::Func(_)));
                     }
                 }
-                Payload::CodeSectionStart { unchecked_range, .. } => calls.start = unchecked_range.start as u64,
+                Payload::CodeSectionStart { unchecked_range, .. } => calls.start = unchecked_range.start,
                 Payload::CodeSectionEntry(body) => {
                     let mut offsets = Vec::new();
                     for item in body.get_operators_reader()?.into_iter_with_offsets() {
@@ -41,7 +41,7 @@ impl Calls {
                             _ => false,
                         };
                         if counts {
-                            offsets.push(offset as u64);
+                            offsets.push(offset);
                         }
                     }
                     calls.functions.push(offsets);
