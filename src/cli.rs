@@ -87,7 +87,7 @@ enum Command {
     Init(init::Options),
     /// Put the reports of all shards of a search together: `canloom explore SCENARIO --shard i/n --json FILE`.
     Merge(merge::Options),
-    /// Draw a counterexample: one HTML file, or a Mermaid diagram.
+    /// Draw a counterexample: one HTML file, a Mermaid diagram, or JSON for pictures of your own.
     Report(report::Options),
     /// Replay one counterexample.
     Repro(repro::Options),

@@ -6,6 +6,7 @@ mod export;
 mod migrate;
 mod prune;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use canloom::corpus::{Checker, Entry, find};
@@ -29,7 +30,7 @@ enum Command {
     Export(export::Options),
     /// Rewrite entries as this version writes them: await point, hashes of today's modules, file name.
     Migrate(migrate::Options),
-    /// Drop entries that another one implies: same scenario, invariant, await point and status, and no fewer steps.
+    /// Drop accepted entries that another one implies: same scenario, invariant, await point and status, and no fewer steps.
     Prune(prune::Options),
 }
 
@@ -64,7 +65,8 @@ impl Files {
                 }
             }
         }
-        entries.dedup_by(|one, other| one.file == other.file);
+        let mut seen = BTreeSet::new();
+        entries.retain(|entry| seen.insert(entry.file.canonicalize().unwrap_or_else(|_| entry.file.clone())));
         Ok((entries, wrong))
     }
 }

@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use canloom::counterexample::Counterexample;
+use canloom::counterexample::{Counterexample, ReplayError, Replayed, replay};
 use canloom::engine::embedded::Embedded;
 
-use super::{Failure, Memory};
+use super::{Exit, Failure, Memory};
 
 /// A counterexample and what it is of.
 pub struct Opened {
@@ -39,4 +39,23 @@ pub fn open(file: &Path, memory: &Memory) -> Result<Opened, Failure> {
         return Err(Failure::input(format!("{file}: invariant \"{name}\" is not in {}", scenario.file.display())));
     };
     Ok(Opened { counterexample, engine, invariant })
+}
+
+impl Opened {
+    /// Replays it; a step that cannot be made is exit 4.
+    pub fn replay(&mut self, file: &Path) -> Result<Replayed, Failure> {
+        replay(&mut self.engine, &self.counterexample.schedule, Some(self.invariant)).map_err(|error| match error {
+            ReplayError::Divergence { .. } => {
+                Failure { exit: Exit::Divergence, text: format!("{}: {error}", file.display()) }
+            }
+            ReplayError::Unsupported(_) => Failure::input(error),
+        })
+    }
+
+    /// Replays it; that it holds is exit 6.
+    pub fn violated(&mut self, file: &Path) -> Result<Replayed, Failure> {
+        let replayed = self.replay(file)?;
+        let holds = format!("{}: the invariant holds on this schedule", file.display());
+        if replayed.violated.is_some() { Ok(replayed) } else { Err(Failure { exit: Exit::Stale, text: holds }) }
+    }
 }

@@ -325,6 +325,7 @@ fn steps(engine: &mut Embedded, finding: &Finding) -> Result<String, Failure> {
 /// The strategy that the options ask for, if they fit together.
 fn strategy(options: &Options) -> Result<Choose, Failure> {
     options.outputs.check()?;
+    options.reports.check()?;
     let samples = options.strategy.is_some_and(|strategy| strategy != Choose::Exhaustive);
     if options.shard.is_some() && !(options.reports.is_empty() && options.fail_on == FailOn::Any) {
         let text = "--html, --junit, --sarif and --fail-on need the whole search, and a shard is a part of it";

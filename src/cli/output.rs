@@ -36,6 +36,9 @@ pub struct Outputs {
 impl Outputs {
     /// Refuses two reports on standard output.
     pub fn check(&self) -> Result<(), Failure> {
+        for file in [&self.json, &self.outcomes].into_iter().flatten() {
+            check_place(file)?;
+        }
         let both = [&self.json, &self.outcomes].iter().all(|file| is_standard_output(file));
         if both { Err(Failure::input("--json and --outcomes cannot both go to standard output")) } else { Ok(()) }
     }
@@ -67,4 +70,17 @@ pub fn write_to(file: &Path, text: &str) -> Result<(), Failure> {
     }
     write_atomically(file, text.as_bytes())
         .map_err(|error| Failure::outside(format!("cannot write {}: {error}", file.display())))
+}
+
+/// Refuses a report in the place of something that is read: a mistyped option must not overwrite it.
+pub fn check_place(file: &Path) -> Result<(), Failure> {
+    let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let is_source = [".cx", ".cx.new", ".toml", ".wasm", ".did", ".rs"].iter().any(|ending| name.ends_with(ending));
+    if is_source {
+        return Err(Failure::input(format!(
+            "{}: a report would overwrite a source; name another file",
+            file.display()
+        )));
+    }
+    Ok(())
 }

@@ -1,14 +1,13 @@
 //! `canloom report`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use canloom::counterexample::{ReplayError, replay};
 use canloom::explore::Grade;
 use canloom::rounds::class::Class;
 
 use super::class;
 use super::entry::{Opened, open};
-use super::output::write_to;
+use super::output::{check_place, write_to};
 use super::told::{Beside, Told};
 use super::{Exit, Failure, Memory};
 
@@ -24,21 +23,24 @@ pub struct Options {
     /// Write a Mermaid sequence diagram, for Markdown. `-` is standard output.
     #[arg(long, value_name = "OUT", group = "what")]
     mermaid: Option<PathBuf>,
+    /// Write what the page is drawn from, as JSON. `-` is standard output.
+    #[arg(long, value_name = "OUT", group = "what")]
+    json: Option<PathBuf>,
     #[command(flatten)]
     memory: Memory,
 }
 
 /// Runs it.
 pub fn run(options: &Options) -> Result<Exit, Failure> {
-    let Opened { counterexample, mut engine, invariant } = open(&options.file, &options.memory)?;
+    let outputs: Vec<&PathBuf> = [&options.html, &options.mermaid, &options.json].into_iter().flatten().collect();
+    if outputs.iter().filter(|file| file.as_path() == Path::new("-")).count() > 1 {
+        return Err(Failure::input("only one of --html, --mermaid and --json can go to standard output"));
+    }
+    outputs.iter().try_for_each(|file| check_place(file))?;
+    let mut opened = open(&options.file, &options.memory)?;
+    let replayed = opened.violated(&options.file)?;
+    let Opened { counterexample, mut engine, invariant } = opened;
     let file = options.file.display();
-    let replayed = match replay(&mut engine, &counterexample.schedule, Some(invariant)) {
-        Ok(replayed) => replayed,
-        Err(error @ ReplayError::Divergence { .. }) => {
-            return Err(Failure { exit: Exit::Divergence, text: format!("{file}: {error}") });
-        }
-        Err(error @ ReplayError::Unsupported(_)) => return Err(Failure::input(error)),
-    };
     let is_trap = |event: &canloom::trace::Event| event.trap.is_some() && event.step.runs_callback();
     let traps = replayed.trace.events.iter().any(is_trap);
     let faults = replayed.trace.events.iter().filter(|event| event.is_fault).count() as u32;
@@ -48,15 +50,15 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
         class: class::of(&engine, &counterexample.schedule, invariant)?.map(Class::word),
         minimal: None,
     };
-    if replayed.violated.is_none() {
-        return Err(Failure { exit: Exit::Stale, text: format!("{file}: the invariant holds on this schedule") });
-    }
     let told = Told::of(&mut engine, counterexample, invariant, replayed)?;
     if let Some(out) = &options.html {
         write_to(out, &told.html(&mut engine, &beside)?)?;
     }
     if let Some(out) = &options.mermaid {
         write_to(out, &told.mermaid(&mut engine, &beside)?)?;
+    }
+    if let Some(out) = &options.json {
+        write_to(out, &told.json(&mut engine, &beside)?)?;
     }
     Ok(Exit::Held)
 }

@@ -10,7 +10,7 @@ use canloom::report::{Verdict, is_violation, missing, sarif, was_refused};
 use canloom::scenario::When;
 
 use super::Failure;
-use super::output::write_to;
+use super::output::{check_place, write_to};
 use super::told::{Beside, Told};
 
 /// Which reports are written.
@@ -31,6 +31,19 @@ impl Reports {
     /// Whether none is asked for.
     pub fn is_empty(&self) -> bool {
         self.html.is_none() && self.junit.is_none() && self.sarif.is_none()
+    }
+
+    /// Refuses places that are none for a report.
+    pub fn check(&self) -> Result<(), Failure> {
+        for file in [&self.html, &self.junit, &self.sarif].into_iter().flatten() {
+            if file == Path::new("-") {
+                return Err(Failure::input(
+                    "--html, --junit and --sarif need a file; only --json can go to standard output",
+                ));
+            }
+            check_place(file)?;
+        }
+        Ok(())
     }
 
     /// Writes them. `told` are the violations, by position among the findings.

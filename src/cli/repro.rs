@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use canloom::confirm::{self, Confirmation};
 #[cfg(feature = "pocket-ic")]
 use canloom::counterexample::Counterexample;
-use canloom::counterexample::{ReplayError, replay};
 #[cfg(feature = "pocket-ic")]
 use canloom::engine::pocket_ic::stage::{Source, StageError};
 #[cfg(feature = "pocket-ic")]
@@ -37,16 +36,10 @@ pub struct Options {
 
 /// Runs it.
 pub fn run(options: &Options) -> Result<Exit, Failure> {
-    let Opened { counterexample, mut engine, invariant } = open(&options.file, &options.memory)?;
+    let mut opened = open(&options.file, &options.memory)?;
+    let replayed = opened.replay(&options.file)?;
+    let Opened { counterexample, mut engine, invariant } = opened;
     let scenario = engine.scenario.clone();
-    let file = options.file.display();
-    let replayed = match replay(&mut engine, &counterexample.schedule, Some(invariant)) {
-        Ok(replayed) => replayed,
-        Err(error @ ReplayError::Divergence { .. }) => {
-            return Err(Failure { exit: Exit::Divergence, text: format!("{file}: {error}") });
-        }
-        Err(error @ ReplayError::Unsupported(_)) => return Err(Failure::input(error)),
-    };
     let reproduced = replayed.violated.is_some();
     if options.engine == Engine::PocketIc && reproduced {
         return confirm(options, &scenario, &counterexample, invariant);

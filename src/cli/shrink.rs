@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use canloom::counterexample::store::write_atomically;
-use canloom::counterexample::{Counterexample, ReplayError, Replayed, replay};
+use canloom::counterexample::{Counterexample, replay};
 use canloom::engine::embedded::Embedded;
 use canloom::report::text;
 use canloom::schedule::Schedule;
@@ -43,13 +43,11 @@ pub struct Options {
 pub fn run(options: &Options) -> Result<Exit, Failure> {
     let mut line = Line::new(options.quiet);
     line.say("loading canisters");
-    let Opened { counterexample, mut engine, invariant } = open(&options.file, &options.memory)?;
-    engine.prepare(None);
+    let mut opened = open(&options.file, &options.memory)?;
+    opened.engine.prepare(None);
+    opened.violated(&options.file)?;
+    let Opened { counterexample, mut engine, invariant } = opened;
     let partial = Partial::of(&options.file);
-    let strict = replay(&mut engine, &counterexample.schedule, Some(invariant));
-    if !strict.as_ref().is_ok_and(|replayed| replayed.violated.is_some()) {
-        return Err(not_violated(strict, &options.file));
-    }
     // What an earlier run had reached counts only if it still shows the bug.
     let reached = partial.read(&counterexample).filter(|(steps, _)| {
         replay(&mut engine, steps, Some(invariant)).is_ok_and(|replayed| replayed.violated.is_some())
@@ -72,6 +70,10 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
         shrunk.map_err(Failure::input)?.expect("bug in canloom: a replay violates it and following it does not");
     let mut out = format!("{file}: \"{}\" at {}\n", counterexample.invariant, shrunk.guilty[0].point);
     out.push_str(&text::shrunk(&engine.scenario, &shrunk));
+    let (all, before) = (counterexample.schedule.steps.len(), shrunk.before.rank.steps as usize);
+    if all > before {
+        out.push_str(&format!("of its {all} steps, {} come after the violation\n", all - before));
+    }
     let point = &shrunk.guilty[0].point;
     // What cannot be told makes the counterexample no worse.
     if let Ok(unneeded) = unneeded(&mut engine, invariant, &shrunk.finding.schedule, point) {
@@ -115,18 +117,6 @@ fn another(engine: &mut Embedded, other: &Other) -> Result<String, Failure> {
     let at = save(&engine.scenario, &counterexample);
     let at = at.map_or_else(String::new, |at| format!(": {}", at.display()));
     Ok(format!("another bug on the way: \"{name}\" at {}{at}\n", shrunk.guilty[0].point))
-}
-
-/// Why there is nothing to shrink.
-fn not_violated(replayed: Result<Replayed, ReplayError>, file: &Path) -> Failure {
-    let file = file.display();
-    match replayed {
-        Ok(_) => Failure { exit: Exit::Stale, text: format!("{file}: the invariant holds on this schedule") },
-        Err(error @ ReplayError::Divergence { .. }) => {
-            Failure { exit: Exit::Divergence, text: format!("{file}: {error}") }
-        }
-        Err(error @ ReplayError::Unsupported(_)) => Failure::input(error),
-    }
 }
 
 /// What was reached so far, beside the counterexample, as long as it is being shrunk.

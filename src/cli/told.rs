@@ -74,6 +74,12 @@ impl Told {
         Ok(mermaid::diagram(&self.story(engine, beside)?))
     }
 
+    /// As the document that the page is drawn from.
+    pub fn json(&self, engine: &mut Embedded, beside: &Beside) -> Result<String, Failure> {
+        let story = self.story(engine, beside)?;
+        serde_json::to_string_pretty(&story).map(|text| text + "\n").map_err(Failure::outside)
+    }
+
     fn story(&self, engine: &mut Embedded, beside: &Beside) -> Result<Story, Failure> {
         let Some(explanation) = &self.explanation else {
             return Err(Failure::outside(

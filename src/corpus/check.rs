@@ -13,7 +13,7 @@ use crate::engine::allowance::Allowance;
 use crate::engine::embedded::{Embedded, EmbeddedError, Modules};
 use crate::kernel::Refusal;
 use crate::scenario::{Scenario, ScenarioError};
-use crate::schedule::Step;
+use crate::schedule::{Root, Step};
 
 /// Installations that are kept: entries come in the order of their folders.
 const KEPT: usize = 4;
@@ -25,7 +25,9 @@ pub enum Outcome {
     Violated(Box<Replayed>),
     /// All steps can be made, and it holds; of a fixed entry, those that are still possible.
     Holds,
-    /// It names what does not exist any more: an invariant, a canister, a call, or a message that is no longer sent.
+    /// It names what the scenario does not have: an invariant, a canister, a call.
+    Unknown(String),
+    /// It names a message that is no longer sent.
     Gone(String),
     /// A step exists and cannot be made: canister or tool do not do what they did.
     Diverged(String),
@@ -101,15 +103,27 @@ impl Checker {
                 Some(_) => changed.push(canister.clone()),
                 None => {
                     let what = format!("canister `{canister}` is not in {}", scenario.file.display());
-                    return Ok(Checked { outcome: Outcome::Gone(what), changed });
+                    return Ok(Checked { outcome: Outcome::Unknown(what), changed });
                 }
             }
         }
         let name = &counterexample.invariant;
         let Some(invariant) = scenario.invariants.iter().position(|invariant| invariant.name == *name) else {
             let what = format!("invariant \"{name}\" is not in {}", scenario.file.display());
-            return Ok(Checked { outcome: Outcome::Gone(what), changed });
+            return Ok(Checked { outcome: Outcome::Unknown(what), changed });
         };
+        let calls = engine.kernel.calls().len();
+        let unknown = counterexample.schedule.steps.iter().find_map(|step| match &step.root {
+            Root::Call(call) if *call as usize >= calls => Some(format!("call {call} is not in")),
+            Root::Task { canister, .. } if !scenario.canisters.iter().any(|other| *other.name == **canister) => {
+                Some(format!("canister `{canister}` is not in"))
+            }
+            _ => None,
+        });
+        if let Some(what) = unknown {
+            let what = format!("{what} {}", scenario.file.display());
+            return Ok(Checked { outcome: Outcome::Unknown(what), changed });
+        }
         let replayed = match counterexample.status {
             Status::Open => replay(engine, &counterexample.schedule, Some(invariant)),
             Status::Fixed => lenient(engine, &counterexample.schedule, Some(invariant)),

@@ -36,7 +36,10 @@ impl fmt::Display for Place {
         match &self.line {
             Some((file, line)) => write!(f, "{file}:{line}"),
             // An async function runs as a closure of itself.
-            None => write!(f, "in {}", self.function.trim_end_matches("::{{closure}}")),
+            None => {
+                let name = self.function.trim_end_matches("::{{closure}}");
+                write!(f, "in {}", name.strip_prefix("canister_update ").unwrap_or(name))
+            }
         }
     }
 }

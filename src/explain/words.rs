@@ -15,7 +15,7 @@ use super::Place;
 
 /// Most observations that a sentence lists, and longest value in it.
 const LISTED_MAX: usize = 3;
-const VALUE_MAX: usize = 60;
+const VALUE_MAX: usize = 120;
 
 /// The sentences.
 pub(super) fn sentences(
@@ -34,10 +34,16 @@ pub(super) fn sentences(
         (Cause::Race(between), Some(waiting), Some(callee)) => {
             let changes = changes_by(trace, between);
             let after = values(trace, guilty.sent.map_or(0, |sent| sent + 1));
-            let others = others(engine, events, between);
+            let sent = guilty.sent.unwrap_or(0);
             let meanwhile = match changes.is_empty() {
-                true => format!("{others} ran ({})", listed(between.iter().map(|at| format!("step {}", at + 1)))),
-                false => format!("{others} changed {}", listed(changes.iter().map(|change| change.text.clone()))),
+                true => {
+                    let steps = listed(between.iter().map(|at| format!("step {}", at + 1)));
+                    format!("{} ({steps})", ran(engine, events, sent, between))
+                }
+                false => {
+                    let changed = listed(changes.iter().map(|change| change.text.clone()));
+                    format!("{} changed {changed}", others(engine, events, between))
+                }
             };
             let seen = trace.names.iter().zip(after).filter(|(name, _)| changes.iter().any(|it| it.name == **name));
             let seen = listed(seen.map(|(name, value)| format!("{name} = {}", short(&value.to_string()))));
@@ -73,7 +79,9 @@ pub(super) fn sentences(
             }
         },
     };
-    vec![capitalized(&first), second(engine, invariant, replayed, guilty)]
+    // What was cut ends with dots already.
+    let ended = |text: String| text.strip_suffix("....").map_or(text.clone(), |text| format!("{text}..."));
+    vec![ended(capitalized(&first)), ended(second(engine, invariant, replayed, guilty))]
 }
 
 /// What was done with it.
@@ -84,7 +92,7 @@ fn second(engine: &Embedded, invariant: usize, replayed: &Replayed, guilty: &Gui
     let shown = listed(replayed.values.iter().map(|(name, value)| format!("{name} = {}", short(&value.to_string()))));
     let with = if shown.is_empty() { String::new() } else { format!(", with {shown}") };
     let broken = match why {
-        Some(why) => format!("after step {step} {rule} is violated: {}", short(&why)),
+        Some(why) => format!("after step {step} \"{rule}\" is violated: {}", short(&why)),
         None => format!("after step {step} {rule} does not hold{with}"),
     };
     match guilty.back {
@@ -93,7 +101,8 @@ fn second(engine: &Embedded, invariant: usize, replayed: &Replayed, guilty: &Gui
             let went_on = match (&trace.events[back].trap, &trace.events[back].cleanup) {
                 (None, _) => "it went on",
                 (Some(_), None) => "its callback trapped and was undone",
-                (Some(_), Some(_)) => "its callback trapped and was undone, then its cleanup ran",
+                (Some(_), Some(Err(_))) => "its callback and then its cleanup trapped, and both were undone",
+                (Some(_), Some(Ok(()))) => "its callback trapped and was undone, then its cleanup ran",
             };
             let did = match changes.is_empty() {
                 true => went_on.to_string(),
@@ -129,6 +138,25 @@ fn task_word(word: &str) -> &'static str {
         "h" => "heartbeat",
         _ => "low-memory hook",
     }
+}
+
+/// What these steps were while the context of another one waited.
+fn ran(engine: &Embedded, events: &[Event], sent: usize, steps: &[usize]) -> String {
+    let mut all: Vec<String> = Vec::new();
+    for &at in steps {
+        let event = &events[at];
+        let what = event.what.split(", while it waits").next().unwrap_or_default();
+        let text = match &event.step.root {
+            root if *root == events[sent].step.root => "another request of the same call was on its way".to_string(),
+            Root::Task { task, .. } if !task.is_message() => format!("{} {what}", event.to),
+            Root::Time(_) => what.to_string(),
+            _ => format!("{} ran", who(engine, &event.step)),
+        };
+        if !all.contains(&text) {
+            all.push(text);
+        }
+    }
+    listed(all.into_iter())
 }
 
 /// The chains of messages that these steps belong to, each once.

@@ -134,7 +134,7 @@ fn an_invariant_is_said_in_rust_or_refused_with_the_part_that_cannot_be() {
 }
 
 /// A name that would end its literal, its comment and its line, as a scenario file has it.
-const HOSTILE: &str = "x\\\"###; }\\n#[test] fn evil() { panic!() } //*/";
+const HOSTILE: &str = "x\\\"###; } #[test] fn evil() { panic!() } //*/";
 
 #[test]
 fn a_hostile_name_stays_in_its_literal_and_its_comment() {

@@ -57,7 +57,7 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
                 Some((Exit::Violated, "the invariant is still violated".to_string()))
             }
             (_, Outcome::Holds) => Some((Exit::Stale, "the invariant holds on this schedule".to_string())),
-            (_, Outcome::Gone(what)) => Some((Exit::Stale, what.clone())),
+            (_, Outcome::Gone(what) | Outcome::Unknown(what)) => Some((Exit::Stale, what.clone())),
             (_, Outcome::Diverged(what)) => Some((Exit::Divergence, what.clone())),
         };
         if let Some((exit, why)) = refused {

@@ -1,12 +1,12 @@
 //! `canloom corpus check`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use canloom::corpus::{Entry, Outcome};
 use canloom::counterexample::Status;
 use canloom::report::junit::{self, Case};
 
-use super::super::output::write_to;
+use super::super::output::{check_place, write_to};
 use super::super::paint::show;
 use super::super::progress::Line;
 use super::super::{Exit, Failure, Memory, print};
@@ -29,6 +29,12 @@ pub struct Options {
 
 /// Runs it.
 pub fn run(options: &Options) -> Result<Exit, Failure> {
+    if let Some(file) = &options.junit {
+        if file == Path::new("-") {
+            return Err(Failure::input("--junit needs a file; the result goes to standard output"));
+        }
+        check_place(file)?;
+    }
     let (entries, wrong) = options.files.read(is_accepted)?;
     let line = Line::new(options.quiet);
     let mut checker = checker(&options.memory)?;
@@ -108,6 +114,7 @@ fn judged(entry: &Entry, outcome: &Outcome) -> (Exit, String) {
                 format!("if the bug was corrected, `canloom corpus accept --fixed {file}`; else remove the file");
             (Exit::Stale, format!("stale: {file}: {what}; {remedy}"))
         }
+        (_, Outcome::Unknown(what)) => (Exit::Stale, format!("stale: {file}: {what}; correct the file, or remove it")),
         (Status::Fixed, Outcome::Gone(what)) => (Exit::Stale, format!("stale: {file}: {what}; remove the file")),
         (_, Outcome::Diverged(what)) => (Exit::Divergence, format!("diverged: {file}: {what}")),
     }

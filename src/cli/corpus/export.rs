@@ -78,5 +78,9 @@ fn write(folder: &Path, exported: &Exported) -> Result<(), Failure> {
         file.parent().map_or(Ok(()), std::fs::create_dir_all).map_err(fail)?;
         std::fs::write(&file, bytes).map_err(fail)?;
     }
-    print(&format!("written: {}\n", test.display()))
+    print(&format!("written: {}\n", test.display()))?;
+    if exported.manifest.contains("canloom = {") {
+        print(&format!("say in {} where canloom's sources are\n", folder.join("Cargo.toml").display()))?;
+    }
+    Ok(())
 }

@@ -4,7 +4,7 @@ use canloom::corpus::{Checker, Entry, Outcome, drop_implied, implied, leftovers}
 use canloom::counterexample::{Status, hangs_on};
 
 use super::super::{Exit, Failure, Memory, print};
-use super::{Files, checker};
+use super::{Files, checker, is_accepted};
 
 /// Options of `canloom corpus prune`.
 #[derive(Debug, clap::Args)]
@@ -20,7 +20,7 @@ pub struct Options {
 
 /// Runs it.
 pub fn run(options: &Options) -> Result<Exit, Failure> {
-    let (entries, wrong) = options.files.read(|_| true)?;
+    let (entries, wrong) = options.files.read(is_accepted)?;
     wrong.iter().for_each(|what| eprintln!("error: {what}"));
     let gone = implied(&entries);
     let mut dropped = 0;

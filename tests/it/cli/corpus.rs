@@ -409,6 +409,9 @@ fn names_cannot_leave_the_page_or_the_diagram() {
     let ran = canloom(stage.folder(), &["report", &file, "--mermaid", "-"]);
     assert_eq!((ran.exit, ran.error.as_str()), (0, ""));
     assert!(ran.out.starts_with("sequenceDiagram\n") && !ran.out.contains('<'), "{}", ran.out);
+    let ran = canloom(stage.folder(), &["report", &file, "--json", "-"]);
+    let story: serde_json::Value = serde_json::from_str(&ran.out).expect("JSON");
+    assert_eq!((&story["invariant"], story["steps"].as_array().map(Vec::len)), (&name.into(), Some(1)));
     assert_one_error(&canloom(stage.folder(), &["corpus", "check", "scenario.toml"]), 2, &["not a counterexample"]);
 }
 
@@ -432,10 +435,37 @@ fn a_fixed_entry_of_which_nothing_is_left_is_stale() {
     let text = std::fs::read_to_string(stage.file(&name)).expect("a file");
     let (head, _) = text.split_once("\n\n").expect("a head");
     let head = head.replacen("tool: ", "status: fixed\ntool: ", 1);
-    std::fs::write(stage.file(&name), format!("{head}\n\n7\n7.1\nc1.t9\n")).expect("it can be written");
+    std::fs::write(stage.file(&name), format!("{head}\n\n0.2\n0.2r\n")).expect("it can be written");
     let ran = check(&stage);
     assert_eq!(ran.exit, 6);
     assert!(ran.out.contains("none of its steps can be made any more"), "{}", ran.out);
+}
+
+#[test]
+fn a_call_that_the_scenario_does_not_have_cannot_have_been_corrected() {
+    let (stage, name) = accepted();
+    change(&stage, &name, "\n0\n", "\n7\n");
+    let ran = check(&stage);
+    assert_eq!(ran.exit, 6);
+    assert!(ran.out.contains("call 7 is not in ") && ran.out.contains("correct the file, or remove it"), "{}", ran.out);
+    let ran = canloom(stage.folder(), &["corpus", "accept", "--fixed", &name]);
+    assert_eq!(ran.exit, 6, "{}", ran.error);
+}
+
+#[test]
+fn a_report_overwrites_no_source() {
+    let (stage, name) = found();
+    let before = files(stage.folder());
+    for place in [name.as_str(), "scenario.toml", "c0.wasm"] {
+        assert_one_error(&canloom(stage.folder(), &["report", &name, "--html", place]), 2, &["overwrite a source"]);
+        let ran = canloom(stage.folder(), &["explore", "scenario.toml", "--junit", place]);
+        assert_one_error(&ran, 2, &["overwrite a source"]);
+        let ran = canloom(stage.folder(), &["explore", "scenario.toml", "--json", place]);
+        assert_one_error(&ran, 2, &["overwrite a source"]);
+    }
+    let both = canloom(stage.folder(), &["report", &name, "--html", "-", "--mermaid", "-"]);
+    assert_one_error(&both, 2, &["only one of"]);
+    assert_eq!(files(stage.folder()), before);
 }
 
 #[test]
