@@ -4,9 +4,9 @@
 //! schedule with fewer calls, faults, context switches and deliveries, in an order nearer to the one in which messages were
 //! sent, with simpler arguments; and whether anything simpler exists.
 //!
-//! 1. Parts are taken away and moved ([`moves`]), and what is left is followed in the kernel. It is accepted if it is simpler
+//! 1. Parts are taken away and moved (`moves`), and what is left is followed in the kernel. It is accepted if it is simpler
 //!    ([`Size`]) and violates the same invariant at the same await point ([`Guilty`]); what shows another bug is kept beside.
-//! 2. When nothing helps any more, everything simpler is searched exhaustively ([`below`]). Either something simpler is found
+//! 2. When nothing helps any more, everything simpler is searched exhaustively (`explore::below`). Either something simpler is found
 //!    there, or the counterexample is `minimal: proved`.
 //!
 //! Delta debugging (Zeller and Hildebrandt, 2002) for the first part; we add moves, since an order has no parts.
