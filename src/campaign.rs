@@ -160,7 +160,8 @@ pub fn campaign(
             }
         };
         let mut stages = Stages::default();
-        while !stop.load(Ordering::Relaxed) && campaign.time.is_none_or(|most| began.elapsed() < most) {
+        let goes_on = || !stop.load(Ordering::Relaxed) && !allowance.interrupt.is_requested();
+        while goes_on() && campaign.time.is_none_or(|most| began.elapsed() < most) {
             let number = next.fetch_add(1, Ordering::Relaxed);
             if number >= campaign.scripts {
                 return;

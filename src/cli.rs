@@ -8,6 +8,7 @@ mod coverage;
 mod entry;
 mod explore;
 mod init;
+mod interrupt;
 mod merge;
 mod output;
 mod paint;
@@ -133,10 +134,20 @@ pub fn run() -> ExitCode {
         Command::Shrink(options) => shrink::run(&options),
     };
     let exit = result.unwrap_or_else(|failure| {
-        eprintln!("error: {}", failure.text);
+        if interrupt::wish().is_requested() {
+            say(&format!("ended before there was anything to report: {}", failure.text));
+            return Exit::Inconclusive;
+        }
+        say(&format!("error: {}", failure.text));
         failure.exit
     });
     ExitCode::from(exit as u8)
+}
+
+/// Says a line on standard error; a reader that has gone does not change how the run ends.
+fn say(line: &str) {
+    use std::io::Write as _;
+    let _ = writeln!(std::io::stderr().lock(), "{line}");
 }
 
 /// Memory that a run may take.
@@ -151,7 +162,7 @@ pub struct Memory {
 impl Memory {
     fn allowance(&self) -> Allowance {
         let ceiling = self.max_memory.map_or_else(Ceiling::of_this_machine, Ceiling::new);
-        Allowance { ceiling, instructions: None }
+        Allowance { ceiling, interrupt: interrupt::wish(), ..Allowance::default() }
     }
 }
 

@@ -105,7 +105,7 @@ pub fn beside(engine: &Embedded, invariants: &[&str]) -> Vec<Entry> {
 /// none that a finding is known by.
 fn with_point(engine: &Embedded, mut entry: Entry) -> Entry {
     let Counterexample { invariant, point, schedule, status, .. } = &mut entry.counterexample;
-    let position = engine.scenario.invariants.iter().position(|other| other.name == *invariant);
+    let position = engine.scenario.invariant(invariant);
     if let (Status::Open, Some(position)) = (status, position) {
         let guilty = hangs_on(&mut engine.fork(), position, schedule).ok().flatten().unwrap_or_default();
         let names: Vec<String> = guilty.into_iter().map(|guilty| guilty.point.name).collect();

@@ -46,7 +46,8 @@ pub fn run(
     let searched = explore(engine, &budget, &mut |now| progress(Phase::Searching(*now)))?;
     let gave_way = matches!(searched.completeness, Completeness::Budget | Completeness::Memory);
     let time = budget.time.map(|time| time.saturating_sub(began.elapsed()));
-    if !gave_way || time.is_some_and(|time| time.is_zero()) {
+    let interrupted = engine.allowance().interrupt.is_requested();
+    if !gave_way || interrupted || time.is_some_and(|time| time.is_zero()) {
         return Ok(searched);
     }
     let sampling = Sampling {

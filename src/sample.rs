@@ -24,7 +24,7 @@ use hashbrown::HashMap;
 use crate::engine::allowance::Ceiling;
 use crate::engine::embedded::Embedded;
 use crate::explore::tally::Tally;
-use crate::explore::workers::STACK;
+use crate::explore::workers::{Deadline, STACK};
 use crate::explore::{Completeness, Explored, FaultLevel, Finding, Sampled};
 use crate::kernel::Unsupported;
 use crate::oracle;
@@ -81,6 +81,7 @@ pub fn sample(
     progress: &mut dyn FnMut(&SamplingProgress),
 ) -> Result<Explored, Unsupported> {
     let began = Instant::now();
+    let deadline = Deadline::of(engine, sampling.time);
     let executions_before = engine.kernel.counters().executions;
     engine.prepare(sampling.time.map(|time| Instant::now() + time));
     let mut forks: Vec<Embedded> = (1..sampling.workers).map(|_| engine.fork()).collect();
@@ -95,7 +96,7 @@ pub fn sample(
             first: next,
             end: sampling.schedules.min(next.saturating_add(size)),
             experience: &experience,
-            deadline: sampling.time.and_then(|time| began.checked_add(time)),
+            deadline: &deadline,
             ceiling: &ceiling,
             stop: AtomicBool::new(false),
         };
@@ -109,6 +110,8 @@ pub fn sample(
                 records.iter().for_each(|record| experience.add(record));
                 experience.settle();
             }
+            // It met the end in the midst of an execution.
+            Err(_) if engine.allowance().interrupt.is_requested() => {}
             Err(error) if ceiling.is_exceeded() => out_of_memory = Some(error.to_string()),
             Err(error) => return Err(error),
         }
@@ -151,7 +154,7 @@ struct Batch<'a> {
     first: u64,
     end: u64,
     experience: &'a Arc<Experience>,
-    deadline: Option<Instant>,
+    deadline: &'a Deadline,
     ceiling: &'a Ceiling,
     stop: AtomicBool,
 }
@@ -198,9 +201,8 @@ impl Batch<'_> {
     ) -> Result<Vec<Record>, Unsupported> {
         let mut records = Vec::new();
         for schedule in (self.first + thread as u64..self.end).step_by(threads) {
-            let is_late = self.deadline.is_some_and(|deadline| Instant::now() >= deadline);
             let looks = walker.schedules.is_multiple_of(SCHEDULES_BETWEEN_LOOKS);
-            if is_late || looks && !self.ceiling.is_kept() {
+            if self.deadline.is_over() || looks && !self.ceiling.is_kept() {
                 self.stop.store(true, Ordering::Relaxed);
             }
             if self.stop.load(Ordering::Relaxed) {

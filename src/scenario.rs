@@ -155,6 +155,11 @@ pub struct Instance {
 }
 
 impl Scenario {
+    /// The position of the invariant with this name.
+    pub fn invariant(&self, name: &str) -> Option<usize> {
+        self.invariants.iter().position(|invariant| invariant.name == name)
+    }
+
     /// Reads a scenario file and the `.did` files it names.
     ///
     /// # Errors

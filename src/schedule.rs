@@ -174,6 +174,16 @@ impl Task {
         matches!(self, Task::Timer | Task::Heartbeat | Task::LowMemory)
     }
 
+    /// What it is called where it runs code; its word otherwise.
+    pub fn title(self) -> &'static str {
+        match self {
+            Task::Timer => "global timer",
+            Task::Heartbeat => "heartbeat",
+            Task::LowMemory => "low-memory hook",
+            _ => self.word(),
+        }
+    }
+
     /// Its word in the names of steps.
     pub fn word(self) -> &'static str {
         TASKS.iter().find(|(task, _)| *task == self).expect("bug in canloom: every task has a word").1

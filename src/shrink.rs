@@ -20,7 +20,7 @@ use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use crate::counterexample::awaits::{AwaitPoint, Guilty, guilty};
-use crate::counterexample::play::{Play, items, play};
+use crate::counterexample::play::{Made, Play, items, play, roots};
 use crate::engine::embedded::Embedded;
 use crate::explore::below::{below, each};
 use crate::explore::look::{Successor, add_met};
@@ -160,8 +160,7 @@ pub fn shrink_at(
         (false, true) => Minimal::Cut,
         (false, false) => Minimal::One,
     };
-    let Shrinker { best, others, tried, .. } = shrinker;
-    let mut others = others;
+    let Shrinker { best, mut others, tried, .. } = shrinker;
     // What the counterexample itself shows in the end, too, is the same bug under another name.
     others.retain(|other| other.invariant == invariant || !best.play.violates(other.invariant));
     let finding = finding(engine, invariant, &best.play, worlds, minimal);
@@ -179,7 +178,7 @@ pub fn another(
     known: &[String],
     time: Option<Duration>,
 ) -> Result<Option<Option<Finding>>, Unsupported> {
-    let deadline = Deadline { began: Instant::now(), time };
+    let deadline = Deadline::of(engine, time);
     let mut found: Option<Vec<Step>> = None;
     let mut accept = |engine: &mut Embedded, steps: Vec<Step>| -> Result<Option<Rank>, Unsupported> {
         let played = play_all(engine, invariant, &steps)?;
@@ -203,7 +202,7 @@ pub fn another(
 
 /// A schedule that violates an invariant, as a finding.
 fn finding(engine: &Embedded, invariant: usize, play: &Play, worlds: u64, minimal: Minimal) -> Finding {
-    let traps = |made: &crate::counterexample::play::Made| {
+    let traps = |made: &Made| {
         let traps = made.happened.delivery().is_some_and(|delivery| delivery.effects.trap.is_some());
         traps && made.step.runs_callback()
     };
@@ -349,7 +348,7 @@ impl Shrinker<'_> {
             return Ok(());
         }
         let steps = self.steps();
-        for root in moves::roots(&steps).iter().rev() {
+        for root in roots(steps.iter()).iter().rev() {
             let alone: Vec<Step> = steps.iter().filter(|step| step.root == *root).cloned().collect();
             if self.accept(&alone)? {
                 self.is_settled = true;
@@ -369,7 +368,7 @@ impl Shrinker<'_> {
         if (0..calls).any(|call| self.engine.kernel.is_untried(call, world.trees[call])) {
             return Ok(false);
         }
-        let deadline = Deadline { began: Instant::now(), time };
+        let deadline = Deadline::of(self.engine, time);
         let mut engine = self.engine.fork();
         let (invariant, limit) = (self.invariant, self.best.size.rank);
         let mut accept = |engine: &mut Embedded, steps: Vec<Step>| -> Result<Option<Rank>, Unsupported> {

@@ -141,7 +141,7 @@ impl Builder {
     fn replay_file(&self, file: &Path) {
         let counterexample = Counterexample::read(file).unwrap_or_else(|error| panic!("{error}"));
         let mut engine = self.open().unwrap_or_else(|error| panic!("{error}"));
-        let position = engine.scenario.invariants.iter().position(|other| other.name == counterexample.invariant);
+        let position = engine.scenario.invariant(&counterexample.invariant);
         let invariant = position.unwrap_or_else(|| panic!("there is no invariant \"{}\"", counterexample.invariant));
         let replayed = counterexample::replay(&mut engine, &counterexample.schedule, Some(invariant));
         let replayed = replayed.unwrap_or_else(|error| panic!("{}: {error}", file.display()));

@@ -5,7 +5,7 @@ use std::path::Path;
 use canloom::counterexample::{Counterexample, ReplayError, Replayed, replay};
 use canloom::engine::embedded::Embedded;
 
-use super::{Exit, Failure, Memory};
+use super::{Exit, Failure, Memory, say};
 
 /// A counterexample and what it is of.
 pub struct Opened {
@@ -30,11 +30,13 @@ pub fn open(file: &Path, memory: &Memory) -> Result<Opened, Failure> {
             return Err(Failure::input(format!("{file}: canister `{canister}` is not in {}", scenario.file.display())));
         };
         if engine.hashes[at] != *hash {
-            eprintln!("warning: {file}: the module of canister `{canister}` is another one than when this was found");
+            say(&format!(
+                "warning: {file}: the module of canister `{canister}` is another one than when this was found"
+            ));
         }
     }
     let name = &counterexample.invariant;
-    let invariant = scenario.invariants.iter().position(|invariant| invariant.name == *name);
+    let invariant = scenario.invariant(name);
     let Some(invariant) = invariant else {
         return Err(Failure::input(format!("{file}: invariant \"{name}\" is not in {}", scenario.file.display())));
     };

@@ -27,7 +27,7 @@ use super::progress::Line;
 use super::replica::{self, Engine};
 use super::reports::Reports;
 use super::told::Told;
-use super::{Exit, Failure, Memory, install};
+use super::{Exit, Failure, Memory, install, say};
 
 /// Options of `canloom explore`.
 #[derive(Debug, clap::Args)]
@@ -154,6 +154,7 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
     if options.engine == Engine::PocketIc {
         return on_replica(options);
     }
+    super::interrupt::hear();
     let mut line = Line::new(options.quiet);
     line.say("loading canisters");
     let mut engine = install(narrowed(&options.scenario, &options.bounds)?, &options.memory)?;
@@ -177,13 +178,16 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
     }
     let files: Vec<Option<String>> = all.iter().map(|seen| seen.file.clone()).collect();
     let part = match (options.shard, origin) {
-        (Some(shard), Some(origin)) => Some(part(&mut engine, shard, origin, &explored)?),
+        (Some(shard), Some(origin)) => Some(part(&mut engine, shard, origin, &explored, &all)?),
         _ => None,
     };
     let mut document = Report { shard: part, ..Report::new(&scenario, &explored, &files) };
+    let interrupted = || engine.allowance().interrupt.is_requested();
     if options.shard.is_none() {
         line.say("looking for the weakest class of orders");
-        label(&engine, &explored, &mut document)?;
+        if !interrupted() {
+            label(&engine, &explored, &mut document)?;
+        }
         line.say("explaining");
         for (seen, violation) in all.iter().zip(&mut document.violations) {
             violation.point.clone_from(&seen.counterexample.point);
@@ -253,11 +257,13 @@ fn beyond_known(
                 let point = counterexample.point.clone().unwrap_or_default();
                 let file =
                     save(&engine.scenario, &counterexample).map_or_else(String::new, |at| at.display().to_string());
-                eprintln!("new: \"{name}\" at {point}: {file}");
+                say(&format!("new: \"{name}\" at {point}: {file}"));
                 exit = Exit::Violated;
             }
             None if exit == Exit::Held => {
-                eprintln!("note: \"{name}\" is known, and time or memory did not suffice to look for other bugs of it");
+                say(&format!(
+                    "note: \"{name}\" is known, and time or memory did not suffice to look for other bugs of it"
+                ));
                 exit = Exit::Inconclusive;
             }
             None => {}
@@ -297,10 +303,16 @@ fn on_replica(_: &Options) -> Result<Exit, Failure> {
 }
 
 /// What `canloom merge` needs of this shard.
-fn part(engine: &mut Embedded, shard: Shard, origin: Origin, explored: &Explored) -> Result<Part, Failure> {
+fn part(
+    engine: &mut Embedded,
+    shard: Shard,
+    origin: Origin,
+    explored: &Explored,
+    all: &[Seen],
+) -> Result<Part, Failure> {
     let mut counterexamples = Vec::new();
-    for finding in &explored.findings {
-        counterexamples.push((counterexample(engine, finding).text(), steps(engine, finding)?));
+    for (finding, seen) in explored.findings.iter().zip(all) {
+        counterexamples.push((seen.counterexample.text(), steps(engine, finding, seen)?));
     }
     Ok(Part::new(shard, origin, explored, counterexamples))
 }
@@ -317,9 +329,8 @@ fn origin(engine: &Embedded, bounds: &[(BoundName, u32)]) -> Origin {
 }
 
 /// A finding step by step.
-fn steps(engine: &mut Embedded, finding: &Finding) -> Result<String, Failure> {
-    let counterexample = counterexample(engine, finding);
-    Ok(Told::found(engine, counterexample, finding.invariant)?.text(engine))
+fn steps(engine: &mut Embedded, finding: &Finding, seen: &Seen) -> Result<String, Failure> {
+    Ok(Told::found(engine, seen.counterexample.clone(), finding.invariant)?.text(engine))
 }
 
 /// The strategy that the options ask for, if they fit together.
@@ -443,7 +454,7 @@ fn report(
     if let Some(at) = first {
         let shown = match told {
             Some(told) => told.text(engine),
-            None => steps(engine, &explored.findings[at])?,
+            None => steps(engine, &explored.findings[at], &all[at])?,
         };
         out.push_str(&text::with_replay(&shown, all[at].file.as_deref()));
         if options.shard.is_some() {

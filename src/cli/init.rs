@@ -15,7 +15,7 @@ use canloom::report::{text, was_refused};
 use canloom::scenario::Scenario;
 
 use super::progress::Line;
-use super::{Exit, Failure, print};
+use super::{Exit, Failure, print, say};
 
 /// How long the proposed scenario is explored, to see that it runs.
 const LOOK: Duration = Duration::from_secs(10);
@@ -85,12 +85,12 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
     let seen = look(&file, &proposal, &mut line);
     line.end();
     if proposal.is_cut {
-        eprintln!("calls are slow: not all of them were tried, within {} s in all", TIME.as_secs());
+        say(&format!("calls are slow: not all of them were tried, within {} s in all", TIME.as_secs()));
     }
-    eprint!("{}", seen?);
+    say(seen?.trim_end());
     match output {
-        Some(file) => eprintln!("next: canloom explore {}", file.display()),
-        None => eprintln!("next: save it with -o scenario.toml, then: canloom explore scenario.toml"),
+        Some(file) => say(&format!("next: canloom explore {}", file.display())),
+        None => say("next: save it with -o scenario.toml, then: canloom explore scenario.toml"),
     }
     Ok(Exit::Held)
 }

@@ -9,14 +9,14 @@ use canloom::report::json::Report;
 use canloom::report::text;
 use canloom::scenario::Scenario;
 
-use super::{Failure, print};
+use super::{Failure, print, say};
 
 /// Writes a counterexample as `*.cx.new`, unless the corpus has it already; returns the file.
 pub fn save(scenario: &Scenario, counterexample: &Counterexample) -> Option<PathBuf> {
     match store::save(scenario, counterexample) {
         Ok(file) => Some(file),
         Err((file, error)) => {
-            eprintln!("warning: the counterexample was not saved: {}: {error}", file.display());
+            say(&format!("warning: the counterexample was not saved: {}: {error}", file.display()));
             None
         }
     }

@@ -50,7 +50,7 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
         class: class::of(&engine, &counterexample.schedule, invariant)?.map(Class::word),
         minimal: None,
     };
-    let told = Told::of(&mut engine, counterexample, invariant, replayed)?;
+    let told = Told::of(&mut engine, counterexample, invariant, replayed);
     if let Some(out) = &options.html {
         write_to(out, &told.html(&mut engine, &beside)?)?;
     }

@@ -45,7 +45,7 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
         return confirm(options, &scenario, &counterexample, invariant);
     }
     if !options.quiet {
-        let told = Told::of(&mut engine, counterexample, invariant, replayed)?;
+        let told = Told::of(&mut engine, counterexample, invariant, replayed);
         show(&told.text(&engine))?;
         print("\n")?;
     }

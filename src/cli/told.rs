@@ -39,19 +39,14 @@ impl Told {
     pub fn found(engine: &mut Embedded, counterexample: Counterexample, invariant: usize) -> Result<Told, Failure> {
         let replayed = replay(engine, &counterexample.schedule, Some(invariant))
             .map_err(|error| Failure::outside(format!("bug in canloom: a finding does not replay: {error}")))?;
-        Told::of(engine, counterexample, invariant, replayed)
+        Ok(Told::of(engine, counterexample, invariant, replayed))
     }
 
     /// Explains a replay.
-    pub fn of(
-        engine: &mut Embedded,
-        counterexample: Counterexample,
-        invariant: usize,
-        replayed: Replayed,
-    ) -> Result<Told, Failure> {
+    pub fn of(engine: &mut Embedded, counterexample: Counterexample, invariant: usize, replayed: Replayed) -> Told {
         // A replay is told without the reasons, too, if memory ends before they are found.
         let explanation = explain(engine, invariant, &counterexample.schedule, &replayed).ok().flatten();
-        Ok(Told { counterexample, invariant, replayed, explanation })
+        Told { counterexample, invariant, replayed, explanation }
     }
 
     /// Step by step, with the explanation.

@@ -33,6 +33,13 @@ pub enum Outcome {
     Diverged(String),
 }
 
+impl Outcome {
+    /// Whether it is what an entry of this status says of itself.
+    pub fn is_expected(&self, status: Status) -> bool {
+        matches!((status, self), (Status::Open, Outcome::Violated(_)) | (Status::Fixed, Outcome::Holds))
+    }
+}
+
 /// Why an entry could not be replayed at all.
 #[derive(Debug, thiserror::Error)]
 pub enum Unfit {
@@ -108,7 +115,7 @@ impl Checker {
             }
         }
         let name = &counterexample.invariant;
-        let Some(invariant) = scenario.invariants.iter().position(|invariant| invariant.name == *name) else {
+        let Some(invariant) = scenario.invariant(name) else {
             let what = format!("invariant \"{name}\" is not in {}", scenario.file.display());
             return Ok(Checked { outcome: Outcome::Unknown(what), changed });
         };

@@ -11,9 +11,9 @@ use std::fmt;
 
 use crate::engine::embedded::Embedded;
 use crate::kernel::{MANAGEMENT, Target, Unsupported};
-use crate::schedule::{Path, Root, Step, StepKind, Task};
+use crate::schedule::{Path, Root, Step, StepKind};
 
-use super::play::{Item, Made, Play, play};
+use super::play::{Item, Made, Play, play, roots};
 
 /// Where a canister waits: the method that does, and what it waits for. No instance, position or address is part of it, so it
 /// outlives shrinking and recompilation.
@@ -170,6 +170,11 @@ impl Interval {
         *root != self.root || *path != self.request && !path.follows(&self.request) && path.context() != self.context
     }
 
+    /// Whether a step is that of its request, or of the response.
+    fn is_of(&self, step: &Step) -> bool {
+        self.root == step.root && (self.request == step.path || self.request.response() == step.path)
+    }
+
     fn guilty(&self, cause: Cause) -> Guilty {
         Guilty { point: self.point.clone(), sent: Some(self.sent), back: self.back, cause }
     }
@@ -214,7 +219,7 @@ fn is_needed(
     between: &[usize],
 ) -> Result<bool, Unsupported> {
     // What is not needed at all is not to blame, whatever else it would change if it ran at another time.
-    let gone: Vec<Root> = roots(played, between).into_iter().filter(|root| *root != interval.root).collect();
+    let gone: Vec<Root> = roots_of(played, between).into_iter().filter(|root| *root != interval.root).collect();
     if !gone.is_empty() {
         let kept = (0..played.made.len()).filter(|&at| !gone.contains(&played.made[at].step.root));
         let mut items = steps(played, kept);
@@ -242,7 +247,7 @@ fn before(played: &Play, interval: &Interval, between: &[usize]) -> Vec<Item> {
     let mut items: Vec<Item> = steps(played, 0..interval.sent);
     items.extend(steps(played, moved.iter().copied()));
     if interval.back.is_none() {
-        items.extend(roots(played, &moved).into_iter().map(|root| Item::Settle(Some(root))));
+        items.extend(roots_of(played, &moved).into_iter().map(|root| Item::Settle(Some(root))));
     }
     items.extend(steps(played, left.into_iter().chain(end..played.made.len())));
     items.push(Item::Settle(None));
@@ -270,15 +275,8 @@ fn steps(played: &Play, positions: impl Iterator<Item = usize>) -> Vec<Item> {
     positions.map(|at| Item::Step(played.made[at].step.clone())).collect()
 }
 
-fn roots(played: &Play, positions: &[usize]) -> Vec<Root> {
-    let mut roots: Vec<Root> = Vec::new();
-    for &at in positions {
-        let root = &played.made[at].step.root;
-        if !roots.contains(root) {
-            roots.push(root.clone());
-        }
-    }
-    roots
+fn roots_of(played: &Play, positions: &[usize]) -> Vec<Root> {
+    roots(positions.iter().map(|&at| &played.made[at].step))
 }
 
 /// Whether a step is one that need not happen: a fault, time, an expiry, what an administrator does.
@@ -312,15 +310,13 @@ pub(crate) fn instead(step: &Step) -> Option<Step> {
 
 /// The await that a fault strikes.
 fn struck(engine: &Embedded, played: &Play, open: &[Interval], at: usize, made: &Made) -> Guilty {
-    let of_request = |interval: &&Interval| {
-        interval.root == made.step.root
-            && (interval.request == made.step.path || interval.request.response() == made.step.path)
-    };
     let is_open = |interval: &&Interval| interval.sent < at && interval.back.is_none_or(|back| back > at);
     let canister = acts_on(engine, made);
     let of_canister = |interval: &&Interval| is_open(interval) && canister.is_none_or(|it| it == interval.canister);
     let cause = Cause::Fault(at);
-    if let Some(interval) = open.iter().find(of_request).or_else(|| open.iter().rev().find(of_canister)) {
+    if let Some(interval) =
+        open.iter().find(|interval| interval.is_of(&made.step)).or_else(|| open.iter().rev().find(of_canister))
+    {
         return interval.guilty(cause);
     }
     Guilty { point: alone(engine, played, at), sent: None, back: None, cause }
@@ -332,11 +328,7 @@ fn last(engine: &Embedded, played: &Play, open: &[Interval]) -> Guilty {
         let point = AwaitPoint { canister: String::new(), name: "the start".to_string() };
         return Guilty { point, sent: None, back: None, cause: Cause::Last };
     };
-    let of_request = |interval: &&Interval| {
-        interval.root == made.step.root
-            && (interval.request == made.step.path || interval.request.response() == made.step.path)
-    };
-    match open.iter().find(of_request) {
+    match open.iter().find(|interval| interval.is_of(&made.step)) {
         Some(interval) => interval.guilty(Cause::Last),
         None => {
             let point = alone(engine, played, played.made.len() - 1);
@@ -393,15 +385,7 @@ impl<'a> Names<'a> {
                 Some(call) => format!("{}.{}", self.engine.canister_name(call.canister), call.method),
                 None => "?".to_string(),
             },
-            Root::Task { canister, task, .. } => {
-                let what = match task {
-                    Task::Timer => "global timer",
-                    Task::Heartbeat => "heartbeat",
-                    Task::LowMemory => "low-memory hook",
-                    _ => task.word(),
-                };
-                format!("{canister}: {what}")
-            }
+            Root::Task { canister, task, .. } => format!("{canister}: {}", task.title()),
             Root::Time(_) => "time".to_string(),
         }
     }
@@ -410,15 +394,20 @@ impl<'a> Names<'a> {
     fn point(&self, root: &Root, request: &Path) -> AwaitPoint {
         let context = request.sender().context();
         let method = self.method(root, &context);
-        // Each callback on the way from the context to the request is one await that is over.
-        let pass = match request.depth() - context.depth() {
-            0 | 1 => "",
-            2 => ", 2nd await",
-            3 => ", 3rd await",
-            _ => ", 4th await or later",
-        };
+        let pass = pass(request.depth() - context.depth());
         let callee = self.method(root, request);
         let canister = method.split(['.', ':']).next().unwrap_or_default().to_string();
         AwaitPoint { canister, name: format!("{method}{pass} -> {callee}") }
+    }
+}
+
+/// Which await of its context a request is, as names of await points say it: `segments` are those of its path below the
+/// context's. Each callback on the way is one await that is over.
+pub(crate) fn pass(segments: usize) -> &'static str {
+    match segments {
+        0 | 1 => "",
+        2 => ", 2nd await",
+        3 => ", 3rd await",
+        _ => ", 4th await or later",
     }
 }

@@ -113,12 +113,7 @@ fn root(engine: &Embedded, after: &World, tree: u32, step: &Step) -> (String, St
     let (kernel, scenario) = (&engine.kernel, &engine.scenario);
     if let Some(task) = kernel.task(tree) {
         let canister = engine.canister_name(task.canister).to_string();
-        let what = match task.task {
-            Task::Timer => "global timer",
-            Task::Heartbeat => "heartbeat",
-            _ => "low-memory hook",
-        };
-        return ("system".to_string(), canister, format!("{what}{}", failing(step.kind)));
+        return ("system".to_string(), canister, format!("{}{}", task.task.title(), failing(step.kind)));
     }
     let spec = &kernel.calls()[tree as usize];
     let entry = &scenario.calls[spec.entry];

@@ -103,6 +103,17 @@ pub(crate) fn items(steps: &[Step]) -> Vec<Item> {
     steps.iter().cloned().map(Item::Step).collect()
 }
 
+/// Roots of steps, each once, in the order in which they come.
+pub(crate) fn roots<'a>(steps: impl Iterator<Item = &'a Step>) -> Vec<Root> {
+    let mut roots: Vec<Root> = Vec::new();
+    for step in steps {
+        if !roots.contains(&step.root) {
+            roots.push(step.root.clone());
+        }
+    }
+    roots
+}
+
 /// Delivers what is in flight, the oldest first.
 fn settle(
     engine: &mut Embedded,

@@ -1,10 +1,12 @@
-//! What a run may take of the machine: memory, and instructions of one message.
+//! What a run may take of the machine: memory, instructions of one message, and time until it is interrupted.
 //!
 //! In: what is about to be taken. Out: whether it may be. Modules are hostile: whatever grows with what they do asks here
 //! before it grows. Time is not limited here; an execution ends by its instructions.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use super::interrupt::Interrupt;
 
 /// Between two looks at the memory of the process, at most this much is promised; a sixteenth of the limit if that is
 /// less.
@@ -20,6 +22,8 @@ pub struct Allowance {
     /// Instructions of one message where that is less than what the IC allows: for tests, in which an endless loop should
     /// end soon.
     pub instructions: Option<u64>,
+    /// Time: until somebody wants the end.
+    pub interrupt: Interrupt,
 }
 
 impl Allowance {

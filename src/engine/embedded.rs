@@ -128,6 +128,7 @@ impl Embedded {
         allowance: &Allowance,
         modules: &mut Modules,
     ) -> Result<Embedded, EmbeddedError> {
+        allowance.interrupt.stops(&modules.engine);
         let file = scenario.file.display().to_string();
         let mut guests: Vec<(String, Principal, Box<dyn Guest>)> = Vec::new();
         let mut installed = Vec::new();

@@ -226,6 +226,11 @@ impl WasmGuest {
         if let Some(what) = warm.store.data_mut().unsupported.take() {
             return Err(what);
         }
+        if let Err(Stop::Wasm(error)) = &ended
+            && error.downcast_ref() == Some(&wasmtime::Trap::Interrupt)
+        {
+            return Err(INTERRUPTED.to_string());
+        }
         let trap = ended.err().map(|stop| why(stop, &mut warm, left, limit));
         let after = if trap.is_none() && mode.keeps_state() {
             warm.capture(&pages)
@@ -286,6 +291,9 @@ impl WasmGuest {
         Execution { trap: Some(Trap { code, text }), ..Execution::idle(memory) }
     }
 }
+
+/// What is said of an execution that was interrupted.
+const INTERRUPTED: &str = "interrupted while it executed a message";
 
 /// Why there is no instance.
 fn no_instance(error: wasmtime::Error) -> String {

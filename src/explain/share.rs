@@ -82,10 +82,7 @@ pub(super) fn shares(
         let mut steps = Vec::with_capacity(choices.len());
         for choice in &choices {
             let mut next = engine.kernel.apply(&world, choice)?.0;
-            let breaks = match &before {
-                Some(before) => before.broken(engine, &next)?.iter().any(|broken| broken.invariant == invariant),
-                None => false,
-            };
+            let breaks = Before::breaks(before.as_ref(), engine, &next, invariant)?;
             engine.kernel.canonicalize(&mut next);
             steps.push((number(next, &mut waiting), choice.multiplicity, breaks));
         }

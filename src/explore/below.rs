@@ -101,10 +101,7 @@ fn simplest(
             let before = Before::of(engine, &world)?;
             for (ordinal, choice) in choices.iter().enumerate() {
                 let (mut next, _) = engine.kernel.apply(&world, choice)?;
-                let breaks = match &before {
-                    Some(before) => before.broken(engine, &next)?.iter().any(|broken| broken.invariant == invariant),
-                    None => false,
-                };
+                let breaks = Before::breaks(before.as_ref(), engine, &next, invariant)?;
                 engine.kernel.canonicalize(&mut next);
                 let successor = Successor::new(engine, &next, rank.steps + 1, choice.multiplicity);
                 if breaks {

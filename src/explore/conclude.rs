@@ -25,13 +25,14 @@ impl Search<'_> {
         let within = cut_by(tally.cuts, &engine.scenario.bounds);
         let completeness = match (self.out_of_budget, tally.cut_by_depth, tally.cut_by_timers) {
             _ if out_of_memory.is_some() => Completeness::Memory,
+            _ if self.interrupted => Completeness::Interrupted,
             (true, _, _) => Completeness::Budget,
             (false, true, _) => Completeness::Depth,
             (false, false, true) => Completeness::Timers,
             (false, false, false) if !within.is_empty() => Completeness::Within,
             (false, false, false) => Completeness::Exhaustive,
         };
-        let counted = !matches!(completeness, Completeness::Budget | Completeness::Memory);
+        let counted = !completeness.is_cut_short();
         let (mut all, mut without) = (None, None);
         if counted {
             all = count::paths(&graph, |_| true);

@@ -10,6 +10,7 @@ use std::hash::Hash;
 
 use serde::{Deserialize, Serialize};
 
+use crate::counterexample::awaits::pass;
 use crate::engine::embedded::Embedded;
 use crate::kernel::intern::content_hash;
 use crate::kernel::tree::Request;
@@ -199,7 +200,7 @@ fn delivered<'a>(kernel: &'a Kernel, world: &World, choice: &Choice) -> Option<(
     match (choice.target, choice.kind) {
         (Target::Root(_), StepKind::Submit) | (Target::Clock(_) | Target::Canister { .. }, _) => None,
         (Target::Root(tree), _) => Some(match kernel.task(tree) {
-            Some(task) => (task.canister, task_name(task.task)),
+            Some(task) => (task.canister, task.task.title()),
             None => {
                 let call = &kernel.calls()[tree as usize];
                 (call.canister, &call.method)
@@ -211,14 +212,6 @@ fn delivered<'a>(kernel: &'a Kernel, world: &World, choice: &Choice) -> Option<(
             (request.callee != MANAGEMENT).then_some((request.callee, method))
         }
         (Target::Request { .. }, _) => None,
-    }
-}
-
-fn task_name(task: Task) -> &'static str {
-    match task {
-        Task::Timer => "global timer",
-        Task::Heartbeat => "heartbeat",
-        _ => "low-memory hook",
     }
 }
 
@@ -292,17 +285,11 @@ impl Seen {
                 format!("{}.{}", kernel.canister_name(point.canister), engine.scenario.calls[entry as usize].method)
             }
             (true, Family::Task(_, task)) => {
-                format!("{}: {}", kernel.canister_name(point.canister), task_name(task))
+                format!("{}: {}", kernel.canister_name(point.canister), task.title())
             }
             (false, _) => sent_to(&point.context),
         };
-        // Each callback on the way from the context to the request is one await that is over.
-        let pass = match point.request.len() - point.context.len() {
-            0 | 1 => "",
-            2 => ", 2nd await",
-            3 => ", 3rd await",
-            _ => ", 4th await or later",
-        };
+        let pass = pass(point.request.len() - point.context.len());
         format!("{waiting}{pass} -> {}", sent_to(&point.request))
     }
 }

@@ -132,10 +132,19 @@ pub enum Completeness {
     Depth,
     /// The budget ended first.
     Budget,
+    /// Somebody wanted the end first.
+    Interrupted,
     /// The limit of memory was reached first.
     Memory,
     /// Schedules were sampled: nothing says how much of the bound they saw.
     Sampled,
+}
+
+impl Completeness {
+    /// Whether worlds are left that nobody has looked at, so that nothing can be counted.
+    pub fn is_cut_short(self) -> bool {
+        matches!(self, Completeness::Budget | Completeness::Interrupted | Completeness::Memory)
+    }
 }
 
 /// What was sampled.

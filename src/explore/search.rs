@@ -30,6 +30,7 @@ pub(super) struct Search<'a> {
     pub(super) remaining: Option<u64>,
     pub(super) expanded: u64,
     pub(super) out_of_budget: bool,
+    pub(super) interrupted: bool,
     pub(super) out_of_memory: Option<String>,
     pub(super) began: Instant,
     /// Time that earlier runs spent.
@@ -51,6 +52,7 @@ impl<'a> Search<'a> {
             remaining: None,
             expanded: 0,
             out_of_budget: false,
+            interrupted: false,
             out_of_memory: None,
             began: Instant::now(),
             earlier: Duration::ZERO,
@@ -101,7 +103,7 @@ impl<'a> Search<'a> {
         // Once, and before threads ask for it.
         self.engine.prepare(budget.time.map(|time| self.began + time));
         let mut forks: Vec<Embedded> = (1..budget.workers).map(|_| self.engine.fork()).collect();
-        let deadline = Deadline { began: self.began, time: budget.time };
+        let deadline = Deadline { began: self.began, ..Deadline::of(self.engine, budget.time) };
         let mut chunk = Vec::new();
         loop {
             self.remaining = self.levels.remaining();
@@ -173,6 +175,8 @@ impl<'a> Search<'a> {
             match error {
                 // What was found so far is kept where only memory is missing.
                 Some(error) if ceiling.is_exceeded() => self.out_of_memory = Some(error.to_string()),
+                // Perhaps in the midst of an execution.
+                _ if deadline.interrupt.is_requested() => self.interrupted = true,
                 Some(error) => return Err(error),
                 None if deadline.is_over() => self.out_of_budget = true,
                 None => self.out_of_memory = Some(ceiling.refuse("what the search keeps")),

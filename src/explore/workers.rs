@@ -10,6 +10,7 @@ use super::graph::Graph;
 use super::look::{Visit, Visitor, visit};
 use crate::engine::allowance::Ceiling;
 use crate::engine::embedded::Embedded;
+use crate::engine::interrupt::Interrupt;
 use crate::kernel::Unsupported;
 use crate::kernel::world::Shape;
 
@@ -37,17 +38,25 @@ pub struct Visits {
 }
 
 /// When to stop.
+#[derive(Clone, Debug)]
 pub struct Deadline {
     /// When the search began.
     pub began: Instant,
     /// How long it may last.
     pub time: Option<Duration>,
+    /// Whether somebody wants the end.
+    pub interrupt: Interrupt,
 }
 
 impl Deadline {
+    /// From now on.
+    pub fn of(engine: &Embedded, time: Option<Duration>) -> Deadline {
+        Deadline { began: Instant::now(), time, interrupt: engine.allowance().interrupt.clone() }
+    }
+
     /// Whether the time is over.
     pub fn is_over(&self) -> bool {
-        self.time.is_some_and(|time| self.began.elapsed() >= time)
+        self.interrupt.is_requested() || self.time.is_some_and(|time| self.began.elapsed() >= time)
     }
 }
 

@@ -60,7 +60,7 @@ impl Walks {
     /// # Errors
     /// What is wrong with the scenario or its modules.
     pub fn install(scenario: &Arc<Scenario>, modules: &mut Modules, mut feedback: Feedback) -> Result<Walks, String> {
-        let allowance = Allowance { ceiling: Ceiling::of_this_machine(), instructions: None };
+        let allowance = Allowance { ceiling: Ceiling::of_this_machine(), ..Allowance::default() };
         let engine = Embedded::open_with(scenario.clone(), &allowance, modules).map_err(|error| error.to_string())?;
         for (at, canister) in scenario.canisters.iter().enumerate() {
             if let Code::Wasm(wasm) = &canister.code

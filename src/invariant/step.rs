@@ -40,6 +40,20 @@ impl<'w> Before<'w> {
         Ok(Some(Before { world, observations: engine.observe(world)?, calls: engine.calls(world) }))
     }
 
+    /// Whether a step from one world to another violates an invariant of steps, by position.
+    ///
+    /// # Errors
+    /// As [`Before::of`].
+    pub fn breaks(
+        before: Option<&Before<'_>>,
+        engine: &mut Embedded,
+        next: &World,
+        invariant: usize,
+    ) -> Result<bool, Unsupported> {
+        let Some(before) = before else { return Ok(false) };
+        Ok(before.broken(engine, next)?.iter().any(|broken| broken.invariant == invariant))
+    }
+
     /// The invariants that a step to this world violates, in the order of the scenario.
     pub fn broken(&self, engine: &mut Embedded, next: &World) -> Result<Vec<Broken>, Unsupported> {
         let observations = engine.observe(next)?;

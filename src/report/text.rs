@@ -35,6 +35,7 @@ pub fn summary(scenario: &Scenario, explored: &Explored) -> String {
         Completeness::Timers => format!("no, cut at {} firings of one timer", scenario.bounds.timers),
         Completeness::Memory => format!("no, memory ended first; {}", by_faults(explored)),
         Completeness::Budget => format!("no, the budget ended first; {}", by_faults(explored)),
+        Completeness::Interrupted => format!("no, interrupted; {}", by_faults(explored)),
         Completeness::Sampled => "no, sampled".to_string(),
     };
     let _ = writeln!(

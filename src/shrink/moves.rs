@@ -4,6 +4,7 @@
 
 use super::{Shrinker, values};
 use crate::counterexample::awaits::instead;
+use crate::counterexample::play::roots;
 use crate::kernel::Unsupported;
 use crate::scenario::Opener;
 use crate::schedule::{Root, Step, Values};
@@ -13,18 +14,12 @@ const MOVED_MAX: usize = 64;
 /// Most values of a call's own that are tried.
 const VARIANTS_MAX: usize = 64;
 
-/// The roots of a schedule, each once, in the order in which they come.
-pub(super) fn roots(steps: &[Step]) -> Vec<Root> {
-    let mut roots: Vec<Root> = Vec::new();
-    for step in steps {
-        if !roots.contains(&step.root) {
-            roots.push(step.root.clone());
-        }
-    }
-    roots
-}
-
 impl Shrinker<'_> {
+    /// The roots of the simplest schedule so far.
+    fn roots(&self) -> Vec<Root> {
+        roots(self.best.play.made.iter().map(|made| &made.step))
+    }
+
     /// Tries everything until nothing helps any more.
     pub(super) fn take_away_and_move(&mut self) -> Result<(), Unsupported> {
         loop {
@@ -44,12 +39,12 @@ impl Shrinker<'_> {
 
     /// Takes away whole calls, tasks and time steps: many at once, then fewer.
     fn without_roots(&mut self) -> Result<(), Unsupported> {
-        let mut size = roots(&self.steps()).len() / 2;
+        let mut size = self.roots().len() / 2;
         while size > 0 {
             let mut at = 0;
             loop {
                 let steps = self.steps();
-                let roots = roots(&steps);
+                let roots = roots(steps.iter());
                 if at >= roots.len() {
                     break;
                 }
@@ -101,14 +96,14 @@ impl Shrinker<'_> {
     /// Starts another call of the same method, or the same one with a lower number.
     fn with_other_calls(&mut self) -> Result<(), Unsupported> {
         let calls = self.engine.kernel.calls().to_vec();
-        let used = roots(&self.steps());
+        let used = self.roots();
         for root in &used {
             let Some(call) = root.call() else { continue };
             for (other, spec) in calls.iter().enumerate().take(call as usize) {
                 let is_same =
                     spec.method == calls[call as usize].method && spec.canister == calls[call as usize].canister;
                 let other = Root::Call(other as u32);
-                if !is_same || roots(&self.steps()).contains(&other) {
+                if !is_same || self.roots().contains(&other) {
                     continue;
                 }
                 let mut steps = self.steps();
@@ -125,7 +120,7 @@ impl Shrinker<'_> {
 
     /// Brings the steps of each chain of messages together.
     fn together(&mut self) -> Result<(), Unsupported> {
-        for root in roots(&self.steps()) {
+        for root in self.roots() {
             for is_early in [true, false] {
                 let steps = self.steps();
                 let (own, others): (Vec<Step>, Vec<Step>) = steps.iter().cloned().partition(|step| step.root == root);

@@ -27,7 +27,7 @@ pub fn holds(scenario: impl AsRef<Path>, invariant: &str, steps: &[&str]) {
 /// The report of a violation, if there is one.
 fn violation(file: &Path, invariant: &str, steps: &[&str]) -> Result<Option<String>, String> {
     let scenario = Scenario::load(file).map_err(|error| error.to_string())?;
-    let position = scenario.invariants.iter().position(|other| other.name == invariant);
+    let position = scenario.invariant(invariant);
     let position = position.ok_or_else(|| format!("{}: there is no invariant \"{invariant}\"", file.display()))?;
     let steps: Result<Vec<Step>, _> = steps.iter().map(|step| step.parse()).collect();
     let schedule = Schedule { steps: steps.map_err(|error: crate::schedule::StepError| error.to_string())? };

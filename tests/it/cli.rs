@@ -4,6 +4,8 @@ mod bad_input;
 mod bounds;
 #[cfg(unix)]
 mod corpus;
+#[cfg(unix)]
+mod interrupt;
 mod merge;
 #[cfg(all(feature = "pocket-ic", unix))]
 mod pocket_ic;

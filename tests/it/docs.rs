@@ -5,6 +5,30 @@ use std::process::Command;
 
 use super::stage::Stage;
 
+mod page;
+mod session;
+
+#[test]
+fn every_command_of_the_documentation_prints_what_is_shown() {
+    let wish = std::env::var("DOCS_PAGE").ok();
+    let pages: Vec<String> =
+        session::pages().into_iter().filter(|page| wish.as_ref().is_none_or(|wish| wish == page)).collect();
+    let next = std::sync::atomic::AtomicUsize::new(0);
+    let work = || {
+        let take = || next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let mut wrong = String::new();
+        while let Some(page) = pages.get(take()) {
+            wrong += &session::check(page).err().unwrap_or_default();
+        }
+        wrong
+    };
+    let wrong = std::thread::scope(|scope| {
+        let other = scope.spawn(work);
+        work() + &other.join().expect("no page ends the test")
+    });
+    assert!(wrong.is_empty(), "{wrong}\nDOCS=write makes pages show what is printed; DOCS_PAGE=docs/init.md takes one");
+}
+
 #[test]
 fn built_in_canisters_can_be_installed_as_the_documentation_shows() {
     let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/scenario.md");

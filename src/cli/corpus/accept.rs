@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use canloom::corpus::{self, Entry, Outcome, fix};
 use canloom::counterexample::{Counterexample, Status};
 
-use super::super::{Exit, Failure, Memory, print};
+use super::super::{Exit, Failure, Memory, print, say};
 use super::{Files, checker, is_accepted, worst};
 
 /// Options of `canloom corpus accept`.
@@ -31,7 +31,7 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
     }
     let (entries, wrong) = options.files.read(|file| is_accepted(file) == marks)?;
     let mut exits: Vec<Exit> = wrong.iter().map(|_| Exit::Input).collect();
-    wrong.iter().for_each(|what| eprintln!("error: {what}"));
+    wrong.iter().for_each(|what| say(&format!("error: {what}")));
     if entries.is_empty() && wrong.is_empty() {
         print(if marks { "nothing to mark: these are not accepted yet\n" } else { "nothing new\n" })?;
     }
@@ -46,7 +46,7 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
         let outcome = match checker.check(&asked) {
             Ok(checked) => checked.outcome,
             Err(error) => {
-                eprintln!("error: {file}: {error}");
+                say(&format!("error: {file}: {error}"));
                 exits.push(Exit::Input);
                 continue;
             }
@@ -61,7 +61,7 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
             (_, Outcome::Diverged(what)) => Some((Exit::Divergence, what.clone())),
         };
         if let Some((exit, why)) = refused {
-            eprintln!("error: {file}: not accepted: {why}");
+            say(&format!("error: {file}: not accepted: {why}"));
             exits.push(exit);
             continue;
         }
@@ -75,7 +75,7 @@ fn said(entry: &Entry, done: Result<PathBuf, corpus::ChangeError>, what: &str) -
     match done {
         Ok(file) => print(&format!("{what}: {}\n", file.display())).map(|()| Exit::Held),
         Err(error) if entry.file.exists() => {
-            eprintln!("error: {error}");
+            say(&format!("error: {error}"));
             Ok(Exit::Input)
         }
         Err(error) => Err(Failure::outside(error)),

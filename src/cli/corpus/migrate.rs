@@ -1,10 +1,10 @@
 //! `canloom corpus migrate`.
 
-use canloom::corpus::{Entry, Outcome, migrated, rewrite};
-use canloom::counterexample::{Counterexample, Status};
+use canloom::corpus::{Entry, migrated, rewrite};
+use canloom::counterexample::Counterexample;
 
 use super::super::progress::Line;
-use super::super::{Exit, Failure, Memory, print};
+use super::super::{Exit, Failure, Memory, print, say};
 use super::{Files, checker, worst};
 
 /// Options of `canloom corpus migrate`.
@@ -21,32 +21,29 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
     let (entries, wrong) = options.files.read(|_| true)?;
     let line = Line::new(false);
     let mut exits: Vec<Exit> = wrong.iter().map(|_| Exit::Input).collect();
-    wrong.iter().for_each(|what| eprintln!("error: {what}"));
+    wrong.iter().for_each(|what| say(&format!("error: {what}")));
     let mut checker = checker(&options.memory)?;
     let mut rewritten = 0;
     for (at, entry) in entries.iter().enumerate() {
         let file = entry.file.display();
         line.say(&format!("replaying {} of {}: {file}", at + 1, entries.len()));
-        let outcome = checker.check(entry).map(|checked| checked.outcome);
-        let is_as_before = match (entry.counterexample.status, &outcome) {
-            (Status::Open, Ok(Outcome::Violated(_))) | (Status::Fixed, Ok(Outcome::Holds)) => true,
-            (_, Ok(_)) => false,
-            (_, Err(error)) => {
-                eprintln!("error: {file}: {error}");
+        let outcome = match checker.check(entry) {
+            Ok(checked) => checked.outcome,
+            Err(error) => {
+                say(&format!("error: {file}: {error}"));
                 exits.push(Exit::Input);
                 continue;
             }
         };
-        if !is_as_before {
+        if !outcome.is_expected(entry.counterexample.status) {
             // Today's modules are not what it is of.
-            eprintln!("error: {file}: left as it is: `canloom corpus check` says what is wrong with it");
+            say(&format!("error: {file}: left as it is: `canloom corpus check` says what is wrong with it"));
             exits.push(Exit::Stale);
             continue;
         }
         let engine = checker.engine(entry).map_err(Failure::input)?;
         let scenario = engine.scenario.clone();
-        let name = &entry.counterexample.invariant;
-        let invariant = scenario.invariants.iter().position(|invariant| invariant.name == *name);
+        let invariant = scenario.invariant(&entry.counterexample.invariant);
         let invariant = invariant.expect("bug in canloom: it was just replayed");
         let replayed = Counterexample::of(engine, invariant, entry.counterexample.schedule.clone());
         let (to, now) = migrated(entry, &replayed, &scenario.name);
@@ -54,7 +51,7 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
             continue;
         }
         if let Err(error) = rewrite(entry, &to, &now) {
-            eprintln!("error: {error}");
+            say(&format!("error: {error}"));
             exits.push(Exit::Input);
             continue;
         }

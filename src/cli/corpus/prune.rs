@@ -3,7 +3,7 @@
 use canloom::corpus::{Checker, Entry, Outcome, drop_implied, implied, leftovers};
 use canloom::counterexample::{Status, hangs_on};
 
-use super::super::{Exit, Failure, Memory, print};
+use super::super::{Exit, Failure, Memory, print, say};
 use super::{Files, checker, is_accepted};
 
 /// Options of `canloom corpus prune`.
@@ -21,7 +21,7 @@ pub struct Options {
 /// Runs it.
 pub fn run(options: &Options) -> Result<Exit, Failure> {
     let (entries, wrong) = options.files.read(is_accepted)?;
-    wrong.iter().for_each(|what| eprintln!("error: {what}"));
+    wrong.iter().for_each(|what| say(&format!("error: {what}")));
     let gone = implied(&entries);
     let mut dropped = 0;
     let mut checker = checker(&options.memory)?;
@@ -66,8 +66,7 @@ fn stands(checker: &mut Checker, entry: &Entry) -> bool {
         (Status::Fixed, Ok(Outcome::Holds)) => true,
         (Status::Open, Ok(Outcome::Violated(_))) => {
             let Ok(engine) = checker.engine(entry) else { return false };
-            let names = |name: &String| *name == counterexample.invariant;
-            let invariant = engine.scenario.invariants.iter().position(|invariant| names(&invariant.name));
+            let invariant = engine.scenario.invariant(&counterexample.invariant);
             let guilty = invariant.and_then(|at| hangs_on(engine, at, &counterexample.schedule).ok().flatten());
             let mut points = guilty.into_iter().flatten().map(|guilty| guilty.point.name);
             points.any(|point| counterexample.point.as_ref() == Some(&point))

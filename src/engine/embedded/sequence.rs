@@ -76,6 +76,10 @@ impl Embedded {
         self.sequence.get_or_init(|| found).clone()
     }
 
+    fn is_late(&self) -> bool {
+        self.allowance().interrupt.is_requested() || self.until.is_some_and(|until| Instant::now() > until)
+    }
+
     /// Works out what oracles compare with, if any does, until this time; later nothing more is looked at.
     pub fn prepare(&mut self, until: Option<Instant>) {
         self.until = until;
@@ -117,7 +121,7 @@ impl Embedded {
                     waiting.push(next);
                 }
             }
-            let is_late = self.until.is_some_and(|until| Instant::now() > until);
+            let is_late = self.is_late();
             if seen.len() > WORLDS_MAX || probes > PROBES_MAX || is_late || self.allowance.ceiling.is_exceeded() {
                 return Err(Cut);
             }

@@ -62,6 +62,9 @@ impl Warm {
         let heap_max = if module.shape.memory64 { HEAP64_MAX } else { HEAP32_MAX };
         let mut store = Store::new(module.pre.module().engine(), Host::new(ceiling.clone(), heap_max));
         store.limiter(|host| host);
+        store.epoch_deadline_trap();
+        // What runs before the first message: constants of segments, nothing that loops.
+        store.set_epoch_deadline(1);
         let instance = module.pre.instantiate(&mut store)?;
         let parts = Parts {
             heap: instance.get_memory(&mut store, MEMORY),
@@ -139,6 +142,8 @@ impl Warm {
 
     /// Runs an entry; `Err` holds what wasmtime says about the trap.
     pub fn run(&mut self, entry: &Entry<'_>, limit: u64) -> Result<(), Stop> {
+        // The next epoch begins when somebody wants the end.
+        self.store.set_epoch_deadline(1);
         if let Some(left) = self.parts.left {
             left.set(&mut self.store, Val::I64(limit as i64)).map_err(Stop::Wasm)?;
         }

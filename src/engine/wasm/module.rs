@@ -83,6 +83,8 @@ pub fn engine() -> Result<Engine, wasmtime::Error> {
     config.max_wasm_stack(super::WASM_STACK);
     // Not used, but wasmtime insists that it is the larger one.
     config.async_stack_size(super::WASM_STACK + super::HOST_STACK);
+    // A store is stopped from outside by the engine's epoch: one check in each loop and function.
+    config.epoch_interruption(true);
     // A heap that outgrows what is reserved would be copied, and its untouched pages with it.
     config.memory_reservation(super::instance::HEAP64_MAX);
     Engine::new(&config)

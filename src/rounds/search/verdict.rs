@@ -34,8 +34,8 @@ impl Verdicts {
             if steps != 1 {
                 return Ok(false);
             }
-            let Some(seen) = Before::of(engine, before)? else { return Ok(false) };
-            return Ok(seen.broken(engine, world)?.iter().any(|broken| broken.invariant == self.invariant));
+            let seen = Before::of(engine, before)?;
+            return Before::breaks(seen.as_ref(), engine, world, self.invariant);
         }
         let key = content_hash(world);
         if let Some(&verdict) = self.known.get(&key) {
