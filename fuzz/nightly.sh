@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# The nightly run: replays the known findings, then fuzzes, and tells what is new.
+# The nightly run: asks the canaries whether canloom can be trusted, replays the known findings, then fuzzes, and tells
+# what is new.
 #
 #   [TIME=14400] [TARGETS="NAME ..."] [SCENARIOS="FILE ..."] fuzz/nightly.sh [--pairs]
 #
@@ -8,7 +9,7 @@
 # and cargo-fuzz. With --pairs the pairs are printed and nothing runs. target/nightly keeps what each pair printed.
 #
 # The result is on standard output, progress on standard error. Exit 3 if something new was found; otherwise 1 if a
-# target crashed or could not run, or a known finding could not be replayed; otherwise 0. Wrong usage is 2.
+# target crashed or could not run, a known finding could not be replayed, or a canary failed; otherwise 0. Wrong usage is 2.
 set -euo pipefail
 export LC_ALL=C
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -91,6 +92,7 @@ if [ $# = 1 ]; then pairs "${targets[@]}"; exit; fi
 
 [ -x "$canloom" ] || { say "$canloom is not there; run 'make build'"; exit 1; }
 rm -rf "$logs" && mkdir -p "$logs"
+fuzz/canaries.sh || failed=1
 replay
 
 ready=() without=()

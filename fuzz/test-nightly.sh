@@ -21,8 +21,10 @@ project() {
     mkdir -p corpus/{a,b,zoo-t01,control-c} fuzz bin
     touch corpus/{a,b,zoo-t01,control-c}/scenario.toml plot calls
     echo 3 >corpus/a/known.cx
-    cp "$here/nightly.sh" fuzz/
-    program target/release/canloom <<<'[ "$1 $3" = "repro --quiet" ] && exit "$(cat "$2")"; exit 9'
+    cp "$here/nightly.sh" "$here/canaries.sh" fuzz/
+    mkdir -p corpus/zoo-t05 && touch corpus/zoo-t0{1,5}/fixed.toml corpus/zoo-t05/scenario.toml
+    program target/release/canloom <<<'[ "$1 $3" = "repro --quiet" ] && exit "$(cat "$2")"
+case "$*" in *zoo-t*/scenario.toml*) exit 3 ;; *zoo-t*/fixed.toml*) exit 0 ;; esac; exit 9'
     program bin/cargo <<<'[ "$*" = "+nightly fuzz --version" ]'
     program bin/pocket-ic <<<'[ "$*" = --version ]'
     program fuzz/run.sh <<<'echo "$TARGET $SCENARIO $TIME $KNOWN" >>calls; source ./plot'
@@ -58,6 +60,12 @@ parsers_are_left_out_in_one_line_without_cargo_fuzz() {
     TIME=2 nightly 0 '^left out: scenario_toml cx wasm_module candid_args: '
     called 'schedule corpus/a/scenario.toml 1 1' 'schedule corpus/b/scenario.toml 1 1'
     TARGETS=cx nightly 1 '^nothing can run here$'
+}
+
+a_canary_that_falls_silent_fails_the_night() {
+    TARGETS=schedule TIME=2 nightly 0 '^canaries: 2 bugs found in every way, their fixes hold \(12 runs\)$'
+    sed -i 's,exit 3 ;;,[[ $* = *pos* ]]; exit $((3 * $?)) ;;,' target/release/canloom
+    TARGETS=schedule TIME=2 nightly 1 '^canary: canloom explore target/canary-zoo-t01/scenario.toml --strategy pos ended with exit 0, not 3'
 }
 
 a_finding_is_listed_and_the_next_run_takes_the_seconds_that_are_left() {

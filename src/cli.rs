@@ -28,6 +28,7 @@ use clap::{Parser, Subcommand};
 
 use canloom::engine::allowance::{Allowance, Ceiling};
 use canloom::engine::embedded::{Embedded, EmbeddedError};
+use canloom::kernel::Unsupported;
 use canloom::report::Verdict;
 use canloom::scenario::Scenario;
 
@@ -111,6 +112,12 @@ impl Failure {
     /// Bad input.
     pub fn input(error: impl std::fmt::Display) -> Failure {
         Failure { exit: Exit::Input, text: error.to_string() }
+    }
+
+    /// What the engine could not tell; that it contradicts itself is a divergence.
+    pub fn engine(error: Unsupported) -> Failure {
+        let exit = if error.is_contradiction { Exit::Divergence } else { Exit::Input };
+        Failure { exit, text: error.to_string() }
     }
 
     /// Something outside failed.

@@ -41,7 +41,7 @@ use play::{items, play};
 
 pub use awaits::{AwaitPoint, Cause, Guilty};
 pub use lenient::lenient;
-pub use replay::{ReplayError, Replayed, replay};
+pub use replay::{ReplayError, Replayed, replay, replay_twice};
 
 /// First line of the format.
 const MAGIC: &str = "canloom counterexample 1";

@@ -91,7 +91,13 @@ pub struct Unsupported {
     pub canister: Principal,
     /// What is missing.
     pub what: String,
+    /// Whether nothing is missing and the engine contradicted itself: an execution, made twice, did two things.
+    pub is_contradiction: bool,
 }
+
+/// What to do about an engine that contradicts itself.
+pub const CONTRADICTION: &str =
+    "this is a bug of canloom or a fault of this machine: please report it, with the scenario and its modules";
 
 /// What has been counted so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -100,6 +106,8 @@ pub struct Counters {
     pub executions: u64,
     /// Queries executed for observations.
     pub queries: u64,
+    /// Of both, how many were run twice and compared.
+    pub repeated: u64,
 }
 
 /// The kernel: guests, what is asked of them, and the tables in which values are kept once.

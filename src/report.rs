@@ -35,7 +35,8 @@ impl Verdict {
         if violated {
             return Verdict::Violated;
         }
-        let is_decided = !was_refused(explored) && explored.undecided.is_empty();
+        let is_decided =
+            !was_refused(explored) && explored.undecided.is_empty() && unchecked(scenario, explored).is_empty();
         match (explored.completeness, missing(scenario, explored).is_empty()) {
             (Completeness::Exhaustive, false) => Verdict::Violated,
             (Completeness::Exhaustive | Completeness::Within, true) if is_decided => Verdict::Held,
@@ -57,6 +58,24 @@ impl Verdict {
 /// Whether calls were answered, and every one of them with an error: then nothing was exercised.
 pub fn was_refused(explored: &Explored) -> bool {
     explored.shard.is_none() && explored.exercised.ok == 0 && explored.exercised.err != 0
+}
+
+/// Invariants that were evaluated in no world, by position: no world of the kind that they speak of was reached after a call,
+/// so that they hold says nothing.
+pub fn unchecked(scenario: &Scenario, explored: &Explored) -> Vec<usize> {
+    if explored.shard.is_some() {
+        return Vec::new();
+    }
+    // Outcomes are noted where nothing is in flight after a call.
+    let was_quiet = !explored.outcomes.is_empty() || scenario.calls.is_empty() && explored.complete > 0;
+    let is_evaluated = |invariant: &Invariant| match (invariant.when, invariant.oracle()) {
+        (_, Some(oracle)) => was_quiet || !oracle.is_about_rest(),
+        (When::Quiescent, _) => was_quiet,
+        (When::Final, _) => explored.complete > 0,
+        (When::Always | When::Step | When::Sometimes, _) => true,
+    };
+    let invariants = scenario.invariants.iter().enumerate();
+    invariants.filter(|(_, invariant)| !is_evaluated(invariant)).map(|(at, _)| at).collect()
 }
 
 /// Whether a finding on this invariant counts against the scenario.

@@ -5,6 +5,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use xxhash_rust::xxh3::xxh3_64;
+
 use crate::scenario::{CallState, CallView, Reply, Scenario, Value};
 use crate::schedule::Step;
 
@@ -93,6 +95,8 @@ pub struct Event {
     pub observations: Vec<Arc<Value>>,
     /// Hash of the world after it.
     pub world: u128,
+    /// Hash of its name, this world and the link of the event before: equal links mean equal ways up to here.
+    pub link: u64,
 }
 
 /// A request that a delivery sent.
@@ -106,6 +110,27 @@ pub struct Sent {
     pub arg: String,
     /// Whether the caller waits at most until a deadline.
     pub bounded: bool,
+}
+
+impl Trace {
+    /// Adds an event, linked to the one before.
+    pub fn push(&mut self, event: Event) {
+        let before = self.events.last().map_or(0, |event| event.link);
+        let mut bytes = before.to_le_bytes().to_vec();
+        bytes.extend(event.world.to_le_bytes());
+        bytes.extend(event.step.to_string().into_bytes());
+        self.events.push(Event { link: xxh3_64(&bytes), ..event });
+    }
+
+    /// The first event, by position, that another trace of the same schedule does not have.
+    pub fn first_difference(&self, other: &Trace) -> Option<usize> {
+        let most = self.events.len().max(other.events.len());
+        (0..most).find(|&at| match (self.events.get(at), other.events.get(at)) {
+            // Links say that the ways are the same; what was seen on them must be, too.
+            (Some(one), Some(other)) => one != other,
+            _ => true,
+        })
+    }
 }
 
 impl fmt::Display for Trace {
@@ -142,7 +167,7 @@ impl fmt::Display for Trace {
                 writeln!(f, "  prints {line:?}")?;
             }
             writeln!(f, "  {}", values(&event.observations))?;
-            writeln!(f, "  world {:032x}", event.world)?;
+            writeln!(f, "  world {:032x}, link {:016x}", event.world, event.link)?;
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use canloom::counterexample::{Counterexample, ReplayError, Replayed, replay};
+use canloom::counterexample::{Counterexample, ReplayError, Replayed, replay_twice};
 use canloom::engine::embedded::Embedded;
 
 use super::{Exit, Failure, Memory, say};
@@ -44,13 +44,14 @@ pub fn open(file: &Path, memory: &Memory) -> Result<Opened, Failure> {
 }
 
 impl Opened {
-    /// Replays it; a step that cannot be made is exit 4.
+    /// Replays it, twice; a step that cannot be made, or leads elsewhere the second time, is exit 4.
     pub fn replay(&mut self, file: &Path) -> Result<Replayed, Failure> {
-        replay(&mut self.engine, &self.counterexample.schedule, Some(self.invariant)).map_err(|error| match error {
-            ReplayError::Divergence { .. } => {
+        replay_twice(&mut self.engine, &self.counterexample.schedule, Some(self.invariant)).map_err(|error| match error
+        {
+            ReplayError::Divergence { .. } | ReplayError::NotRepeatable { .. } => {
                 Failure { exit: Exit::Divergence, text: format!("{}: {error}", file.display()) }
             }
-            ReplayError::Unsupported(_) => Failure::input(error),
+            ReplayError::Unsupported(error) => Failure::engine(error),
         })
     }
 

@@ -250,7 +250,7 @@ fn beyond_known(
             .filter(|entry| entry.counterexample.invariant == name && entry.counterexample.status == Status::Open);
         let known: Vec<String> = of_invariant.filter_map(|entry| entry.counterexample.point.clone()).collect();
         let time = options.budget.unwrap_or(BEYOND);
-        match another(engine, invariant, &known, Some(time)).map_err(Failure::input)? {
+        match another(engine, invariant, &known, Some(time)).map_err(Failure::engine)? {
             Some(None) => {}
             Some(Some(finding)) => {
                 let counterexample = counterexample(engine, &finding);
@@ -382,7 +382,7 @@ fn search(options: &Options, strategy: Choose, engine: &mut Embedded, line: &mut
         let mut checkpoint = Checkpoint::open(folder, engine, &searched(options)).map_err(unusable)?;
         let explored = explore_from(engine, &mut checkpoint, &budget, &mut |progress| line.show(progress));
         return explored.map_err(|error| match error {
-            ExploreError::Unsupported(error) => Failure::input(error),
+            ExploreError::Unsupported(error) => Failure::engine(error),
             ExploreError::Checkpoint(error) => unusable(error),
         });
     }
@@ -391,7 +391,7 @@ fn search(options: &Options, strategy: Choose, engine: &mut Embedded, line: &mut
     let schedules = options.schedules.unwrap_or(most);
     let strategy = match strategy {
         Choose::Exhaustive => {
-            return explore(engine, &budget, &mut |progress| line.show(progress)).map_err(Failure::input);
+            return explore(engine, &budget, &mut |progress| line.show(progress)).map_err(Failure::engine);
         }
         Choose::Portfolio => {
             let portfolio = Portfolio { budget, seed, schedules };
@@ -399,14 +399,14 @@ fn search(options: &Options, strategy: Choose, engine: &mut Embedded, line: &mut
                 Phase::Searching(progress) => line.show(&progress),
                 Phase::Sampling(progress) => line.show_sampling(&progress),
             })
-            .map_err(Failure::input);
+            .map_err(Failure::engine);
         }
         Choose::Random => Strategy::Random,
         Choose::Pos => Strategy::Pos,
         Choose::Pct => Strategy::Pct,
     };
     let sampling = Sampling { strategy, seed, schedules, time: options.budget, workers, until_found: false };
-    sample(engine, &sampling, &mut |progress| line.show_sampling(progress)).map_err(Failure::input)
+    sample(engine, &sampling, &mut |progress| line.show_sampling(progress)).map_err(Failure::engine)
 }
 
 /// The options that decide what a search finds, for its checkpoint.
@@ -441,16 +441,21 @@ fn report(
         return Ok(text::verdict(&scenario, explored));
     }
     let mut out = text::summary(&scenario, explored);
-    for seen in all {
+    let is_wanted = |finding: &Finding| is_violation(&scenario.invariants[finding.invariant]);
+    let first = explored.findings.iter().position(is_wanted);
+    for (at, seen) in all.iter().enumerate() {
+        let at = Some(at);
         let (name, file) = (&seen.counterexample.invariant, seen.file.as_deref().unwrap_or_default());
         match seen.known {
             Some(Status::Open) => out.push_str(&format!("known: \"{name}\" is {file}\n")),
             Some(Status::Fixed) => out.push_str(&format!("came back: \"{name}\" is marked as fixed in the corpus\n")),
             None => {}
         }
+        if at != first && !file.is_empty() {
+            out.push_str(&format!("see also: \"{name}\": canloom repro {file}\n"));
+        }
     }
     out.push_str(&text::coverage(&explored.coverage));
-    let first = explored.findings.iter().position(|finding| is_violation(&scenario.invariants[finding.invariant]));
     if let Some(at) = first {
         let shown = match told {
             Some(told) => told.text(engine),

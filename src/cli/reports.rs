@@ -6,7 +6,7 @@ use canloom::engine::embedded::Embedded;
 use canloom::explore::{Completeness, Explored};
 use canloom::report::json::Report;
 use canloom::report::junit::{self, Case};
-use canloom::report::{Verdict, is_violation, missing, sarif, was_refused};
+use canloom::report::{Verdict, is_violation, missing, sarif, unchecked, was_refused};
 use canloom::scenario::When;
 
 use super::Failure;
@@ -91,7 +91,7 @@ fn numbered(file: &Path, number: usize) -> PathBuf {
 /// The invariants of a scenario, with what was found of each.
 fn cases(engine: &Embedded, explored: &Explored, document: &Report, told: &[(usize, Told)]) -> Vec<Case> {
     let scenario = &engine.scenario;
-    let missing = missing(scenario, explored);
+    let (missing, unchecked) = (missing(scenario, explored), unchecked(scenario, explored));
     let is_complete = explored.completeness == Completeness::Exhaustive;
     // What holds as far as was searched is no test that passes.
     let is_decided = is_complete && !was_refused(explored) || Verdict::of(scenario, explored) == Verdict::Held;
@@ -113,7 +113,8 @@ fn cases(engine: &Embedded, explored: &Explored, document: &Report, told: &[(usi
             None if folded => Some(("violated together with another one".to_string(), invariant.text.clone())),
             None => None,
         };
-        let is_skipped = failure.is_none() && (!is_decided || explored.undecided.contains(&at));
+        let is_skipped =
+            failure.is_none() && (!is_decided || explored.undecided.contains(&at) || unchecked.contains(&at));
         cases.push(Case { name: invariant.name.clone(), class: scenario.name.clone(), failure, is_skipped });
     }
     cases

@@ -67,7 +67,7 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
     line.end();
     let file = options.file.display();
     let shrunk =
-        shrunk.map_err(Failure::input)?.expect("bug in canloom: a replay violates it and following it does not");
+        shrunk.map_err(Failure::engine)?.expect("bug in canloom: a replay violates it and following it does not");
     let mut out = format!("{file}: \"{}\" at {}\n", counterexample.invariant, shrunk.guilty[0].point);
     out.push_str(&text::shrunk(&engine.scenario, &shrunk));
     let (all, before) = (counterexample.schedule.steps.len(), shrunk.before.rank.steps as usize);

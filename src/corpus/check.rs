@@ -149,7 +149,9 @@ impl Checker {
             Err(ReplayError::Divergence { number, step, refusal: Refusal::Missing(what), .. }) => {
                 Outcome::Gone(format!("step {number} (`{step}`) no longer exists: {what}"))
             }
-            Err(error @ ReplayError::Divergence { .. }) => Outcome::Diverged(error.to_string()),
+            Err(error @ (ReplayError::Divergence { .. } | ReplayError::NotRepeatable { .. })) => {
+                Outcome::Diverged(error.to_string())
+            }
             Err(ReplayError::Unsupported(error)) => return Err(EmbeddedError::from(error).into()),
         };
         Ok(Checked { outcome, changed })

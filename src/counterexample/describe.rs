@@ -61,6 +61,7 @@ pub(super) fn describe(
         log: Vec::new(),
         observations: Vec::new(),
         world: kernel.fingerprint(after),
+        link: 0,
     };
     if let Happened::System(text) = happened {
         event.answer = answer_of_system(engine, before, after, step, choice);

@@ -4,7 +4,7 @@
 
 use crate::engine::embedded::Embedded;
 use crate::invariant::{Before, Broken};
-use crate::kernel::{Refusal, Unsupported, World};
+use crate::kernel::{CONTRADICTION, Refusal, Unsupported, World};
 use crate::oracle;
 use crate::scenario::Value;
 use crate::schedule::{Schedule, Step};
@@ -26,6 +26,14 @@ pub enum ReplayError {
         refusal: Refusal,
         /// Names of the steps that could be made.
         possible: Vec<String>,
+    },
+    /// The same steps, made again with nothing remembered, led elsewhere: no statement about the canisters can be trusted.
+    #[error("divergence at step {number} (`{step}`): made a second time, it led to another world; {CONTRADICTION}")]
+    NotRepeatable {
+        /// Position, from 1.
+        number: usize,
+        /// The step.
+        step: Box<Step>,
     },
     /// Something the engine does not offer was met.
     #[error("{0}")]
@@ -66,12 +74,37 @@ pub fn replay(engine: &mut Embedded, schedule: &Schedule, invariant: Option<usiz
         let (next, happened) = engine.kernel.apply(&world, &choice)?;
         let mut event = describe(engine, &world, &next, step, &choice, &happened);
         event.observations = engine.observe(&next)?;
-        replayed.trace.events.push(event);
+        replayed.trace.push(event);
         check_step(engine, &world, &next, invariant, &mut replayed)?;
         world = next;
         check(engine, &world, invariant, &mut replayed)?;
     }
     Ok(replayed)
+}
+
+/// Replays a schedule twice, the second time with fresh instances and no execution remembered, and compares the traces.
+///
+/// # Errors
+/// As [`replay`]; and if the two differ.
+pub fn replay_twice(
+    engine: &mut Embedded,
+    schedule: &Schedule,
+    invariant: Option<usize>,
+) -> Result<Replayed, ReplayError> {
+    let replayed = replay(engine, schedule, invariant)?;
+    let mut fresh = engine.fork();
+    fresh.kernel.forget_executions();
+    let again = match replay(&mut fresh, schedule, invariant) {
+        Err(ReplayError::Divergence { number, step, .. }) => return Err(ReplayError::NotRepeatable { number, step }),
+        other => other?,
+    };
+    match replayed.trace.first_difference(&again.trace) {
+        None => Ok(replayed),
+        Some(at) => {
+            let step = Box::new(schedule.steps[at].clone());
+            Err(ReplayError::NotRepeatable { number: at + 1, step })
+        }
+    }
 }
 
 fn check_step(

@@ -114,7 +114,7 @@ impl Kernel {
             return Ok(variants.clone());
         }
         let responses: Vec<(usize, &Response)> = key.1.iter().map(|&(at, id)| (at, self.response(id))).collect();
-        let unsupported = |what| Unsupported { canister: self.id(spec.canister), what };
+        let unsupported = |what| Unsupported { canister: self.id(spec.canister), what, is_contradiction: false };
         let variants = chosen.source.variants(&responses).map_err(unsupported)?.into_iter();
         let variants: Variants = variants
             .map(|variant| {

@@ -340,6 +340,24 @@ pub struct Compared {
 }
 
 impl Execution {
+    /// Where it differs from another execution of the same message on the same state; `None` if nowhere.
+    pub fn difference(&self, other: &Execution) -> Option<&'static str> {
+        let parts = [
+            ("what it read of its environment", self.reads == other.reads),
+            ("its instructions", self.instructions == other.instructions),
+            ("whether it trapped", self.trap == other.trap),
+            ("its answer", self.response == other.response && self.held == other.held),
+            ("its requests", self.requests == other.requests),
+            ("its cycles", (self.accepted, self.burned) == (other.accepted, other.burned)),
+            ("its timer", self.timer_ns == other.timer_ns),
+            ("its certified data", self.certified == other.certified),
+            ("what it printed", self.log == other.log),
+            ("the code that it ran", self.covered == other.covered),
+            ("the state after it", self.memory == other.memory),
+        ];
+        parts.into_iter().find(|(_, is_same)| !is_same).map(|(part, _)| part)
+    }
+
     /// An execution that did and read nothing.
     pub fn idle(memory: MemoryId) -> Execution {
         Execution {

@@ -229,7 +229,7 @@ impl Kernel {
         let Some(new) = (0..self.guests.len() as u16).find(is_absent) else {
             let what =
                 "it creates a canister, and the scenario has none left to be created: raise `create` in [explore]";
-            return Err(Unsupported { canister: self.id(caller), what: what.to_string() });
+            return Err(Unsupported { canister: self.id(caller), what: what.to_string(), is_contradiction: false });
         };
         let controllers = arg.settings.and_then(|settings| settings.controllers).unwrap_or(vec![self.id(caller)]);
         let controllers = self.tables.controllers.intern(Arc::from(controllers));

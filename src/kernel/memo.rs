@@ -13,7 +13,7 @@ use smallvec::SmallVec;
 use xxhash_rust::xxh3::Xxh3Builder;
 
 use super::guest::{Covered, Cycles, Env, Execution, Frame, Function, MemoryId, Read, Trap};
-use super::{Counters, Kernel, Message, Place, Unsupported};
+use super::{CONTRADICTION, Counters, Input, Kernel, Message, Place, Unsupported};
 
 /// What an execution does to the world.
 #[derive(Debug, Serialize, Deserialize)]
@@ -122,20 +122,23 @@ pub struct Memo {
     shards: [Mutex<Shard>; SHARDS],
     executions: AtomicU64,
     queries: AtomicU64,
+    /// Executions that were run twice.
+    repeated: AtomicU64,
 }
 
 impl Default for Memo {
     fn default() -> Memo {
         let shards = std::array::from_fn(|_| Mutex::default());
-        let (executions, queries) = Default::default();
-        Memo { entries: boxcar::Vec::new(), shards, executions, queries }
+        let (executions, queries, repeated) = Default::default();
+        Memo { entries: boxcar::Vec::new(), shards, executions, queries, repeated }
     }
 }
 
 impl Memo {
     /// Distinct executions so far.
     pub(super) fn counters(&self) -> Counters {
-        Counters { executions: self.executions.load(Ordering::Relaxed), queries: self.queries.load(Ordering::Relaxed) }
+        let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Counters { executions: load(&self.executions), queries: load(&self.queries), repeated: load(&self.repeated) }
     }
 
     /// Number of entries.
@@ -195,6 +198,27 @@ impl Memo {
     }
 }
 
+/// Executions that each thread runs twice: the first ones, then one of so many.
+const SAMPLE: u64 = 64;
+/// What takes longer, in instructions, is not run twice.
+const REPEATED_MAX: u64 = 100_000_000;
+
+fn is_sample(executed: u64) -> bool {
+    executed < SAMPLE || executed.is_multiple_of(SAMPLE)
+}
+
+/// Everything rests on executions being functions of what they read; here one was not.
+fn contradiction(canister: Principal, input: Input<'_>, what: &str) -> Unsupported {
+    let message = match input {
+        Input::Call { method, .. } | Input::Query { method, .. } => format!("`{method}`"),
+        Input::Callback { .. } => "a callback".to_string(),
+        Input::Task(task) => format!("its {}", task.title()),
+        _ => "a message".to_string(),
+    };
+    let what = format!("executing {message} twice on one state gave two results: {what}; {CONTRADICTION}");
+    Unsupported { canister, what, is_contradiction: true }
+}
+
 impl Kernel {
     /// Executes a message, or looks up what it did when it ran before and saw the same.
     pub(super) fn execute(
@@ -220,8 +244,15 @@ impl Kernel {
                 | Message::CompositeCleanup { .. }
         );
         let guest = &mut self.guests[usize::from(canister)];
-        let mut execution =
-            guest.execute(memory, input, env).map_err(|what| Unsupported { canister: env.own_id, what })?;
+        let refused = |what| Unsupported { canister: env.own_id, what, is_contradiction: false };
+        let mut execution = guest.execute(memory, input, env).map_err(refused)?;
+        if is_sample(self.executed) && execution.instructions <= REPEATED_MAX {
+            let again = guest.execute(memory, input, env).map_err(refused)?;
+            self.memo.repeated.fetch_add(1, Ordering::Relaxed);
+            if let Some(what) = execution.difference(&again) {
+                return Err(contradiction(env.own_id, input, what));
+            }
+        }
         self.executed += 1;
         let reads = std::mem::take(&mut execution.reads);
         let effects = Arc::new(self.intern_effects(canister, execution));

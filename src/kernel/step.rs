@@ -57,6 +57,15 @@ impl Kernel {
     /// # Errors
     /// If a guest cannot tell what the IC would do.
     pub fn apply(&mut self, world: &World, choice: &Choice) -> Result<(World, Happened), Unsupported> {
+        self.make(world, choice).map_err(|error| {
+            // Which step it was matters only where the engine is in doubt.
+            let step =
+                if error.is_contradiction { format!("step `{}`: ", self.name(world, choice)) } else { String::new() };
+            Unsupported { what: step + &error.what, ..error }
+        })
+    }
+
+    fn make(&mut self, world: &World, choice: &Choice) -> Result<(World, Happened), Unsupported> {
         let mut next = world.clone();
         if let Some(fault) = choice.fault {
             next.faults[usize::from(fault)] += 1;

@@ -9,7 +9,7 @@ use crate::explore::{Completeness, Coverage, Exercised, Explored};
 use crate::scenario::{CallEntry, Scenario};
 
 use super::part::Part;
-use super::{Verdict, grade, is_violation, strategy};
+use super::{Verdict, grade, is_violation, strategy, unchecked};
 
 /// The document. Big numbers are strings, since they outgrow 64 bits.
 #[derive(Debug, Serialize)]
@@ -48,6 +48,9 @@ pub struct Report {
     /// Oracles that say nothing, because there is too much to compare with; left out if there are none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub undecided: Vec<String>,
+    /// Invariants that no world was reached for; left out if there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unchecked: Vec<String>,
     /// By number of faults, fewest first: how much of it was searched.
     pub by_faults: Vec<ByFaults>,
     /// Interleaving coverage.
@@ -225,6 +228,7 @@ impl Report {
             sometimes: explored.sometimes.iter().map(|&(at, seen)| (name(at), seen)).collect(),
             calls: calls(scenario, explored),
             undecided: explored.undecided.iter().map(|&at| name(at)).collect(),
+            unchecked: unchecked(scenario, explored).into_iter().map(name).collect(),
             by_faults: by_faults.collect(),
             coverage: Covered::new(&explored.coverage),
             seed: sampled.map(|sampled| sampled.seed),

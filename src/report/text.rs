@@ -14,7 +14,7 @@ use crate::scenario::{BoundName, Invariant, Scenario};
 use crate::schedule::Task;
 use crate::shrink::{Shrunk, Size, Unneeded};
 
-use super::{Verdict, grade, is_violation, missing, was_refused};
+use super::{Verdict, grade, is_violation, missing, unchecked, was_refused};
 
 pub use steps::{counterexample, explanation, with_replay};
 pub(super) use steps::{cut, headline_and_details};
@@ -89,6 +89,20 @@ pub fn summary(scenario: &Scenario, explored: &Explored) -> String {
              the budget, or need what is not offered: change the bounds of the scenario, or turn them off in [check]",
             names.join(", ")
         );
+    }
+    let unchecked = unchecked(scenario, explored);
+    if !unchecked.is_empty() {
+        let names: Vec<String> = unchecked.iter().map(|&at| format!("\"{}\"", scenario.invariants[at].name)).collect();
+        let due = explored.timers.iter().find(|(_, left_ns)| *left_ns == 0);
+        let why = match due {
+            Some((canister, _)) => format!(
+                "a timer of {} is due, and the bounds let none fire: raise `timers`, which is {}",
+                scenario.canisters[usize::from(*canister)].name,
+                scenario.bounds.timers,
+            ),
+            None => "raise the bounds of the scenario, or ask for `always`".to_string(),
+        };
+        let _ = writeln!(out, "never checked: {}: no world is at rest after a call; {why}", names.join(", "));
     }
     for finding in &explored.findings {
         let invariant = &scenario.invariants[finding.invariant];

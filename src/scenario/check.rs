@@ -75,6 +75,11 @@ impl Oracle {
         matches!(self, Oracle::Serializable { .. } | Oracle::ErrIsNoop { .. } | Oracle::Probe { .. })
     }
 
+    /// Whether it says something only of worlds in which nothing is in flight.
+    pub fn is_about_rest(&self) -> bool {
+        !matches!(self, Oracle::NoCallbackTrap { .. })
+    }
+
     /// What it demands, for reports.
     pub fn text(&self) -> &'static str {
         match self {

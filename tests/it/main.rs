@@ -11,6 +11,8 @@ mod corners;
 mod corpus;
 mod divided;
 mod docs;
+#[cfg(unix)]
+mod endurance;
 mod export;
 mod fixtures;
 #[cfg(feature = "pocket-ic")]
@@ -45,6 +47,7 @@ mod rounds;
 mod rust_api;
 mod sample_timers;
 mod sampling;
+mod self_trust;
 mod semantics;
 mod shrinking;
 mod stage;

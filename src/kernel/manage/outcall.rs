@@ -27,7 +27,7 @@ impl Kernel {
                 "it makes an HTTP outcall to {shown}, and no `[[outcall]]` of the scenario says what is answered there: add \
                  one with `url = \"{shown}\"` and `replies`"
             );
-            return Err(Unsupported { canister: self.id(caller), what });
+            return Err(Unsupported { canister: self.id(caller), what, is_contradiction: false });
         };
         let script = &self.plan.outcalls[at];
         let used = usize::from(world.outcalls[at]).min(script.bodies.len() - 1);
