@@ -2,18 +2,24 @@ CANLOOM := target/release/canloom
 # Writes random modules; a package of its own, see there.
 SMITH := cargo run --quiet --release --locked --manifest-path tests/smith/Cargo.toml --target-dir target/smith --
 
-.PHONY: help demo test model lint build canisters fixtures bench hostile zoo mutants complete
+.PHONY: help demo test model lint build canisters fixtures bench endurance hostile zoo mutants complete
 .PHONY: reordered shrinking screenshots fuzz fuzz-cmin fuzz-cov fuzz-clusterfuzzlite nightly clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: ## Find a bug in a vault, step by step, and show that its corrected twin holds
-	@printf '%s\n' 'Builds the sample canisters and canloom, then explores two scenarios.' 'The first run downloads about 50 MB, takes about ten minutes on two cores and 3 GB in target/; later runs take seconds.' ''
-	@$(MAKE) --no-print-directory build
-	@$(CANLOOM) explore corpus/vault-stale/scenario.toml; test $$? = 3 && echo && $(CANLOOM) explore corpus/vault-sound/scenario.toml
+demo: ## Find a bug in a vault, explain it step by step, draw it, and show that the corrected vault holds
+	@printf '%s\n' 'Builds the sample canisters and canloom, then explores two scenarios.' \
+		'The first run downloads about 80 MB, takes 5 to 15 minutes on two cores and 3.5 GB in target/; later runs take seconds.' \
+		'[1/3] the sample canisters, [2/3] canloom, [3/3] the vault' '' '[1/3] the sample canisters'
+	@$(MAKE) --no-print-directory canisters && echo '[2/3] canloom' && $(MAKE) --no-print-directory build && echo '[3/3] the vault'
+	@$(CANLOOM) explore corpus/vault-stale/scenario.toml --html target/demo.html; test $$? = 3
+	@echo && $(CANLOOM) explore corpus/vault-sound/scenario.toml
+	@printf '%s\n' '' 'The counterexample above, to step through in a browser: target/demo.html' 'Next: docs/tutorial.md, or canloom init on a canister of your own (README.md).'
 
-test: fixtures ## Run all tests: canloom's, the model's under loom, then those of the sample canisters' handlers
+test: ## Run all tests: canloom's, the model's under loom, then those of the sample canisters' handlers
+	@printf '%s\n' 'Builds all canisters and the tests, and runs them: about 30 minutes the first time on two cores, several GB in target/.' ''
+	@$(MAKE) --no-print-directory fixtures
 	cargo test --release --locked --workspace
 	cd canisters && cargo test --locked
 
@@ -42,6 +48,9 @@ bench: canisters ## Measure the search, what else could be done, and compare wit
 	cargo bench --locked --bench fuzz
 	cargo bench --locked -p model --bench against_embedded
 	@cargo bench --quiet --locked --bench worlds -- report $(BENCH)
+
+endurance: canisters ## 1,000 explorations in one process, 100 processes on one corpus
+	EXPLORATIONS=1000 PROCESSES=100 cargo test --release --locked --test it -- endurance:: --nocapture
 
 hostile: ## Explore 10,000 random modules; `make test` has 1,000 of them
 	@$(SMITH) 10000 1000000 $(CURDIR)/target/smith.modules
@@ -78,7 +87,7 @@ fuzz-cov: build ## Which lines of the canisters fuzz inputs run: SCENARIO=FILE; 
 fuzz-clusterfuzzlite: ## Build all fuzz targets as ClusterFuzzLite does, into target/clusterfuzzlite
 	@OUT=target/clusterfuzzlite .clusterfuzzlite/build.sh
 
-nightly: build ## Replay known findings, then fuzz: TIME=14400 SCENARIOS="FILE ..." TARGETS="NAME ..."
+nightly: build ## Ask the canaries, replay known findings, then fuzz: TIME=14400 SCENARIOS="FILE ..." TARGETS="NAME ..."
 	@fuzz/nightly.sh
 
 clean: ## Delete everything that was built
