@@ -49,6 +49,7 @@ use std::path::{Path, PathBuf};
 
 use candid::Principal;
 
+pub(crate) use builtin::offers;
 pub(crate) use calls::observed_as;
 pub use calls::{CallEntry, Observation, SetupCall};
 pub use capture::{Capture, first_value};

@@ -81,7 +81,19 @@ pub(super) fn sentences(
     };
     // What was cut ends with dots already.
     let ended = |text: String| text.strip_suffix("....").map_or(text.clone(), |text| format!("{text}..."));
-    vec![ended(capitalized(&first)), ended(second(engine, invariant, replayed, guilty))]
+    let mut all = vec![ended(capitalized(&first)), ended(second(engine, invariant, replayed, guilty))];
+    all.splice(1..1, faults(events, &guilty.cause).map(ended));
+    all
+}
+
+/// The faults without which it would not happen, where the first sentence is about something else.
+fn faults(events: &[Event], cause: &Cause) -> Option<String> {
+    let told = if let Cause::Fault(step) = cause { Some(*step) } else { None };
+    let others = events.iter().enumerate().filter(|(at, event)| event.is_fault && Some(*at) != told);
+    let others: Vec<String> = others.map(|(at, event)| format!("{} at step {}", happens(event), at + 1)).collect();
+    let and = if told.is_some() { "It also takes" } else { "It takes a fault, too" };
+    let sign = if told.is_some() { " " } else { ": " };
+    (!others.is_empty()).then(|| format!("{and}{sign}{}.", listed(others.into_iter())))
 }
 
 /// What was done with it.

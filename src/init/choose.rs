@@ -229,7 +229,10 @@ fn edges(draft: &Draft, sent: &[Sent]) -> Vec<Edge> {
             (_, Some(other)) => other.name.clone(),
             _ => continue,
         };
-        let is_offered = callee != "management" || crate::kernel::MANAGEMENT_METHODS.contains(&sent.method.as_str());
+        let is_offered = match other {
+            Some(other) => other.kind.offers(&sent.method),
+            None => crate::kernel::MANAGEMENT_METHODS.contains(&sent.method.as_str()),
+        };
         if let Some(known) = edges.iter_mut().find(|edge| edge.callee == callee && edge.method == sent.method) {
             known.is_bounded |= sent.is_bounded;
         } else if is_offered && edges.len() < EDGES_MAX {

@@ -7,6 +7,8 @@ use std::fmt::Write as _;
 
 use candid::Principal;
 
+use crate::scenario::offers;
+
 /// The actors of a draft: somebody, somebody else, who installs the canister, and the anonymous principal.
 pub(super) const ACTORS: [&str; 4] = ["alice", "bob", "admin", "nobody"];
 /// Most canisters whose ids are arguments.
@@ -64,6 +66,25 @@ pub(super) enum Kind {
     Xrc,
     /// Anything else: what it replies, by method.
     Stub(Vec<(String, String)>),
+}
+
+impl Kind {
+    /// The built-in that it is in a scenario; `None` for a stub.
+    pub(super) fn builtin(&self) -> Option<&'static str> {
+        match self {
+            Kind::Ledger { icrc2: true, .. } => Some("icrc2-ledger"),
+            Kind::Ledger { .. } => Some("icrc1-ledger"),
+            Kind::IcpLedger { .. } => Some("icp-ledger"),
+            Kind::Cmc => Some("cmc"),
+            Kind::Xrc => Some("xrc"),
+            Kind::Stub(_) => None,
+        }
+    }
+
+    /// Whether it has a method: what it stands in for may have more than a built-in offers.
+    pub(super) fn offers(&self, method: &str) -> bool {
+        self.builtin().is_none_or(|name| offers(name, method))
+    }
 }
 
 /// A call before the others.
@@ -153,25 +174,22 @@ impl StandIn {
                 .map(|name| format!("record {{ principal \"${{{name}}}\"; {balance} }}"));
             owners.join("; ")
         };
+        let advice = match &self.kind {
+            Kind::Xrc => "  # knows no rate: add those that the canister asks for to `init`",
+            Kind::Stub(_) => "  # replies what stands here; write what the real one would",
+            _ => "",
+        };
+        lines.push(format!("builtin = \"{}\"{advice}", self.kind.builtin().unwrap_or("stub")));
         match &self.kind {
-            Kind::Ledger { icrc2, fee } => {
-                let builtin = if *icrc2 { "icrc2-ledger" } else { "icrc1-ledger" };
-                lines.push(format!("builtin = \"{builtin}\""));
+            Kind::Ledger { fee, .. } => {
                 lines.push(format!("init = '(record {{ fee = {fee}; balances = vec {{ {} }} }})'", balances(*fee)));
             }
             Kind::IcpLedger { fee } => {
-                lines.push("builtin = \"icp-ledger\"".to_string());
                 lines.push(format!("init = '(record {{ balances = vec {{ {} }} }})'", balances(*fee)));
             }
-            Kind::Cmc => lines.push("builtin = \"cmc\"".to_string()),
-            Kind::Xrc => {
-                lines.push(
-                    "builtin = \"xrc\"  # knows no rate: add those that the canister asks for to `init`".to_string(),
-                );
-                lines.push("init = '(vec {})'".to_string());
-            }
+            Kind::Cmc => {}
+            Kind::Xrc => lines.push("init = '(vec {})'".to_string()),
             Kind::Stub(replies) => {
-                lines.push("builtin = \"stub\"  # replies what stands here; write what the real one would".to_string());
                 let replies = replies.iter().map(|(method, reply)| format!("{} = {}", key(method), quoted(reply)));
                 lines.push(format!("replies = {{ {} }}", replies.collect::<Vec<_>>().join(", ")));
             }
@@ -209,4 +227,19 @@ pub(super) fn quoted(text: &str) -> String {
 fn key(name: &str) -> String {
     let is_bare = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
     if !name.is_empty() && name.chars().all(is_bare) { name.to_string() } else { quoted(name) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_stands_in_for_a_ledger_offers_what_the_built_in_has_and_a_stub_anything() {
+        let ledger = Kind::Ledger { icrc2: false, fee: 0 };
+        assert!(ledger.offers("icrc1_total_supply"));
+        assert!(!ledger.offers("get_transactions"), "a ledger of another make has it");
+        assert!(!ledger.offers("icrc2_approve"));
+        assert!(Kind::Ledger { icrc2: true, fee: 0 }.offers("icrc2_approve"));
+        assert!(Kind::Stub(Vec::new()).offers("get_transactions"));
+    }
 }

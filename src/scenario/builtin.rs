@@ -76,6 +76,12 @@ pub(crate) fn find(name: &str) -> Result<Option<Builtin>, String> {
     }
 }
 
+/// Whether the built-in of this name has a method.
+pub(crate) fn offers(name: &str, method: &str) -> bool {
+    let builtin = find(name).ok().flatten().expect("bug in canloom: a built-in of this name");
+    builtin.interface().methods().iter().any(|(other, _)| *other == method)
+}
+
 impl Builtin {
     /// Its id on mainnet, if it is a canister of mainnet.
     pub(crate) fn mainnet_id(&self) -> Option<Principal> {
