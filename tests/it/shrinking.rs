@@ -102,6 +102,16 @@ fn the_shrinker_stays_with_the_await_it_began_with() {
 }
 
 #[test]
+fn what_was_not_searched_to_its_end_is_not_called_proved() {
+    let no_time = Effort { time: Some(std::time::Duration::ZERO), ..ALL };
+    for effort in [no_time, Effort { proves: false, ..ALL }] {
+        let mut engine = two_bugs("a", 3).open();
+        let shrunk = shrunk(&mut engine, &steps(AT_FIRST), effort);
+        assert_ne!(shrunk.finding.minimal, Minimal::Proved, "{effort:?}");
+    }
+}
+
+#[test]
 fn another_bug_of_a_known_invariant_is_found_behind_the_simplest() {
     let mut engine = two_bugs("a", 2).open();
     let [first, second] = ["c0.a -> c1.t", "c0.a, 2nd await -> c1.t"].map(String::from);
