@@ -33,6 +33,7 @@ use std::path::{Component, Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use crate::engine::embedded::Embedded;
+use crate::files::{self, ReadError};
 use crate::kernel::Unsupported;
 use crate::schedule::{Schedule, Step};
 
@@ -45,8 +46,14 @@ pub use replay::{ReplayError, Replayed, replay, replay_twice};
 
 /// First line of the format.
 const MAGIC: &str = "canloom counterexample 1";
-/// Largest file that is read, in bytes, and most steps in it.
-const SIZE_MAX: u64 = 4 << 20;
+/// The file of a counterexample.
+const FILE: files::Kind = files::Kind {
+    noun: "a counterexample",
+    most: 4 << 20,
+    missing: "correct the path, or find one: canloom explore SCENARIO",
+    instead: "name one counterexample, or replay all of a folder: canloom corpus check FOLDER",
+};
+/// Most steps in it.
 const STEPS_MAX: usize = 100_000;
 
 /// A counterexample as it is stored.
@@ -92,13 +99,8 @@ impl Status {
 #[derive(Debug, thiserror::Error)]
 pub enum CounterexampleError {
     /// It cannot be read.
-    #[error("{}: {source}", file.display())]
-    Read {
-        /// The file.
-        file: PathBuf,
-        /// What the system says.
-        source: std::io::Error,
-    },
+    #[error(transparent)]
+    Read(#[from] ReadError),
     /// It is not of the format.
     #[error("{}:{line}: {what}", file.display())]
     Format {
@@ -139,16 +141,12 @@ impl Counterexample {
     /// # Errors
     /// With file and line.
     pub fn read(file: &Path) -> Result<Counterexample, CounterexampleError> {
-        use std::io::Read as _;
-        let fail = |source| CounterexampleError::Read { file: file.to_path_buf(), source };
-        let mut text = String::new();
-        std::fs::File::open(file).map_err(fail)?.take(SIZE_MAX + 1).read_to_string(&mut text).map_err(fail)?;
-        let parsed = if text.len() as u64 > SIZE_MAX {
-            Err((1, format!("larger than {SIZE_MAX} bytes")))
-        } else {
-            Counterexample::parse(&text)
-        };
-        parsed.map_err(|(line, what)| CounterexampleError::Format { file: file.to_path_buf(), line, what })
+        let text = files::read_text(file, &FILE)?;
+        Counterexample::parse(&text).map_err(|(line, what)| CounterexampleError::Format {
+            file: file.to_path_buf(),
+            line,
+            what,
+        })
     }
 
     /// Reads the text of a file; errors carry the line.

@@ -20,6 +20,7 @@ use std::path::{Component, Path, PathBuf};
 
 use crate::counterexample::Counterexample;
 use crate::engine::embedded::{Embedded, EmbeddedError};
+use crate::files::ReadError;
 use crate::scenario::Scenario;
 
 /// What the test runs on.
@@ -53,6 +54,9 @@ pub enum ExportError {
     /// The scenario cannot be installed.
     #[error(transparent)]
     Embedded(#[from] EmbeddedError),
+    /// A module cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
     /// A path that has none to the package.
     #[error("{}: {source}", path.display())]
     Path {

@@ -28,7 +28,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crate::engine::embedded::{EmbeddedError, Modules};
-use crate::engine::wasm::module::{ModuleError, check, plain};
+use crate::engine::wasm::module::{self, ModuleError, check, plain};
+use crate::files::{self, Kind, ReadError};
 use crate::scenario::check_name;
 
 pub use page::LINES_MAX;
@@ -39,6 +40,9 @@ use survey::Survey;
 
 /// How long the canister is tried out; what is running then is finished.
 pub const TIME: Duration = Duration::from_secs(20);
+
+/// The module, named on the command line.
+const FILE: Kind = Kind { missing: "build the module first, or correct --wasm", ..module::FILE };
 
 /// What is asked for.
 #[derive(Clone, Debug)]
@@ -76,13 +80,8 @@ pub struct Proposal {
 #[derive(Debug, thiserror::Error)]
 pub enum InitError {
     /// The module cannot be read.
-    #[error("cannot read {}: {source}; build the module first, or correct --wasm", wasm.display())]
-    Read {
-        /// The module.
-        wasm: PathBuf,
-        /// What the system says.
-        source: std::io::Error,
-    },
+    #[error(transparent)]
+    Read(#[from] ReadError),
     /// It is not one.
     #[error("{}: {source}", wasm.display())]
     Module {
@@ -134,7 +133,7 @@ pub enum InitError {
 pub fn propose(ask: &Ask) -> Result<Proposal, InitError> {
     let deadline = Instant::now() + TIME;
     let wasm = &ask.wasm;
-    let file = std::fs::read(wasm).map_err(|source| InitError::Read { wasm: wasm.clone(), source })?;
+    let file = files::read(wasm, &FILE)?;
     let module = plain(&file).map_err(|source| InitError::Module { wasm: wasm.clone(), source })?;
     let modules = Modules::new().map_err(InitError::Engine)?;
     check(&module).map_err(|source| InitError::Module { wasm: wasm.clone(), source })?;

@@ -10,6 +10,7 @@ pub mod engine;
 pub mod explain;
 pub mod explore;
 pub mod export;
+pub mod files;
 pub mod follow;
 pub mod fuzz;
 pub mod init;

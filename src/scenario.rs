@@ -43,11 +43,11 @@ mod template;
 mod value;
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use candid::Principal;
+
+use crate::files;
 
 pub(crate) use builtin::offers;
 pub(crate) use calls::observed_as;
@@ -71,12 +71,17 @@ pub use value::{Labels, Value};
 
 pub(crate) use candid_text::{check_size as check_candid_size, encode_str};
 pub(crate) use expr::{RustType, Surroundings, variable};
-pub(crate) use interface::Interface;
+pub(crate) use interface::{FILE as INTERFACE_FILE, Interface};
 pub(crate) use names::{automatic_actor_id, automatic_canister_id, check_identifier, check_name};
 pub(crate) use open::Opener;
 
-/// Largest scenario file in bytes.
-const SIZE_MAX: u64 = 1 << 20;
+/// A scenario's file.
+pub(crate) const FILE: files::Kind = files::Kind {
+    noun: "a scenario file",
+    most: 1 << 20,
+    missing: "correct the path, or write a first scenario: canloom init --wasm W --did D -o scenario.toml",
+    instead: "name a scenario file, such as corpus/counter/scenario.toml",
+};
 /// Most faults that are followed on a replica.
 const REJECTS_MAX: u32 = 64;
 
@@ -174,14 +179,7 @@ impl Scenario {
     /// # Errors
     /// As [`Scenario::load`].
     pub fn load_with_ids(path: &Path, ids: &BTreeMap<String, Principal>) -> Result<Scenario, ScenarioError> {
-        let read = |source| ScenarioError::Read { file: path.to_path_buf(), source };
-        let mut text = Vec::new();
-        // One byte more than allowed tells a file that is too large, whatever it says of its length.
-        File::open(path).map_err(read)?.take(SIZE_MAX + 1).read_to_end(&mut text).map_err(read)?;
-        if text.len() as u64 > SIZE_MAX {
-            return Err(ScenarioError::TooLarge { file: path.to_path_buf() });
-        }
-        load::from_bytes(path, &text, ids)
+        load::from_bytes(path, &files::read(path, &FILE)?, ids)
     }
 
     /// The scenario in a text, as if it were this file's; the file itself is not looked at, those that it names are.

@@ -4,15 +4,21 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use canloom::counterexample::Counterexample;
-use canloom::counterexample::store::write_atomically;
+use canloom::files::{self, Kind, shown, words};
 use canloom::fuzz::lines::Lines;
 use canloom::scenario::Scenario;
 use canloom::schedule::Schedule;
 
+use super::output::{check_places, is_standard_output, write_to};
 use super::{Exit, Failure, print};
 
-/// Largest file that is taken as an input, in bytes.
-const SIZE_MAX: u64 = 1 << 20;
+/// A file that is taken as an input.
+const FILE: Kind = Kind {
+    noun: "an input",
+    most: 1 << 20,
+    missing: "name fuzz inputs, counterexamples, or folders of them",
+    instead: "name fuzz inputs, counterexamples, or folders of them",
+};
 
 /// Options of `canloom coverage`.
 #[derive(Debug, clap::Args)]
@@ -58,6 +64,12 @@ enum Input {
 
 /// Runs it.
 pub fn run(options: &Options) -> Result<Exit, Failure> {
+    if let Some(file) = &options.lcov {
+        if is_standard_output(file) {
+            return Err(Failure::input("--lcov needs a file; the table goes to standard output"));
+        }
+        check_places(&[("--lcov", file)])?;
+    }
     let scenario = Arc::new(Scenario::load(&options.scenario).map_err(Failure::input)?);
     // All are read before the first is run: what is wrong with one is said at once.
     let inputs = match &options.inputs[..] {
@@ -73,11 +85,10 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
         done.map_err(Failure::input)?;
     }
     let coverage = lines.coverage().map_err(Failure::input)?;
-    if let Some(file) = &options.lcov {
-        let written = write_atomically(file, coverage.lcov().as_bytes());
-        written.map_err(|error| Failure::outside(format!("{}: {error}", file.display())))?;
-    }
     print(&coverage.text())?;
+    if let Some(file) = &options.lcov {
+        write_to(file, &coverage.lcov())?;
+    }
     Ok(Exit::Held)
 }
 
@@ -121,7 +132,7 @@ fn given(named: &[PathBuf]) -> Result<Vec<Input>, Failure> {
 
 /// The files in a folder, in the order of their names, without hidden ones.
 fn files(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
-    let failed = |error: std::io::Error| Failure::input(format!("{}: {error}", folder.display()));
+    let failed = |error: std::io::Error| Failure::input(format!("cannot read {}: {}", shown(folder), words(&error)));
     let mut files = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(failed)? {
         let entry = entry.map_err(failed)?;
@@ -134,14 +145,7 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
 }
 
 fn read(file: &Path) -> Result<Vec<u8>, Failure> {
-    use std::io::Read as _;
-    let mut bytes = Vec::new();
-    let opened = std::fs::File::open(file).and_then(|file| file.take(SIZE_MAX + 1).read_to_end(&mut bytes));
-    opened.map_err(|error| Failure::input(format!("{}: {error}", file.display())))?;
-    if bytes.len() as u64 > SIZE_MAX {
-        return Err(Failure::input(format!("{}: larger than {SIZE_MAX} bytes, so it is no input", file.display())));
-    }
-    Ok(bytes)
+    files::read(file, &FILE).map_err(Failure::input)
 }
 
 fn counterexample(file: &Path, bytes: &[u8]) -> Result<Counterexample, Failure> {

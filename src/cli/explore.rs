@@ -21,7 +21,7 @@ use canloom::scheduler::Strategy;
 use canloom::shrink::another;
 
 use super::class::label;
-use super::output::{Outputs, save};
+use super::output::{Outputs, check_places, save};
 use super::paint::show;
 use super::progress::Line;
 use super::replica::{self, Engine};
@@ -208,17 +208,19 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
         }
     }
     line.end();
-    options.reports.write(&mut engine, &explored, &document, &told)?;
+    // What cannot be written now must not cost the verdict.
+    let written = options.reports.write(&mut engine, &explored, &document, &told);
     let told: Option<Told> = told.into_iter().next().map(|(_, told)| told);
     let (document, confirmed, exit) = if options.confirm {
         confirmed(options, &engine, &explored, document)?
     } else {
         (document, String::new(), None)
     };
-    options.outputs.write(&document, &explored)?;
+    let written = written.and(options.outputs.write(&document, &explored));
     if !options.outputs.take_standard_output() {
         show(&(report(options, &mut engine, &explored, &all, told.as_ref())? + &confirmed))?;
     }
+    written?;
     let exit = exit.unwrap_or(Exit::of(Verdict::of(&scenario, &explored)));
     if options.fail_on == FailOn::Any || exit != Exit::Violated || !missing(&scenario, &explored).is_empty() {
         return Ok(exit);
@@ -337,6 +339,7 @@ fn steps(engine: &mut Embedded, finding: &Finding, seen: &Seen) -> Result<String
 fn strategy(options: &Options) -> Result<Choose, Failure> {
     options.outputs.check()?;
     options.reports.check()?;
+    check_places(&[options.outputs.places(), options.reports.places()].concat())?;
     let samples = options.strategy.is_some_and(|strategy| strategy != Choose::Exhaustive);
     if options.shard.is_some() && !(options.reports.is_empty() && options.fail_on == FailOn::Any) {
         let text = "--html, --junit, --sarif and --fail-on need the whole search, and a shard is a part of it";

@@ -1,10 +1,10 @@
 //! `canloom merge`.
 
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use canloom::engine::embedded::Embedded;
+use canloom::files::{self, Kind, shown};
 use canloom::report::json::Report;
 use canloom::report::merge::merge;
 use canloom::report::part::Part;
@@ -15,8 +15,13 @@ use super::class::label;
 use super::output::{Outputs, save};
 use super::{Exit, Failure, print};
 
-/// Largest report that is read, in bytes.
-const SIZE_MAX: u64 = 1 << 30;
+/// The report of a shard.
+const FILE: Kind = Kind {
+    noun: "a report",
+    most: 1 << 30,
+    missing: "write it with `canloom explore SCENARIO --shard i/n --json FILE`",
+    instead: "name the JSON reports of all shards",
+};
 
 /// Options of `canloom merge`.
 #[derive(Debug, clap::Args)]
@@ -67,7 +72,7 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
             label(&engine, explored, &mut document)?;
         }
     }
-    options.outputs.write(&document, explored)?;
+    let written = options.outputs.write(&document, explored);
     let verdict = Verdict::of(&scenario, explored);
     if !options.outputs.take_standard_output() {
         let mut out = text::verdict(&scenario, explored);
@@ -81,21 +86,26 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
         }
         print(&out)?;
     }
+    written?;
     Ok(Exit::of(verdict))
 }
 
 fn read(file: &Path) -> Result<Part, Failure> {
-    let fail = |what: String| Failure::input(format!("{}: {what}", file.display()));
-    let mut bytes = Vec::new();
-    let opened = std::fs::File::open(file).map_err(|error| fail(format!("cannot be read: {error}")))?;
-    opened.take(SIZE_MAX + 1).read_to_end(&mut bytes).map_err(|error| fail(format!("cannot be read: {error}")))?;
-    if bytes.len() as u64 > SIZE_MAX {
-        return Err(fail("larger than 1 GiB".to_string()));
-    }
-    let document: serde_json::Value =
-        serde_json::from_slice(&bytes).map_err(|error| fail(format!("not a JSON report: {error}")))?;
+    let fail = |what: String| Failure::input(format!("{}: {what}", shown(file)));
+    let bytes = files::read(file, &FILE).map_err(Failure::input)?;
+    let document: serde_json::Value = serde_json::from_slice(&bytes).map_err(|error| {
+        let what = if error.is_eof() { "it ends too early" } else { "it is not JSON" };
+        let (line, column) = (error.line(), error.column());
+        Failure::input(format!("{}:{line}:{column}: not a report: {what}; run that shard again", shown(file)))
+    })?;
     let part = document.get("shard").ok_or_else(|| {
         fail("not the report of a shard; write it with `canloom explore SCENARIO --shard i/n --json FILE`".to_string())
     })?;
-    serde_json::from_value(part.clone()).map_err(|error| fail(format!("`shard`: {error}")))
+    serde_json::from_value(part.clone()).map_err(|error| {
+        // What serde knows of the place: the first name that it quotes.
+        let text = error.to_string();
+        let key = text.split('`').nth(1).map_or_else(String::new, |key| format!(" ({key})"));
+        let what = "was it edited, or written by another version? Run that shard again";
+        fail(format!("`shard` is not what this canloom writes{key}; {what}"))
+    })
 }

@@ -3,20 +3,25 @@
 use std::path::{Path, PathBuf};
 
 use canloom::counterexample::Counterexample;
-use canloom::counterexample::store::{self, write_atomically};
+use canloom::counterexample::store;
 use canloom::explore::Explored;
+use canloom::files::{cannot_write, is_misnamed, shown};
 use canloom::report::json::Report;
 use canloom::report::text;
 use canloom::scenario::Scenario;
 
-use super::{Failure, print, say};
+use super::{Exit, Failure, print, say};
 
-/// Writes a counterexample as `*.cx.new`, unless the corpus has it already; returns the file.
+/// Writes a counterexample as `*.cx.new`, unless the corpus has it already; returns the file. One that cannot be written is shown,
+/// so that it is not lost.
 pub fn save(scenario: &Scenario, counterexample: &Counterexample) -> Option<PathBuf> {
     match store::save(scenario, counterexample) {
         Ok(file) => Some(file),
-        Err((file, error)) => {
-            say(&format!("warning: the counterexample was not saved: {}: {error}", file.display()));
+        Err(why) => {
+            let shown = counterexample.text();
+            say(&format!(
+                "warning: the counterexample was not saved: {why}; here it is, to be copied to a file *.cx:\n{shown}"
+            ));
             None
         }
     }
@@ -34,18 +39,23 @@ pub struct Outputs {
 }
 
 impl Outputs {
-    /// Refuses two reports on standard output.
+    /// Refuses places that are none for a report, and two reports on standard output.
     pub fn check(&self) -> Result<(), Failure> {
-        for file in [&self.json, &self.outcomes].into_iter().flatten() {
-            check_place(file)?;
+        let both = [&self.json, &self.outcomes].iter().all(|file| file.as_deref().is_some_and(is_standard_output));
+        if both {
+            return Err(Failure::input("--json and --outcomes cannot both go to standard output"));
         }
-        let both = [&self.json, &self.outcomes].iter().all(|file| is_standard_output(file));
-        if both { Err(Failure::input("--json and --outcomes cannot both go to standard output")) } else { Ok(()) }
+        check_places(&self.places())
+    }
+
+    /// Where they go, by option.
+    pub fn places(&self) -> Vec<(&'static str, &Path)> {
+        named([("--json", &self.json), ("--outcomes", &self.outcomes)])
     }
 
     /// Whether one of them goes to standard output, in place of the text for people.
     pub fn take_standard_output(&self) -> bool {
-        [&self.json, &self.outcomes].iter().any(|file| is_standard_output(file))
+        self.places().iter().any(|(_, file)| is_standard_output(file))
     }
 
     /// Writes them.
@@ -59,28 +69,67 @@ impl Outputs {
     }
 }
 
-fn is_standard_output(file: &Option<PathBuf>) -> bool {
-    file.as_deref() == Some(Path::new("-"))
+/// The options that were given.
+pub fn named<'a, const N: usize>(options: [(&'static str, &'a Option<PathBuf>); N]) -> Vec<(&'static str, &'a Path)> {
+    options.into_iter().filter_map(|(option, file)| Some((option, file.as_deref()?))).collect()
+}
+
+/// Whether this is standard output: `-`, or a name such as `/dev/stdout` or a link to it.
+pub fn is_standard_output(file: &Path) -> bool {
+    file == Path::new("-") || leads_to_standard_output(file)
+}
+
+#[cfg(unix)]
+fn leads_to_standard_output(file: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    let key = |file: &Path| std::fs::metadata(file).map(|found| (found.dev(), found.ino())).ok();
+    key(file).is_some_and(|file| key(Path::new("/dev/stdout")) == Some(file))
+}
+
+#[cfg(not(unix))]
+fn leads_to_standard_output(_: &Path) -> bool {
+    false
 }
 
 /// Writes a text to a file, all of it or nothing; `-` is standard output.
 pub fn write_to(file: &Path, text: &str) -> Result<(), Failure> {
-    if file == Path::new("-") {
+    if is_standard_output(file) {
         return print(text);
     }
-    write_atomically(file, text.as_bytes())
-        .map_err(|error| Failure::outside(format!("cannot write {}: {error}", file.display())))
+    store::write_named(file, text.as_bytes()).map_err(|error| Failure::outside(cannot_write(file, &error)))
 }
 
-/// Refuses a report in the place of something that is read: a mistyped option must not overwrite it.
-pub fn check_place(file: &Path) -> Result<(), Failure> {
+/// Refuses reports, each with its option, that cannot be written to their places, or not both to one; before anything is run.
+pub fn check_places(places: &[(&'static str, &Path)]) -> Result<(), Failure> {
+    let same = |a: &Path, b: &Path| a == b || a.canonicalize().is_ok_and(|a| b.canonicalize().is_ok_and(|b| a == b));
+    for (at, (option, file)) in places.iter().enumerate() {
+        check_place(file)?;
+        if let Some((other, _)) = places[..at].iter().find(|(_, other)| is_file(file) && same(other, file)) {
+            let file = shown(file);
+            return Err(Failure::input(format!("{file} is named for both {other} and {option}; name two files")));
+        }
+    }
+    Ok(())
+}
+
+/// Whether a report would replace what has this name, or be the first there.
+fn is_file(file: &Path) -> bool {
+    !is_standard_output(file) && std::fs::metadata(file).map_or(true, |found| found.is_file())
+}
+
+/// Refuses a report in the place of something that is read, for a mistyped option must not overwrite it; and where none can be
+/// written.
+fn check_place(file: &Path) -> Result<(), Failure> {
     let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let is_source = [".cx", ".cx.new", ".toml", ".wasm", ".did", ".rs"].iter().any(|ending| name.ends_with(ending));
     if is_source {
-        return Err(Failure::input(format!(
-            "{}: a report would overwrite a source; name another file",
-            file.display()
-        )));
+        return Err(Failure::input(format!("{}: a report would overwrite a source; name another file", shown(file))));
     }
-    Ok(())
+    if is_standard_output(file) {
+        return Ok(());
+    }
+    store::try_named(file).map_err(|error| {
+        let exit = if is_misnamed(&error) { Exit::Input } else { Exit::Internal };
+        Failure { exit, text: cannot_write(file, &error) }
+    })
 }

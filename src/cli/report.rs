@@ -1,13 +1,13 @@
 //! `canloom report`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use canloom::explore::Grade;
 use canloom::rounds::class::Class;
 
 use super::class;
 use super::entry::{Opened, open};
-use super::output::{check_place, write_to};
+use super::output::{check_places, is_standard_output, named, write_to};
 use super::told::{Beside, Told};
 use super::{Exit, Failure, Memory};
 
@@ -32,11 +32,11 @@ pub struct Options {
 
 /// Runs it.
 pub fn run(options: &Options) -> Result<Exit, Failure> {
-    let outputs: Vec<&PathBuf> = [&options.html, &options.mermaid, &options.json].into_iter().flatten().collect();
-    if outputs.iter().filter(|file| file.as_path() == Path::new("-")).count() > 1 {
+    let outputs = named([("--html", &options.html), ("--mermaid", &options.mermaid), ("--json", &options.json)]);
+    if outputs.iter().filter(|(_, file)| is_standard_output(file)).count() > 1 {
         return Err(Failure::input("only one of --html, --mermaid and --json can go to standard output"));
     }
-    outputs.iter().try_for_each(|file| check_place(file))?;
+    check_places(&outputs)?;
     let mut opened = open(&options.file, &options.memory)?;
     let replayed = opened.violated(&options.file)?;
     let Opened { counterexample, mut engine, invariant } = opened;

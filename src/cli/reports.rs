@@ -10,7 +10,7 @@ use canloom::report::{Verdict, is_violation, missing, sarif, unchecked, was_refu
 use canloom::scenario::When;
 
 use super::Failure;
-use super::output::{check_place, write_to};
+use super::output::{is_standard_output, named, write_to};
 use super::told::{Beside, Told};
 
 /// Which reports are written.
@@ -33,17 +33,21 @@ impl Reports {
         self.html.is_none() && self.junit.is_none() && self.sarif.is_none()
     }
 
-    /// Refuses places that are none for a report.
+    /// Refuses standard output; the places are checked together with those of other reports.
     pub fn check(&self) -> Result<(), Failure> {
         for file in [&self.html, &self.junit, &self.sarif].into_iter().flatten() {
-            if file == Path::new("-") {
+            if is_standard_output(file) {
                 return Err(Failure::input(
                     "--html, --junit and --sarif need a file; only --json can go to standard output",
                 ));
             }
-            check_place(file)?;
         }
         Ok(())
+    }
+
+    /// Where they go, by option.
+    pub fn places(&self) -> Vec<(&'static str, &Path)> {
+        named([("--html", &self.html), ("--junit", &self.junit), ("--sarif", &self.sarif)])
     }
 
     /// Writes them. `told` are the violations, by position among the findings.

@@ -28,6 +28,8 @@ pub use install::{Exchange, Modules, SetUp};
 use install::{check_methods, install, set_up};
 use sequence::Sequence;
 
+use crate::files::{ReadError, shown};
+
 use super::allowance::Allowance;
 use super::builtin;
 use super::wasm::WasmGuest;
@@ -40,19 +42,17 @@ pub const START_NS: u64 = 1_620_633_600_000_000_000;
 #[derive(Debug, thiserror::Error)]
 pub enum EmbeddedError {
     /// The wasm file cannot be read.
-    #[error("{file}: canister `{canister}`: cannot read {}: {source}; build the module first, or correct `wasm`", wasm.display())]
+    #[error("{file}: canister `{canister}`: {source}")]
     Read {
         /// Scenario file.
         file: String,
         /// Canister in the scenario.
         canister: String,
-        /// The module.
-        wasm: PathBuf,
-        /// What the system says.
-        source: std::io::Error,
+        /// What is wrong, with the file of the module.
+        source: ReadError,
     },
     /// The module cannot be loaded.
-    #[error("{file}: canister `{canister}`: {}: {source}", wasm.display())]
+    #[error("{file}: canister `{canister}`: {}: {source}", shown(wasm))]
     Module {
         /// Scenario file.
         file: String,

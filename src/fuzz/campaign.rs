@@ -18,8 +18,9 @@ use super::walks::{Walked, Walks};
 use crate::counterexample::{Counterexample, store};
 use crate::engine::embedded::{Embedded, Modules};
 use crate::engine::wasm::module::Instrumentation;
+use crate::files;
 use crate::kernel::Unsupported;
-use crate::scenario::Scenario;
+use crate::scenario::{self, Scenario};
 use crate::schedule::Step;
 use crate::scheduler::Generator;
 use crate::shrink::{Effort, shrink};
@@ -112,8 +113,7 @@ impl Campaign {
     /// # Errors
     /// What is wrong with the scenario or its modules, as for any other command.
     pub fn open(options: Options) -> Result<Campaign, String> {
-        let text =
-            std::fs::read(&options.scenario).map_err(|error| format!("{}: {error}", options.scenario.display()))?;
+        let text = files::read(&options.scenario, &scenario::FILE).map_err(|error| error.to_string())?;
         let scenario = Arc::new(Scenario::load(&options.scenario).map_err(|error| error.to_string())?);
         let instrumentation = if options.feedback { Instrumentation::Watched } else { Instrumentation::Full };
         let mut modules = Modules::with(instrumentation).map_err(|error| error.to_string())?;
@@ -325,13 +325,12 @@ impl Campaign {
         };
         let counterexample = Counterexample::of(engine, invariant, shrunk.finding.schedule);
         let file = store::save(&self.scenario, &counterexample);
-        let file = file.map_err(|(file, error)| format!("{}: {error}", file.display()));
         if let Ok(file) = &file
             && file.extension().is_some_and(|extension| extension == "new")
         {
             let raw = file.with_extension("").with_extension("input.new");
             if let Err(error) = store::write_atomically(&raw, bytes) {
-                eprintln!("canloom: {}: {error}", raw.display());
+                eprintln!("canloom: {}", files::cannot_write(&raw, &error));
             }
         }
         if std::fs::read(&self.options.scenario).ok().as_deref() != Some(&self.text) {

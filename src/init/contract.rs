@@ -10,7 +10,8 @@ use candid_parser::utils::merge_init_args;
 use wasmparser::{Parser, Payload};
 use wasmtime::{Config, Engine, Extern, Linker, Module, Store, StoreLimits, StoreLimitsBuilder};
 
-use crate::scenario::{Interface, check_candid_size};
+use crate::files::Kind;
+use crate::scenario::{INTERFACE_FILE, Interface, check_candid_size};
 
 use super::InitError;
 
@@ -19,6 +20,9 @@ const FUEL: u64 = 10_000_000;
 const MEMORY_MAX: usize = 1 << 28;
 /// Longest interface.
 const TEXT_MAX: usize = 256 * 1024;
+
+/// An interface that is named on the command line.
+const FILE: Kind = Kind { missing: "correct --did, or leave it out", ..INTERFACE_FILE };
 
 /// The interface of a canister.
 pub(super) struct Contract {
@@ -30,7 +34,7 @@ pub(super) struct Contract {
 impl Contract {
     /// The interface in a `.did` file.
     pub(super) fn of_file(did: &Path) -> Result<Contract, InitError> {
-        let interface = Interface::read(did).map_err(InitError::Interface)?;
+        let interface = Interface::read(did, &FILE).map_err(InitError::Interface)?;
         Ok(Contract { interface, text: None })
     }
 

@@ -11,7 +11,7 @@ use super::builtin::{self, Builtin};
 use super::candid_text;
 use super::document::{Table, Text};
 use super::error::ScenarioError;
-use super::interface::Interface;
+use super::interface::{self, Interface};
 use super::names::{Names, automatic_actor_id, automatic_canister_id, check_name};
 use super::stub::{self, StubReplies};
 use super::suggest::{hint, shorten};
@@ -202,7 +202,10 @@ fn read_builtin(table: &Table<'_>) -> Result<Option<Builtin>, ScenarioError> {
 
 fn read_interface(table: &Table<'_>) -> Result<Option<Interface>, ScenarioError> {
     match table.text("did")? {
-        Some(did) => Interface::read(&beside(table, did.value)).map(Some).map_err(|problem| did.error(problem)),
+        Some(did) => {
+            let interface = Interface::read(&beside(table, did.value), &interface::FILE);
+            interface.map(Some).map_err(|problem| did.error(problem))
+        }
         None => Ok(read_builtin(table)?.map(|builtin| builtin.interface())),
     }
 }

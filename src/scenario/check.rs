@@ -258,7 +258,7 @@ fn conserve(check: &Table<'_>, names: &Names) -> Result<Vec<Invariant>, Scenario
     let mut found: Vec<Invariant> = Vec::new();
     for table in tables {
         table.check_keys(&["name", "book", "real", "pending"], &[])?;
-        let number = |text: Text<'_>| {
+        let number = |text: Text<'_>| -> Result<String, ScenarioError> {
             // Parsed for itself, so that what is no number is refused at its place.
             Expr::parse_for(text.value, names, Purpose::Amount)
                 .map_err(|error| text.error_at(error.offset, error.text))?;

@@ -2,26 +2,14 @@
 
 use std::path::PathBuf;
 
-use super::SIZE_MAX;
+use crate::files::ReadError;
 
 /// Why a scenario was not loaded.
 #[derive(Debug, thiserror::Error)]
 pub enum ScenarioError {
-    /// The file cannot be read.
-    #[error("cannot read {}: {source}", file.display())]
-    Read {
-        /// The scenario file, as the user named it.
-        file: PathBuf,
-        /// What the operating system said.
-        #[source]
-        source: std::io::Error,
-    },
-    /// The file is larger than any scenario should be.
-    #[error("{}: larger than {} KiB; is this a scenario file?", file.display(), SIZE_MAX / 1024)]
-    TooLarge {
-        /// The scenario file, as the user named it.
-        file: PathBuf,
-    },
+    /// The file cannot be read, or is larger than any scenario should be.
+    #[error(transparent)]
+    Read(#[from] ReadError),
     /// The file can be read, but what it says is wrong.
     #[error("{}:{line}:{column}: {text}", file.display())]
     Invalid {

@@ -15,9 +15,15 @@ use candid_parser::token::{Token, Tokenizer};
 use super::candid_text::{Signature, blank_comments, check_size, describe};
 use super::position::Source;
 use super::suggest::{hint, shorten};
+use crate::files::{Kind, read_text, shown};
 
-/// Largest `.did` file.
-const SIZE_MAX: u64 = 256 * 1024;
+/// The file of an interface, as a scenario names it.
+pub(crate) const FILE: Kind = Kind {
+    noun: "a Candid file",
+    most: 256 * 1024,
+    missing: "correct `did`, or remove it",
+    instead: "name a Candid file",
+};
 /// Most type definitions: the checker follows chains of them recursively.
 const TYPES_MAX: usize = 2000;
 
@@ -61,13 +67,9 @@ pub(crate) struct Interface {
 
 impl Interface {
     /// Reads and checks a `.did` file.
-    pub(crate) fn read(path: &Path) -> Result<Interface, String> {
-        let name = path.display();
-        let size = std::fs::metadata(path).map_err(|error| format!("cannot read {name}: {error}"))?.len();
-        if size > SIZE_MAX {
-            return Err(format!("{name} is larger than {} KiB", SIZE_MAX / 1024));
-        }
-        let text = std::fs::read_to_string(path).map_err(|error| format!("cannot read {name}: {error}"))?;
+    pub(crate) fn read(path: &Path, kind: &Kind) -> Result<Interface, String> {
+        let name = shown(path);
+        let text = read_text(path, kind).map_err(|error| error.to_string())?;
         Interface::parse(&text, "the canister's `did`".to_string()).map_err(|(offset, problem)| {
             let (line, column) = Source { file: path, text: &text }.position(offset);
             format!("{name}:{line}:{column}: {problem}")
@@ -184,6 +186,8 @@ mod tests {
         let chain: String = (0..3000).map(|i| format!("type A{i} = A{};", i + 1)).collect();
         assert_eq!(problem(&format!("{chain} service : {{}}")).1, "more than 2000 type definitions");
         assert_eq!(problem(&format!("type A = {} nat;", "vec ".repeat(5000))).1, "Candid nests at most 64 levels deep");
-        assert!(Interface::read(Path::new("/no/such.did")).unwrap_err().starts_with("cannot read /no/such.did: "));
+        assert!(
+            Interface::read(Path::new("/no/such.did"), &FILE).unwrap_err().starts_with("cannot read /no/such.did: ")
+        );
     }
 }

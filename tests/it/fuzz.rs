@@ -80,7 +80,7 @@ fn a_finding_that_cannot_be_stored_is_shown_whole() {
     std::fs::remove_dir_all(stage.folder()).unwrap();
     let found = fuzz(&mut campaign, 2_000).expect("it goes on with what it has read");
     let why = found.file.clone().expect_err("there is no such folder");
-    assert!(why.ends_with("No such file or directory (os error 2)"), "{why}");
+    assert!(why.ends_with(" is not there; make it, or name another file"), "{why}");
     let shown = found.to_string();
     assert!(shown.contains(", so here it is:\ncanloom counterexample 1\n"), "{shown}");
     assert!(shown.ends_with(&format!("\n\n{}", found.counterexample.schedule)), "{shown}");
@@ -213,7 +213,7 @@ fn what_is_wrong_with_a_campaign_is_said_in_a_line() {
     let error = Campaign::open(options(&stage)).err().expect("it cannot begin");
     assert!(error.contains("scenario.toml:2:8: ") && !error.contains('\n'), "{error}");
     let nowhere = Options { scenario: PathBuf::from("nowhere.toml"), ..options(&stage) };
-    assert!(Campaign::open(nowhere).err().unwrap().starts_with("nowhere.toml: No such file"));
+    assert!(Campaign::open(nowhere).err().unwrap().starts_with("cannot read nowhere.toml: it is not there; "));
 }
 
 /// Files of a folder with this ending, in order.

@@ -129,8 +129,8 @@ fn what_cannot_be_read_is_one_clear_error() {
     std::fs::write(stage.file("large"), vec![0; (1 << 20) + 1]).unwrap();
     std::fs::write(stage.file("bad.cx"), "no counterexample\n").unwrap();
     for (arguments, expected) in [
-        (&["scenario.toml", "absent"][..], "absent: "),
-        (&["scenario.toml", "large"], "large: larger than 1048576 bytes"),
+        (&["scenario.toml", "absent"][..], "cannot read absent: it is not there; "),
+        (&["scenario.toml", "large"], "large: larger than 1024 KiB; is this an input?"),
         (&["scenario.toml", "empty"], "no input is in there"),
         (&["scenario.toml", "bad.cx"], "bad.cx:1: not a counterexample"),
         (&["scenario.toml"], "bad.cx:1: not a counterexample"),

@@ -197,10 +197,7 @@ fn bad_input_says_what_to_do() {
     let missing = folder.path().join("no.wasm");
     assert_eq!(
         refused(&ask(missing.clone())),
-        format!(
-            "cannot read {}: No such file or directory (os error 2); build the module first, or correct --wasm",
-            missing.display()
-        )
+        format!("cannot read {}: it is not there; build the module first, or correct --wasm", missing.display())
     );
     let text = file("text.wasm", b"hello wasm");
     let magic = "magic header not detected: bad magic number - expected=[ 0x0, 0x61, 0x73, 0x6d, ] actual=[ 0x68, 0x65, 0x6c, 0x6c, ]";

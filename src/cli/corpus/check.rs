@@ -1,12 +1,12 @@
 //! `canloom corpus check`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use canloom::corpus::{Entry, Outcome};
 use canloom::counterexample::Status;
 use canloom::report::junit::{self, Case};
 
-use super::super::output::{check_place, write_to};
+use super::super::output::{check_places, is_standard_output, write_to};
 use super::super::paint::show;
 use super::super::progress::Line;
 use super::super::{Exit, Failure, Memory, print};
@@ -30,10 +30,10 @@ pub struct Options {
 /// Runs it.
 pub fn run(options: &Options) -> Result<Exit, Failure> {
     if let Some(file) = &options.junit {
-        if file == Path::new("-") {
+        if is_standard_output(file) {
             return Err(Failure::input("--junit needs a file; the result goes to standard output"));
         }
-        check_place(file)?;
+        check_places(&[("--junit", file)])?;
     }
     let (entries, wrong) = options.files.read(is_accepted)?;
     let line = Line::new(options.quiet);
@@ -73,15 +73,15 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
     let bad = exits.iter().filter(|exit| **exit != Exit::Held).count();
     let verdict = if bad == 0 { "as they should be".to_string() } else { format!("{bad} not as they should be") };
     out.push_str(&format!("{open} open, {fixed} fixed: {verdict}\n"));
-    if let Some(file) = &options.junit {
-        write_to(file, &junit::document("corpus", &cases, None))?;
-    }
+    let junit = || junit::document("corpus", &cases, None);
+    let written = options.junit.as_ref().map_or(Ok(()), |file| write_to(file, &junit()));
     if entries.is_empty() && wrong.is_empty() {
         // A wrong path must not look green.
         print("nothing was checked: there are no counterexamples; `canloom corpus accept` moves new ones in\n")?;
-        return Ok(Exit::Inconclusive);
+        return written.map(|()| Exit::Inconclusive);
     }
     show(&out)?;
+    written?;
     Ok(worst(exits))
 }
 

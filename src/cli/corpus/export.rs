@@ -48,7 +48,7 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
         ExportError::NotExpressible(_) => {
             Failure { exit: Exit::Inconclusive, text: format!("{}: {error}", options.file.display()) }
         }
-        ExportError::Embedded(_) | ExportError::Path { .. } => Failure::input(error),
+        ExportError::Embedded(_) | ExportError::Read(_) | ExportError::Path { .. } => Failure::input(error),
     })?;
     match &options.out {
         Some(folder) => write(folder, &exported)?,

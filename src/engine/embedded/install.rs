@@ -3,13 +3,12 @@
 //! In: a scenario's canisters and setup. Out: their states before the first step, and what replies of the setup have given.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use candid::Principal;
 
+use crate::files;
 use crate::kernel::guest::{Env, Execution, Guest};
 use crate::kernel::world::CanisterState;
 use crate::kernel::{CallSpec, Cycles, Delivery, Input, Kernel, Limits, MANAGEMENT_METHODS, Plan, Response};
@@ -18,7 +17,7 @@ use crate::schedule::StepKind;
 
 use super::super::builtin;
 use super::super::wasm::WasmGuest;
-use super::super::wasm::module::{Instrumentation, MODULE_MAX, Method, Module, engine};
+use super::super::wasm::module::{self, Instrumentation, Method, Module, engine};
 use super::arguments::Given;
 use super::{EmbeddedError, START_NS, lower};
 
@@ -74,15 +73,9 @@ impl Modules {
 /// Reads and compiles a module.
 fn load(modules: &Modules, file: &str, canister: &str, wasm: &Path) -> Result<Module, EmbeddedError> {
     let (name, wasm) = (canister.to_string(), wasm.to_path_buf());
-    // A byte more than can be loaded: a larger file, or one that never ends, is refused without being read.
-    let read = |file: File| {
-        let mut bytes = Vec::new();
-        file.take(MODULE_MAX as u64 + 1).read_to_end(&mut bytes).map(|_| bytes)
-    };
-    let bytes = File::open(&wasm).and_then(read).map_err(|source| EmbeddedError::Read {
+    let bytes = files::read(&wasm, &module::FILE).map_err(|source| EmbeddedError::Read {
         file: file.to_string(),
         canister: name.clone(),
-        wasm: wasm.clone(),
         source,
     })?;
     let file = file.to_string();

@@ -11,6 +11,8 @@ use super::stage::{Source, Stage, StageError};
 use super::stand_in::Held;
 use super::{Management, Rejected, ReplicaError, Server, Submitted};
 use crate::engine::embedded::Embedded;
+use crate::engine::wasm::module;
+use crate::files;
 use crate::follow::{Follower, Lost, Seen, Waiting};
 use crate::kernel::world::NOT_STARTED;
 use crate::kernel::{self, Choice, Cycles, MANAGEMENT, Target, Unsupported, World};
@@ -383,7 +385,7 @@ impl Driver {
             let fault = fault.or_else(spent).map(|at| &scenario.faults[at]);
             let wasm = fault.and_then(|fault| fault.wasm.as_ref()).unwrap_or(own);
             let arg = fault.map_or(&[][..], |fault| &fault.arg);
-            let module = std::fs::read(wasm).map_err(|error| misplaced(op, &format!("{}: {error}", wasm.display())))?;
+            let module = files::read(wasm, &module::FILE).map_err(|error| misplaced(op, &error.to_string()))?;
             let keeps_heap = self.stage.keeps_heap(wasm);
             let mode =
                 if keeps { super::management::Mode::upgrade(keeps_heap) } else { super::management::Mode::Reinstall };

@@ -16,6 +16,8 @@ use super::{Management, Outcall, Rejected, Replica, ReplicaError, Response, Serv
 use crate::engine::allowance::Allowance;
 use crate::engine::builtin;
 use crate::engine::embedded::{Embedded, EmbeddedError, Modules, START_NS};
+use crate::engine::wasm::module;
+use crate::files;
 use crate::kernel::{self, START_BALANCE};
 use crate::scenario::{Canister, Code, Scenario, ScenarioError};
 use crate::script::Script;
@@ -512,7 +514,7 @@ fn kept(scenario: &Scenario, modules: &Modules) -> BTreeSet<PathBuf> {
 }
 
 fn read(wasm: &Path) -> Result<Vec<u8>, StageError> {
-    std::fs::read(wasm).map_err(|error| StageError::NotExpressible(format!("cannot read {}: {error}", wasm.display())))
+    files::read(wasm, &module::FILE).map_err(|error| StageError::NotExpressible(error.to_string()))
 }
 
 fn hog_on(replica: &Replica, subnet: usize) -> Result<Principal, StageError> {

@@ -11,6 +11,8 @@ use sha2::{Digest, Sha256};
 use wasmparser::{ExternalKind, Parser, Payload, TypeRef, ValType, Validator, WasmFeatures};
 use wasmtime::{Config, Engine, InstancePre, Linker};
 
+use crate::files::Kind;
+
 use super::host::Host;
 use super::ic0;
 use super::rewrite::{self, Rewritten};
@@ -19,6 +21,14 @@ use super::{sizes, syscalls};
 
 /// Largest module that is loaded: 100 MiB, as the IC's.
 pub const MODULE_MAX: usize = 100 * 1024 * 1024;
+
+/// The file of a module, as a scenario names it.
+pub const FILE: Kind = Kind {
+    noun: "a wasm module",
+    most: MODULE_MAX as u64,
+    missing: "build the module first, or correct `wasm`",
+    instead: "name a wasm module",
+};
 
 /// Custom section of modules whose heap outlives upgrades.
 const KEEPS_HEAP: &str = "icp:private enhanced-orthogonal-persistence";

@@ -12,7 +12,9 @@ use super::line::Line;
 use super::story::{Deed, Story};
 use super::{module_of, variable_of};
 use crate::engine::embedded::{Embedded, EmbeddedError};
+use crate::engine::wasm::module;
 use crate::export::{ExportError, inexpressible, relative};
+use crate::files;
 use crate::scenario::{Code, RustType, When};
 use crate::schedule::Task;
 
@@ -190,7 +192,7 @@ impl Writer<'_> {
                 let fault = fault.map(|at| &scenario.faults[at]);
                 let later = fault.and_then(|fault| fault.wasm.as_ref());
                 let wasm = later.unwrap_or(own);
-                let bytes = std::fs::read(wasm).map_err(|source| ExportError::Path { path: wasm.clone(), source })?;
+                let bytes = files::read(wasm, &module::FILE)?;
                 if bytes.len() as u64 > ONE_MESSAGE || bytes.windows(KEEPS_HEAP.len()).any(|part| part == KEEPS_HEAP) {
                     return inexpressible(format!("an upgrade of {name} to a module that is large or keeps its heap"));
                 }

@@ -10,7 +10,8 @@ use wasmparser::BinaryReaderError;
 
 use super::Function;
 use crate::engine::wasm::debug::{Tables, names};
-use crate::engine::wasm::module::{blocks, plain};
+use crate::engine::wasm::module::{self, blocks, plain};
+use crate::files;
 
 /// A block in which there is something to run.
 struct Block {
@@ -37,7 +38,7 @@ type Covered = (Vec<Function>, BTreeMap<String, BTreeMap<u32, u8>>);
 impl Code {
     /// Reads the module of a file again, which must have this hash.
     pub fn read(file: &Path, hash: &str) -> Result<Code, String> {
-        let bytes = std::fs::read(file).map_err(|error| format!("{}: {error}", file.display()))?;
+        let bytes = files::read(file, &module::FILE).map_err(|error| error.to_string())?;
         let found: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
         if found != hash {
             return Err(format!("{}: the module has changed while it was run; try again", file.display()));

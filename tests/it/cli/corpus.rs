@@ -264,7 +264,7 @@ fn hostile_files_are_refused_with_one_error() {
         ("without `..`", text.replacen("scenario.toml", "../../etc/passwd", 1)),
         ("without `..`", text.replacen("scenario.toml", "/etc/passwd", 1)),
         ("more than 100000 steps", million),
-        ("larger than 4194304 bytes", huge),
+        ("larger than 4 MiB; is this a counterexample?", huge),
         ("is not the name of a step", format!("{head}\n\n99999999999999999999\n")),
         ("unknown status `maybe`", text.replacen("tool: ", "status: maybe\ntool: ", 1)),
     ] {
