@@ -10,6 +10,7 @@ mod explore;
 mod init;
 mod interrupt;
 mod merge;
+mod numbers;
 mod output;
 mod paint;
 mod progress;
@@ -175,17 +176,9 @@ impl Memory {
 
 /// A size with its unit: 512MiB, 4GiB.
 fn size(text: &str) -> Result<u64, String> {
-    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let (number, unit) = text.split_at(digits);
-    let unit: u64 = match unit {
-        "KiB" => 1 << 10,
-        "MiB" => 1 << 20,
-        "GiB" => 1 << 30,
-        "TiB" => 1 << 40,
-        _ => return Err("a size needs a unit: 512MiB or 4GiB".to_string()),
-    };
-    let number: u64 = number.parse().map_err(|_| format!("`{number}` is not a whole number"))?;
-    number.checked_mul(unit).ok_or_else(|| "the size is too large".to_string())
+    let units = [("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30), ("TiB", 1 << 40)];
+    let (number, unit) = numbers::with_unit(text, &units).ok_or("a size needs a unit: 512MiB or 4GiB")?;
+    numbers::count(number)?.checked_mul(unit).ok_or_else(|| "the size is too large".to_string())
 }
 
 /// Loads a scenario and installs it.

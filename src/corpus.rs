@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 
 use crate::counterexample::{Counterexample, CounterexampleError, Status, hangs_on};
 use crate::engine::embedded::Embedded;
+use crate::files::shown;
 
 pub use change::{ChangeError, accept, drop_implied, fix, implied, migrated, rewrite};
 pub use check::{Checked, Checker, Outcome, Unfit};
@@ -57,6 +58,15 @@ impl Entry {
     /// The scenario's file, as it is to be opened.
     pub fn scenario(&self) -> PathBuf {
         self.file.parent().unwrap_or(Path::new("")).join(&self.counterexample.scenario)
+    }
+
+    /// What to say if its scenario is not there.
+    pub fn without_scenario(&self) -> String {
+        format!(
+            "{}: its scenario {} is not there; a counterexample lies beside its scenario, put it back there",
+            shown(&self.file),
+            shown(&self.scenario())
+        )
     }
 
     /// What tells its bug from others.

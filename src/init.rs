@@ -115,6 +115,19 @@ pub enum InitError {
         /// Why not.
         problem: String,
     },
+    /// The interface is one of another module.
+    #[error(
+        "the interface has method `{method}`, and {wasm} does not have it (it has {near}); pass the module's own Candid file: \
+         --did FILE.did"
+    )]
+    NoMethod {
+        /// The module, as the scenario would name it.
+        wasm: String,
+        /// A method of the interface.
+        method: String,
+        /// The method of the module that is nearest, in backticks.
+        near: String,
+    },
     /// There is nothing to call.
     #[error("the interface of `{name}` has no update method, so there are no orders to explore")]
     NoUpdate {

@@ -9,7 +9,7 @@ mod prune;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use canloom::corpus::{Checker, Entry, find};
+use canloom::corpus::{Checker, Entry, Unfit, find};
 
 use super::{Exit, Failure, Memory};
 
@@ -74,6 +74,11 @@ impl Files {
 /// Whether a file was accepted.
 fn is_accepted(file: &Path) -> bool {
     file.to_string_lossy().ends_with(canloom::corpus::ACCEPTED)
+}
+
+/// The exit code of an entry that could not be replayed at all.
+fn unfit(error: &Unfit) -> Exit {
+    if error.is_machine() { Exit::Internal } else { Exit::Input }
 }
 
 /// Something that replays entries.

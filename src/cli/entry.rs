@@ -2,8 +2,11 @@
 
 use std::path::Path;
 
+use canloom::corpus::Entry;
 use canloom::counterexample::{Counterexample, ReplayError, Replayed, replay_twice};
 use canloom::engine::embedded::Embedded;
+use canloom::files::{ReadError, shown};
+use canloom::scenario::{Scenario, ScenarioError};
 
 use super::{Exit, Failure, Memory, say};
 
@@ -19,26 +22,36 @@ pub struct Opened {
 
 /// Reads a file and installs its scenario; modules that have changed are a warning.
 pub fn open(file: &Path, memory: &Memory) -> Result<Opened, Failure> {
-    let counterexample = Counterexample::read(file).map_err(Failure::input)?;
-    let folder = file.parent().unwrap_or(Path::new(""));
-    let engine = super::open(&folder.join(&counterexample.scenario), memory)?;
+    let entry = Entry::read(file).map_err(Failure::input)?;
+    let scenario = Scenario::load(&entry.scenario()).map_err(|error| match error {
+        ScenarioError::Read(ReadError::Missing { .. }) => Failure::input(entry.without_scenario()),
+        error => Failure::input(error),
+    })?;
+    let engine = super::install(scenario, memory)?;
+    let counterexample = entry.counterexample;
     let scenario = engine.scenario.clone();
-    let file = file.display();
+    let file = shown(file);
     for (canister, hash) in &counterexample.modules {
         let known = scenario.canisters.iter().position(|other| other.name == *canister);
         let Some(at) = known else {
-            return Err(Failure::input(format!("{file}: canister `{canister}` is not in {}", scenario.file.display())));
+            return Err(Failure::input(format!(
+                "{file}: canister `{canister}` is not in {}; correct one of the two",
+                scenario.file.display()
+            )));
         };
         if engine.hashes[at] != *hash {
             say(&format!(
-                "warning: {file}: the module of canister `{canister}` is another one than when this was found"
+                "warning: {file}: the module of canister `{canister}` is another one than when this was found; `canloom corpus migrate {file}` notes the one of today"
             ));
         }
     }
     let name = &counterexample.invariant;
     let invariant = scenario.invariant(name);
     let Some(invariant) = invariant else {
-        return Err(Failure::input(format!("{file}: invariant \"{name}\" is not in {}", scenario.file.display())));
+        return Err(Failure::input(format!(
+            "{file}: invariant \"{name}\" is not in {}; correct one of the two",
+            scenario.file.display()
+        )));
     };
     Ok(Opened { counterexample, engine, invariant })
 }
@@ -46,10 +59,17 @@ pub fn open(file: &Path, memory: &Memory) -> Result<Opened, Failure> {
 impl Opened {
     /// Replays it, twice; a step that cannot be made, or leads elsewhere the second time, is exit 4.
     pub fn replay(&mut self, file: &Path) -> Result<Replayed, Failure> {
-        replay_twice(&mut self.engine, &self.counterexample.schedule, Some(self.invariant)).map_err(|error| match error
-        {
-            ReplayError::Divergence { .. } | ReplayError::NotRepeatable { .. } => {
-                Failure { exit: Exit::Divergence, text: format!("{}: {error}", file.display()) }
+        let schedule = &self.counterexample.schedule;
+        replay_twice(&mut self.engine, schedule, Some(self.invariant)).map_err(|error| match error {
+            ReplayError::Divergence { .. } => Failure {
+                exit: Exit::Divergence,
+                text: format!(
+                    "{0}: {error}; the scenario or a module is not what it was: `canloom corpus check {0}` says more",
+                    shown(file)
+                ),
+            },
+            ReplayError::NotRepeatable { .. } => {
+                Failure { exit: Exit::Divergence, text: format!("{}: {error}", shown(file)) }
             }
             ReplayError::Unsupported(error) => Failure::engine(error),
         })
@@ -58,7 +78,10 @@ impl Opened {
     /// Replays it; that it holds is exit 6.
     pub fn violated(&mut self, file: &Path) -> Result<Replayed, Failure> {
         let replayed = self.replay(file)?;
-        let holds = format!("{}: the invariant holds on this schedule", file.display());
+        let holds = format!(
+            "{0}: the invariant holds on this schedule; if the bug was corrected: canloom corpus accept --fixed {0}",
+            shown(file)
+        );
         if replayed.violated.is_some() { Ok(replayed) } else { Err(Failure { exit: Exit::Stale, text: holds }) }
     }
 }

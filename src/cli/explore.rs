@@ -27,7 +27,7 @@ use super::progress::Line;
 use super::replica::{self, Engine};
 use super::reports::Reports;
 use super::told::Told;
-use super::{Exit, Failure, Memory, install, say};
+use super::{Exit, Failure, Memory, install, numbers, say};
 
 /// Options of `canloom explore`.
 #[derive(Debug, clap::Args)]
@@ -46,10 +46,10 @@ pub struct Options {
     #[arg(long, value_enum)]
     strategy: Option<Choose>,
     /// Seed of sampled schedules; default 0. The same seed and number of schedules give the same report.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = numbers::whole)]
     pub(super) seed: Option<u64>,
     /// Most schedules to sample; default 10,000, or as many as the budget allows.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", value_parser = numbers::count)]
     pub(super) schedules: Option<u64>,
     /// Stop after this time, for example 60s or 5m; the verdict may then be inconclusive.
     #[arg(long, value_parser = duration)]
@@ -519,15 +519,10 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
     if text.starts_with('-') {
         return Err("a time cannot be negative".to_string());
     }
-    let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
-    let (number, unit) = text.split_at(digits);
-    let factor = match unit {
-        "ms" => 0.001,
-        "s" => 1.0,
-        "m" => 60.0,
-        "h" => 3600.0,
-        _ => return Err("a time needs a unit: 500ms, 60s, 5m or 2h".to_string()),
-    };
-    let number: f64 = number.parse().map_err(|_| format!("`{number}` is not a number"))?;
+    let units = [("ms", 0.001), ("s", 1.0), ("m", 60.0), ("h", 3600.0)];
+    let (number, factor) = numbers::with_unit(text, &units).ok_or("a time needs a unit: 500ms, 60s, 5m or 2h")?;
+    let is_plain = number.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    let parsed = number.parse().ok().filter(|_| is_plain);
+    let number: f64 = parsed.ok_or_else(|| format!("`{number}` is not a number"))?;
     Duration::try_from_secs_f64(number * factor).map_err(|_| "the time is too long".to_string())
 }

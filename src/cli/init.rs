@@ -1,19 +1,20 @@
 //! `canloom init`.
 
-use std::fs::OpenOptions;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
+use canloom::counterexample::store::{self, try_named};
 use canloom::engine::embedded::{Embedded, EmbeddedError};
 use canloom::explore::{Budget, Completeness};
+use canloom::files::{cannot_write, is_misnamed, shown};
 use canloom::init::{Ask, InitError, Proposal, TIME, propose};
 use canloom::portfolio::{self, Phase, Portfolio};
 use canloom::report::{text, was_refused};
 use canloom::scenario::Scenario;
 
+use super::output::check_places;
 use super::progress::Line;
 use super::{Exit, Failure, print, say};
 
@@ -57,6 +58,10 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
     let output = options.output.as_deref().filter(|file| *file != Path::new("-"));
     if let Some(file) = output {
         refuse_existing(file)?;
+        if !file.extension().is_some_and(|ending| ending == "toml") {
+            check_places(&[("-o", file)])?;
+        }
+        try_named(file).map_err(|error| unwritten(file, &error))?;
     }
     let mut line = Line::new(false);
     line.say("calling every method");
@@ -76,10 +81,17 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
     match output {
         None => print(&proposal.text)?,
         Some(file) => {
-            if let Some((name, content)) = &proposal.did {
-                write_interface(&file.with_file_name(name), content)?;
+            let did = proposal.did.as_ref().map(|(name, content)| (file.with_file_name(name), content));
+            let is_new = did.as_ref().is_some_and(|(did, _)| !did.exists());
+            if let Some((did, content)) = &did {
+                write_interface(did, content)?;
             }
-            write_new(file, &proposal.text)?;
+            write_new(file, &proposal.text).inspect_err(|_| {
+                // An interface without its scenario is of no use.
+                if let Some((did, _)) = did.filter(|_| is_new) {
+                    let _ = std::fs::remove_file(did);
+                }
+            })?;
         }
     }
     let seen = look(&file, &proposal, &mut line);
@@ -134,7 +146,7 @@ fn refuse_existing(file: &Path) -> Result<(), Failure> {
 }
 
 fn exists(file: &Path) -> Failure {
-    Failure::input(format!("{} is there already; remove it, or give another name: -o FILE", file.display()))
+    Failure::input(format!("{} is there already; remove it, or give another name: -o FILE", shown(file)))
 }
 
 /// Writes an interface, unless the file is there and says the same: another scenario of the same module needs it.
@@ -143,7 +155,7 @@ fn write_interface(file: &Path, text: &str) -> Result<(), Failure> {
         Ok(content) if content == text.as_bytes() => Ok(()),
         Ok(_) => Err(Failure::input(format!(
             "{} is there already, with another interface; give the canister another name: --as NAME",
-            file.display()
+            shown(file)
         ))),
         Err(_) => write_new(file, text),
     }
@@ -151,9 +163,15 @@ fn write_interface(file: &Path, text: &str) -> Result<(), Failure> {
 
 /// Writes a file that is not there.
 fn write_new(file: &Path, text: &str) -> Result<(), Failure> {
-    let opened = OpenOptions::new().write(true).create_new(true).open(file);
-    opened.and_then(|mut file| file.write_all(text.as_bytes())).map_err(|error| match error.kind() {
+    store::write_new(file, text.as_bytes()).map_err(|error| unwritten(file, &error))
+}
+
+fn unwritten(file: &Path, error: &std::io::Error) -> Failure {
+    match error.kind() {
         std::io::ErrorKind::AlreadyExists => exists(file),
-        _ => Failure::input(format!("cannot write {}: {error}", file.display())),
-    })
+        _ => Failure {
+            exit: if is_misnamed(error) { Exit::Input } else { Exit::Internal },
+            text: cannot_write(file, error),
+        },
+    }
 }

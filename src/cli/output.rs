@@ -1,5 +1,6 @@
 //! Where results go: counterexamples beside the scenario, reports to files or standard output.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use canloom::counterexample::Counterexample;
@@ -110,6 +111,21 @@ pub fn check_places(places: &[(&'static str, &Path)]) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+/// Makes a folder that an option names, and those above it.
+pub fn make_folder(folder: &Path) -> Result<(), Failure> {
+    std::fs::create_dir_all(folder).map_err(|error| {
+        let text = match error.kind() {
+            ErrorKind::AlreadyExists => format!("{} is a file; name a folder", shown(folder)),
+            ErrorKind::NotADirectory => {
+                format!("cannot make the folder {}: a part of its path is a file", shown(folder))
+            }
+            _ => format!("cannot make the folder {}: {error}; name another one", shown(folder)),
+        };
+        let misnamed = is_misnamed(&error) || error.kind() == ErrorKind::AlreadyExists;
+        Failure { exit: if misnamed { Exit::Input } else { Exit::Internal }, text }
+    })
 }
 
 /// Whether a report would replace what has this name, or be the first there.

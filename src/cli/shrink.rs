@@ -82,7 +82,8 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
     let simpler = Counterexample { status: counterexample.status, ..made(&engine, invariant, &shrunk) };
     let is_same = simpler.schedule == counterexample.schedule;
     let at = if is_same { Some(options.file.clone()) } else { save(&engine.scenario, &simpler) };
-    if is_same || at.is_some() {
+    let is_kept = at.is_some();
+    if is_kept {
         partial.remove();
     }
     if !options.quiet {
@@ -98,7 +99,8 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
         out.push_str(&another(&mut engine, other)?);
     }
     show(&out)?;
-    Ok(Exit::Held)
+    // What was asked for is not there.
+    Ok(if is_kept { Exit::Held } else { Exit::Internal })
 }
 
 fn made(engine: &Embedded, invariant: usize, shrunk: &Shrunk) -> Counterexample {

@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 use super::{Entry, NEW};
 use crate::counterexample::store::{write_atomically, write_new};
 use crate::counterexample::{Counterexample, Status};
+use crate::files::cannot_write;
 
 /// Why a file was not changed.
 #[derive(Debug, thiserror::Error)]
 pub enum ChangeError {
     /// The system refuses.
-    #[error("{}: {source}", file.display())]
+    #[error("{}; nothing was changed", cannot_write(file, source))]
     System {
         /// Which file.
         file: PathBuf,

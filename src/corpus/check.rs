@@ -11,6 +11,7 @@ use super::Entry;
 use crate::counterexample::{ReplayError, Replayed, Status, lenient, replay};
 use crate::engine::allowance::Allowance;
 use crate::engine::embedded::{Embedded, EmbeddedError, Modules};
+use crate::files::{ReadError, shown};
 use crate::kernel::Refusal;
 use crate::scenario::{Scenario, ScenarioError};
 use crate::schedule::{Root, Step};
@@ -40,15 +41,35 @@ impl Outcome {
     }
 }
 
-/// Why an entry could not be replayed at all.
+/// Why an entry could not be replayed at all. Texts name its file.
 #[derive(Debug, thiserror::Error)]
 pub enum Unfit {
     /// Its scenario is wrong.
-    #[error(transparent)]
-    Scenario(#[from] ScenarioError),
+    #[error("{}: {source}", shown(file))]
+    Scenario {
+        /// The entry.
+        file: PathBuf,
+        /// What is wrong.
+        source: ScenarioError,
+    },
+    /// Its scenario is not there.
+    #[error("{0}")]
+    Alone(String),
     /// Its scenario cannot be installed, or asks for what the engine does not offer.
-    #[error(transparent)]
-    Engine(#[from] EmbeddedError),
+    #[error("{}: {source}", shown(file))]
+    Engine {
+        /// The entry.
+        file: PathBuf,
+        /// What is wrong.
+        source: EmbeddedError,
+    },
+}
+
+impl Unfit {
+    /// Whether the machine is the reason, and not a file.
+    pub fn is_machine(&self) -> bool {
+        matches!(self, Unfit::Engine { source: EmbeddedError::Machine(_), .. })
+    }
 }
 
 /// An entry that was replayed.
@@ -87,8 +108,12 @@ impl Checker {
             if self.order.len() == KEPT {
                 self.open.remove(&self.order.remove(0));
             }
-            let scenario = Arc::new(Scenario::load(&file)?);
-            let engine = Embedded::open_with(scenario, &self.allowance, &mut self.modules)?;
+            let scenario = Scenario::load(&file).map_err(|source| match source {
+                ScenarioError::Read(ReadError::Missing { .. }) => Unfit::Alone(entry.without_scenario()),
+                source => Unfit::Scenario { file: entry.file.clone(), source },
+            })?;
+            let engine = Embedded::open_with(Arc::new(scenario), &self.allowance, &mut self.modules)
+                .map_err(|source| Unfit::Engine { file: entry.file.clone(), source })?;
             self.open.insert(file.clone(), engine);
             self.order.push(file.clone());
         }
@@ -152,7 +177,9 @@ impl Checker {
             Err(error @ (ReplayError::Divergence { .. } | ReplayError::NotRepeatable { .. })) => {
                 Outcome::Diverged(error.to_string())
             }
-            Err(ReplayError::Unsupported(error)) => return Err(EmbeddedError::from(error).into()),
+            Err(ReplayError::Unsupported(error)) => {
+                return Err(Unfit::Engine { file: entry.file.clone(), source: error.into() });
+            }
         };
         Ok(Checked { outcome, changed })
     }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use super::{ACCEPTED, NEW};
+use crate::files::{shown, words};
 
 /// Deepest folder below the one that is named, and most entries that are looked at.
 const DEPTH_MAX: usize = 16;
@@ -18,12 +19,21 @@ const LEFT_AFTER: Duration = Duration::from_secs(600);
 #[derive(Debug, thiserror::Error)]
 pub enum FindError {
     /// It cannot be read.
-    #[error("{}: {source}", file.display())]
+    #[error("cannot read {}: {}", shown(file), words(source))]
     Read {
         /// Which.
         file: PathBuf,
         /// What the system says.
         source: std::io::Error,
+    },
+    /// It is not there.
+    #[error(
+        "there is no {} here; go to the folder of the project, or name files: canloom corpus check FILE_OR_FOLDER",
+        shown(file)
+    )]
+    Missing {
+        /// Which.
+        file: PathBuf,
     },
     /// There is too much in it.
     #[error("{}: more than {FILES_MAX} files; name the corpus's own folder", file.display())]
@@ -50,7 +60,10 @@ pub(super) fn is_entry(file: &Path) -> bool {
 /// # Errors
 /// What cannot be read.
 pub fn find(root: &Path) -> Result<Vec<PathBuf>, FindError> {
-    let read = |source| FindError::Read { file: root.to_path_buf(), source };
+    let read = |source: std::io::Error| match source.kind() {
+        std::io::ErrorKind::NotFound => FindError::Missing { file: root.to_path_buf() },
+        _ => FindError::Read { file: root.to_path_buf(), source },
+    };
     if !std::fs::metadata(root).map_err(read)?.is_dir() {
         let file = root.to_path_buf();
         return if is_entry(root) { Ok(vec![file]) } else { Err(FindError::NoEntry { file }) };

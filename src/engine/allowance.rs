@@ -112,7 +112,11 @@ impl Ceiling {
     /// Notes that something was refused; the text names what was too much and the limit.
     pub fn refuse(&self, what: &str) -> String {
         self.0.exceeded.store(true, Ordering::Relaxed);
-        format!("{what} would exceed the limit of {} for the memory of canloom (--max-memory)", size(self.0.limit))
+        let limit = size(self.0.limit);
+        format!(
+            "{what} would exceed the limit of {limit} for the memory of canloom (--max-memory), together with what it has \
+             already; give more"
+        )
     }
 
     /// Whether something was refused.
@@ -161,10 +165,10 @@ mod tests {
         assert!(tiny.allows(99));
         assert!(!tiny.allows(1), "the process itself is larger than 1600 bytes");
         assert!(!tiny.is_exceeded());
-        assert_eq!(
-            tiny.refuse("a heap of 2 MiB"),
-            "a heap of 2 MiB would exceed the limit of 1600 bytes for the memory of canloom (--max-memory)"
-        );
+        let said = tiny.refuse("a heap of 2 MiB");
+        let begin = "a heap of 2 MiB would exceed the limit of 1600 bytes for the memory of canloom (--max-memory), \
+                     together with what it has already; give more";
+        assert_eq!(said, begin);
         assert!(tiny.is_exceeded());
     }
 

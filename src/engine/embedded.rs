@@ -11,7 +11,7 @@ mod lower;
 pub mod sequence;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
@@ -32,8 +32,8 @@ use crate::files::{ReadError, shown};
 
 use super::allowance::Allowance;
 use super::builtin;
-use super::wasm::WasmGuest;
 use super::wasm::module::ModuleError;
+use super::wasm::{NO_SPACE, WasmGuest};
 
 /// Time at which every exploration starts: 2021-05-10 08:00 UTC, the genesis of the IC, in nanoseconds.
 pub const START_NS: u64 = 1_620_633_600_000_000_000;
@@ -152,13 +152,17 @@ impl Embedded {
             let mut module = |wasm: &PathBuf| modules.module(&file, &canister.name, wasm);
             let first = module(wasm)?;
             hashes.push(first.hash.clone());
-            guest.add(first).map_err(|what| named(format!("{} {what}", wasm.display())))?;
+            let unfit = |what: String, wasm: &Path| match what.starts_with(NO_SPACE) {
+                true => EmbeddedError::Machine(what),
+                false => named(format!("{} {what}", shown(wasm))),
+            };
+            guest.add(first).map_err(|what| unfit(what, wasm))?;
             // Modules that a fault may install later.
             for (at, fault) in scenario.faults.iter().enumerate() {
                 if let (FaultPlace::Canister(here), Some(wasm)) = (&fault.place, &fault.wasm)
                     && *here == position
                 {
-                    let later = guest.add(module(wasm)?).map_err(|what| named(format!("{} {what}", wasm.display())))?;
+                    let later = guest.add(module(wasm)?).map_err(|what| unfit(what, wasm))?;
                     upgrades.insert(at, later);
                 }
             }

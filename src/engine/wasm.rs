@@ -297,8 +297,15 @@ const INTERRUPTED: &str = "interrupted while it executed a message";
 
 /// Why there is no instance.
 fn no_instance(error: wasmtime::Error) -> String {
-    format!("cannot be instantiated: {error:#}")
+    let text = format!("{error:#}");
+    if text.contains("mmap failed") {
+        return format!("{NO_SPACE}: {text}; raise the limit of address space (ulimit -v unlimited)");
+    }
+    format!("cannot be instantiated: {text}")
 }
+
+/// How the text begins that says that the machine, and not the module, is why a module cannot be instantiated.
+pub const NO_SPACE: &str = "there is no room for the heap of a canister";
 
 /// The IC's error for an execution that was stopped (semantics 2.6).
 fn why(stop: Stop, warm: &mut Warm, left: i64, limit: u64) -> Trap {

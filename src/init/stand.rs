@@ -187,6 +187,10 @@ impl Stand {
         let mut engine =
             Embedded::open_with(Arc::new(scenario), &Allowance::default(), modules).map_err(|error| match error {
                 // The rest names a file that is not there yet.
+                EmbeddedError::Scenario(text) if text.contains(&format!(" has no method `{method}`")) => {
+                    let near = text.rsplit_once(", did you mean ").map_or("", |(_, near)| near.trim_end_matches('?'));
+                    InitError::NoMethod { wasm: draft.wasm.clone(), method: method.to_string(), near: near.to_string() }
+                }
                 EmbeddedError::Scenario(text) => {
                     install(text.split_once("installation failed: ").map_or(text.clone(), |(_, why)| why.to_string()))
                 }

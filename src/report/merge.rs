@@ -20,7 +20,9 @@ pub enum MergeError {
     #[error("no report is given; name the JSON reports of all shards")]
     Nothing,
     /// Two reports are not of one search.
-    #[error("{first} and {second} are not reports of one search: {what} differs")]
+    #[error(
+        "{first} and {second} are not reports of one search: {what} differs; run all shards with the same scenario, modules, --bound and number of shards"
+    )]
     Different {
         /// A report.
         first: String,
@@ -30,7 +32,7 @@ pub enum MergeError {
         what: &'static str,
     },
     /// Two reports are of one share.
-    #[error("{first} and {second} are both reports of shard {index} of {of}")]
+    #[error("{first} and {second} are both reports of shard {index} of {of}; name each once")]
     Twice {
         /// A report.
         first: String,
@@ -42,7 +44,7 @@ pub enum MergeError {
         of: u32,
     },
     /// A share is missing.
-    #[error("the {} of {of} {} missing; all shards are needed", list(missing), if missing.len() == 1 { "is" } else { "are" })]
+    #[error("the {} of {of} {} missing; all shards are needed: canloom explore SCENARIO --shard i/{of} --json FILE", list(missing), if missing.len() == 1 { "is" } else { "are" })]
     Missing {
         /// Which shares.
         missing: Vec<u32>,
@@ -184,7 +186,10 @@ fn order(finding: &PartFinding) -> impl Ord + use<> {
 fn check(scenario: &Scenario, report: &str, part: &Part) -> Result<(), MergeError> {
     let wrong = |what: &str| Err(MergeError::Wrong { report: report.to_string(), what: what.to_string() });
     if part.scenario_sha256 != scenario.sha256 {
-        return wrong(&format!("not a report on {} as it is now", scenario.file.display()));
+        return wrong(&format!(
+            "not a report on {} as it is now: the file was changed since, or is another; name the right one with --scenario, or run the shards again",
+            scenario.file.display()
+        ));
     }
     let count = scenario.invariants.len();
     if part.findings.iter().any(|finding| finding.invariant >= count) {

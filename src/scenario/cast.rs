@@ -159,8 +159,13 @@ fn read_canister_ids(
 }
 
 fn canister_id(text: &Text<'_>) -> Result<Principal, ScenarioError> {
-    let id = Principal::from_text(text.value)
-        .map_err(|error| text.error(format!("`{}` is not a canister id: {error}", shorten(text.value))))?;
+    let id = Principal::from_text(text.value).map_err(|error| {
+        text.error(format!(
+            "`{}` is not a canister id: {}; write one as `rrkah-fqaaa-aaaaa-aaaaq-cai`, or remove `id`",
+            shorten(text.value),
+            error.to_string().trim_end_matches('.')
+        ))
+    })?;
     if id == Principal::management_canister() || id == Principal::anonymous() {
         return Err(text.error(format!("`{id}` cannot be the id of a canister; remove `id` for an automatic one")));
     }

@@ -95,8 +95,10 @@ impl Interface {
             return Err((0, "imports are not offered yet; put the types into one file".to_string()));
         }
         let mut env = TypeEnv::new();
-        let service = candid_parser::check_prog(&mut env, &program).map_err(|error| describe(&error))?;
-        let service = service.ok_or_else(|| (0, "the file describes no service".to_string()))?;
+        let service =
+            candid_parser::check_prog(&mut env, &program).map_err(|error| undefined(&text, describe(&error)))?;
+        let service = service
+            .ok_or_else(|| (0, "the file describes no service; it needs `service : { ... }` at its end".to_string()))?;
         let init = match service.as_ref() {
             TypeInner::Class(types, _) => Some(types.clone()),
             _ => None,
@@ -148,6 +150,14 @@ impl Interface {
     }
 }
 
+/// A type that the file lacks, at the place where it is named; the library says no place.
+fn undefined(text: &str, (offset, problem): (usize, String)) -> (usize, String) {
+    let Some(name) = problem.strip_prefix("Unbound type identifier ") else { return (offset, problem) };
+    let is_it = |token: &Result<(usize, Token, usize), _>| matches!(token, Ok((_, Token::Id(id), _)) if id == name);
+    let at = Tokenizer::new(text).find(is_it).and_then(|token| token.ok()).map_or(offset, |(at, _, _)| at);
+    (at, format!("type `{}` is not defined in this file", shorten(name)))
+}
+
 fn words(text: &str) -> Vec<String> {
     let name = |token| match token {
         Ok((_, Token::Id(name) | Token::Text(name), _)) => Some(name),
@@ -175,10 +185,11 @@ mod tests {
     #[test]
     fn what_is_not_an_interface_is_refused() {
         let problem = |text: &str| Interface::parse(text, String::new()).unwrap_err();
-        assert_eq!(problem("service : { get : (nope) -> () }").1, "Unbound type identifier nope");
+        let nope = (18, "type `nope` is not defined in this file".to_string());
+        assert_eq!(problem("service : { get : (nope) -> () }"), nope);
         assert_eq!(problem("type A = B; type B = A; service : {}").1, "A has cyclic type definition");
         assert_eq!(problem("service : {\n get }").0, 17);
-        assert_eq!(problem("type A = nat;").1, "the file describes no service");
+        assert!(problem("type A = nat;").1.starts_with("the file describes no service; "));
         assert_eq!(
             problem("import \"a.did\"; service : {}").1,
             "imports are not offered yet; put the types into one file"

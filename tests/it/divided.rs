@@ -136,16 +136,18 @@ fn reports_that_are_not_all_shards_of_one_search_are_refused() {
     let all: Vec<(String, Part)> = (1..=3).map(share).collect();
     let refused = |parts: &[(String, Part)]| merge(&scenario, parts).unwrap_err().to_string();
     assert_eq!(merge(&scenario, &[]).unwrap_err(), MergeError::Nothing);
-    assert_eq!(refused(&all[..2]), "the report of shard 3 of 3 is missing; all shards are needed");
-    assert_eq!(refused(&all[2..]), "the reports of shards 1, 2 of 3 are missing; all shards are needed");
+    let needed = "all shards are needed: canloom explore SCENARIO --shard i/3 --json FILE";
+    assert_eq!(refused(&all[..2]), format!("the report of shard 3 of 3 is missing; {needed}"));
+    assert_eq!(refused(&all[2..]), format!("the reports of shards 1, 2 of 3 are missing; {needed}"));
     let twice = [all[0].clone(), all[1].clone(), ("again.json".to_string(), all[1].1.clone())];
-    assert_eq!(refused(&twice), "2.json and again.json are both reports of shard 2 of 3");
+    assert_eq!(refused(&twice), "2.json and again.json are both reports of shard 2 of 3; name each once");
     let changed = |change: &dyn Fn(&mut Part)| {
         let mut parts = all.clone();
         change(&mut parts[1].1);
         refused(&parts)
     };
-    let differ = |what: &str| format!("1.json and 2.json are not reports of one search: {what} differs");
+    let remedy = "run all shards with the same scenario, modules, --bound and number of shards";
+    let differ = |what: &str| format!("1.json and 2.json are not reports of one search: {what} differs; {remedy}");
     assert_eq!(changed(&|part| part.tool = "0.0.1".to_string()), differ("the version of canloom"));
     assert_eq!(changed(&|part| part.shard.of = 4), differ("the number of shards"));
     assert_eq!(changed(&|part| part.scenario_sha256 = String::new()), differ("the scenario file"));

@@ -200,10 +200,12 @@ fn bad_input_says_what_to_do() {
         format!("cannot read {}: it is not there; build the module first, or correct --wasm", missing.display())
     );
     let text = file("text.wasm", b"hello wasm");
-    let magic = "magic header not detected: bad magic number - expected=[ 0x0, 0x61, 0x73, 0x6d, ] actual=[ 0x68, 0x65, 0x6c, 0x6c, ]";
     assert_eq!(
         refused(&ask(text.clone())),
-        format!("{}: not a valid wasm module: {magic} (at offset 0x0)", text.display())
+        format!(
+            "{}: not a valid wasm module: it does not begin as one; name a module, or build it again",
+            text.display()
+        )
     );
     let empty = file("empty.wasm", &wat::parse_str("(module)").expect("a module"));
     assert_eq!(

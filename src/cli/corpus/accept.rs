@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
-use canloom::corpus::{self, Entry, Outcome, fix};
+use canloom::corpus::{self, ChangeError, Entry, Outcome, fix};
 use canloom::counterexample::{Counterexample, Status};
 
 use super::super::{Exit, Failure, Memory, print, say};
-use super::{Files, checker, is_accepted, worst};
+use super::{Files, checker, is_accepted, unfit, worst};
 
 /// Options of `canloom corpus accept`.
 #[derive(Debug, clap::Args)]
@@ -46,19 +46,26 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
         let outcome = match checker.check(&asked) {
             Ok(checked) => checked.outcome,
             Err(error) => {
-                say(&format!("error: {file}: {error}"));
-                exits.push(Exit::Input);
+                say(&format!("error: {error}"));
+                exits.push(unfit(&error));
                 continue;
             }
         };
         let refused = match (wanted, &outcome) {
             (Status::Open, Outcome::Violated(_)) | (Status::Fixed, Outcome::Holds) => None,
             (Status::Fixed, Outcome::Violated(_)) => {
-                Some((Exit::Violated, "the invariant is still violated".to_string()))
+                Some((Exit::Violated, format!("the invariant is still violated; see it with canloom repro {file}")))
             }
-            (_, Outcome::Holds) => Some((Exit::Stale, "the invariant holds on this schedule".to_string())),
-            (_, Outcome::Gone(what) | Outcome::Unknown(what)) => Some((Exit::Stale, what.clone())),
-            (_, Outcome::Diverged(what)) => Some((Exit::Divergence, what.clone())),
+            (_, Outcome::Holds) => Some((
+                Exit::Stale,
+                "the invariant holds on this schedule; remove the file, or explore again".to_string(),
+            )),
+            (_, Outcome::Gone(what) | Outcome::Unknown(what)) => {
+                Some((Exit::Stale, format!("{what}; explore again, and remove this file")))
+            }
+            (_, Outcome::Diverged(what)) => {
+                Some((Exit::Divergence, format!("{what}; explore again, and remove this file")))
+            }
         };
         if let Some((exit, why)) = refused {
             say(&format!("error: {file}: not accepted: {why}"));
@@ -66,18 +73,19 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
             continue;
         }
         let done = if marks { fix(entry, wanted).map(|()| entry.file.clone()) } else { corpus::accept(&entry.file) };
-        exits.push(said(entry, done, if marks { wanted.word() } else { "accepted" })?);
+        exits.push(said(done, if marks { wanted.word() } else { "accepted" })?);
     }
     Ok(worst(exits))
 }
 
-fn said(entry: &Entry, done: Result<PathBuf, corpus::ChangeError>, what: &str) -> Result<Exit, Failure> {
+fn said(done: Result<PathBuf, ChangeError>, what: &str) -> Result<Exit, Failure> {
     match done {
         Ok(file) => print(&format!("{what}: {}\n", file.display())).map(|()| Exit::Held),
-        Err(error) if entry.file.exists() => {
+        // What the system refuses for one it will refuse for the others.
+        Err(error @ ChangeError::System { .. }) => Err(Failure::outside(error)),
+        Err(error) => {
             say(&format!("error: {error}"));
             Ok(Exit::Input)
         }
-        Err(error) => Err(Failure::outside(error)),
     }
 }

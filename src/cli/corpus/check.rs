@@ -4,13 +4,14 @@ use std::path::PathBuf;
 
 use canloom::corpus::{Entry, Outcome};
 use canloom::counterexample::Status;
+use canloom::files::shown;
 use canloom::report::junit::{self, Case};
 
 use super::super::output::{check_places, is_standard_output, write_to};
 use super::super::paint::show;
 use super::super::progress::Line;
 use super::super::{Exit, Failure, Memory, print};
-use super::{Files, checker, is_accepted, worst};
+use super::{Files, checker, is_accepted, unfit, worst};
 
 /// Options of `canloom corpus check`.
 #[derive(Debug, clap::Args)]
@@ -54,7 +55,7 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
                 };
                 (exit, format!("{text}{changed}"))
             }
-            Err(error) => (Exit::Input, format!("error: {}: {error}", entry.file.display())),
+            Err(error) => (unfit(&error), format!("error: {error}")),
         };
         match entry.counterexample.status {
             Status::Open => open += 1,
@@ -77,7 +78,11 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
     let written = options.junit.as_ref().map_or(Ok(()), |file| write_to(file, &junit()));
     if entries.is_empty() && wrong.is_empty() {
         // A wrong path must not look green.
-        print("nothing was checked: there are no counterexamples; `canloom corpus accept` moves new ones in\n")?;
+        let folders: Vec<String> = options.files.files.iter().map(|folder| shown(folder)).collect();
+        print(&format!(
+            "nothing was checked: there are no counterexamples in {}; `canloom corpus accept` moves new ones in\n",
+            folders.join(", ")
+        ))?;
         return written.map(|()| Exit::Inconclusive);
     }
     show(&out)?;
@@ -116,6 +121,8 @@ fn judged(entry: &Entry, outcome: &Outcome) -> (Exit, String) {
         }
         (_, Outcome::Unknown(what)) => (Exit::Stale, format!("stale: {file}: {what}; correct the file, or remove it")),
         (Status::Fixed, Outcome::Gone(what)) => (Exit::Stale, format!("stale: {file}: {what}; remove the file")),
-        (_, Outcome::Diverged(what)) => (Exit::Divergence, format!("diverged: {file}: {what}")),
+        (_, Outcome::Diverged(what)) => {
+            (Exit::Divergence, format!("diverged: {file}: {what}; explore again, and remove the file"))
+        }
     }
 }

@@ -2,10 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
+use canloom::counterexample::store::write_atomically;
 use canloom::export::{ExportError, Exported, Kind, export};
+use canloom::files::{cannot_write, shown, words};
 
 use super::super::entry::{Opened, open};
-use super::super::output::write_to;
+use super::super::output::make_folder;
 use super::super::{Exit, Failure, Memory, print};
 
 /// Options of `canloom corpus export`.
@@ -59,25 +61,45 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
 
 /// Makes the folder; one that has something in it is somebody's.
 fn prepare(folder: &Path) -> Result<(), Failure> {
-    let fail = |error: std::io::Error| Failure::outside(format!("{}: {error}", folder.display()));
-    std::fs::create_dir_all(folder).map_err(fail)?;
+    if std::fs::metadata(folder).is_ok_and(|found| !found.is_dir()) {
+        return Err(Failure::input(format!("--out {} is a file; name a folder", shown(folder))));
+    }
+    make_folder(folder)?;
+    let fail = |error| Failure::outside(format!("cannot read {}: {}", shown(folder), words(&error)));
     if std::fs::read_dir(folder).map_err(fail)?.next().is_some() {
-        return Err(Failure::input(format!("{}: the folder is not empty; name another one", folder.display())));
+        return Err(Failure::input(format!("{}: the folder is not empty; name another one", shown(folder))));
     }
     Ok(())
 }
 
+/// Writes a package; what could be written of one that could not is removed, so that the next try finds the folder empty.
+
 fn write(folder: &Path, exported: &Exported) -> Result<(), Failure> {
-    let fail = |error: std::io::Error| Failure::outside(format!("{}: {error}", folder.display()));
-    std::fs::create_dir_all(folder.join("tests")).map_err(fail)?;
-    write_to(&folder.join("Cargo.toml"), &exported.manifest)?;
-    let test = folder.join("tests").join(format!("{}.rs", exported.name));
-    write_to(&test, &exported.test)?;
-    for (name, bytes) in &exported.files {
-        let file = folder.join(name);
-        file.parent().map_or(Ok(()), std::fs::create_dir_all).map_err(fail)?;
-        std::fs::write(&file, bytes).map_err(fail)?;
+    let mut files = vec![
+        (folder.join("Cargo.toml"), exported.manifest.as_bytes()),
+        (folder.join("tests").join(format!("{}.rs", exported.name)), exported.test.as_bytes()),
+    ];
+    files.extend(exported.files.iter().map(|(name, bytes)| (folder.join(name), &bytes[..])));
+    for (at, (file, bytes)) in files.iter().enumerate() {
+        let made = make_folder(file.parent().unwrap_or(folder));
+        let written = made
+            .and_then(|()| write_atomically(file, bytes).map_err(|error| Failure::outside(cannot_write(file, &error))));
+        if let Err(failure) = written {
+            // The folder was empty before: what is in it now was made here.
+            for (file, _) in &files[..at] {
+                let _ = std::fs::remove_file(file);
+            }
+            for (file, _) in files[..=at].iter().rev() {
+                let below = file.ancestors().skip(1).take_while(|above| *above != folder);
+                below.for_each(|folder| drop(std::fs::remove_dir(folder)));
+            }
+            return Err(Failure {
+                text: format!("{}; nothing was left in {}", failure.text, shown(folder)),
+                ..failure
+            });
+        }
     }
+    let test = &files[1].0;
     print(&format!("written: {}\n", test.display()))?;
     if exported.manifest.contains("canloom = {") {
         print(&format!("say in {} where canloom's sources are\n", folder.join("Cargo.toml").display()))?;

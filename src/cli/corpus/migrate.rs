@@ -1,11 +1,11 @@
 //! `canloom corpus migrate`.
 
-use canloom::corpus::{Entry, migrated, rewrite};
+use canloom::corpus::{ChangeError, Entry, migrated, rewrite};
 use canloom::counterexample::Counterexample;
 
 use super::super::progress::Line;
 use super::super::{Exit, Failure, Memory, print, say};
-use super::{Files, checker, worst};
+use super::{Files, checker, unfit, worst};
 
 /// Options of `canloom corpus migrate`.
 #[derive(Debug, clap::Args)]
@@ -30,8 +30,8 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
         let outcome = match checker.check(entry) {
             Ok(checked) => checked.outcome,
             Err(error) => {
-                say(&format!("error: {file}: {error}"));
-                exits.push(Exit::Input);
+                say(&format!("error: {error}"));
+                exits.push(unfit(&error));
                 continue;
             }
         };
@@ -52,7 +52,7 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
         }
         if let Err(error) = rewrite(entry, &to, &now) {
             say(&format!("error: {error}"));
-            exits.push(Exit::Input);
+            exits.push(if matches!(error, ChangeError::System { .. }) { Exit::Internal } else { Exit::Input });
             continue;
         }
         rewritten += 1;

@@ -127,7 +127,12 @@ fn caught<T>(call: impl FnOnce() -> T) -> Result<T, ReplicaError> {
 fn one_line(said: &str) -> String {
     let said = said.strip_prefix("called `Result::unwrap()` on an `Err` value: ").unwrap_or(said);
     let words: Vec<&str> = said.split_whitespace().collect();
-    words.join(" ").chars().take(500).collect()
+    let line = words.join(" ");
+    // What Rust prints of a structure is for those who wrote it; what the system said in it is for all.
+    let Some((what, structure)) = line.split_once(" {") else { return line.chars().take(500).collect() };
+    let what = what.rsplit_once(": ").map_or(what, |(what, _)| what);
+    let of_the_system = structure.split("message: \"").nth(1).and_then(|rest| rest.split('"').next());
+    of_the_system.map_or_else(|| what.to_string(), |said| format!("{what}: {said}"))
 }
 
 #[cfg(test)]
@@ -141,5 +146,9 @@ mod tests {
         assert_eq!(caught(|| failed.clone().unwrap()), Err(ReplicaError(r#""a\n b""#.to_owned())));
         assert_eq!(caught(|| -> u8 { panic!("HTTP\n failure") }), Err(ReplicaError("HTTP failure".to_owned())));
         assert_eq!(caught(|| 7), Ok(7));
+        let structure =
+            r#"No result: reqwest::Error { kind: Request, source: Os { code: 111, message: "Connection refused" } }"#;
+        assert_eq!(one_line(structure), "No result: Connection refused");
+        assert_eq!(one_line("No result: Error { kind: Request }"), "No result");
     }
 }

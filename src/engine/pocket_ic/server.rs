@@ -38,7 +38,7 @@ pub enum ServerError {
     #[error("{0}: {1}; {REMEDY}")]
     Unfit(String, String),
     /// A server that was fit did not come up.
-    #[error("PocketIC server {}: {}", .0.display(), .1)]
+    #[error("PocketIC server {}: {}; {REMEDY}", .0.display(), .1)]
     Start(PathBuf, String),
 }
 
@@ -99,8 +99,8 @@ fn version_of(path: &Path, limit: Duration) -> Result<String, String> {
     if about.permissions().mode() & 0o111 == 0 {
         return Err("this file is not executable (chmod +x)".to_owned());
     }
-    let start = || Held::start(path, &[OsStr::new("--version")], Directory::new()?);
-    let mut held = start().map_err(|error| error.to_string())?;
+    let directory = Directory::new().map_err(|error| no_directory(&error))?;
+    let mut held = Held::start(path, &[OsStr::new("--version")], directory).map_err(|error| error.to_string())?;
     let Some(status) = held.ends_within(limit).map_err(|error| error.to_string())? else {
         return Err(format!("no PocketIC server: `--version` did not end within {} s", limit.as_secs()));
     };
@@ -119,6 +119,15 @@ fn version_of(path: &Path, limit: Duration) -> Result<String, String> {
         return Err(format!("version {version} of the PocketIC server, where one of {MAJOR}.x is needed"));
     }
     Ok(version.to_owned())
+}
+
+/// That there is no place for temporary files, which is no fault of the program's.
+fn no_directory(error: &std::io::Error) -> String {
+    let place = std::env::temp_dir();
+    format!(
+        "cannot make a folder for temporary files in {}: {error}; set TMPDIR to a folder that can be written",
+        place.display()
+    )
 }
 
 /// How a program ended, and its last words.
@@ -145,7 +154,7 @@ impl Server {
     /// As [`start`](Server::start), with how long it may take.
     pub fn start_within(program: &Program, limit: Duration) -> Result<Server, ServerError> {
         let failed = |why: String| ServerError::Start(program.path.clone(), why);
-        let directory = Directory::new().map_err(|error| failed(error.to_string()))?;
+        let directory = Directory::new().map_err(|error| failed(no_directory(&error)))?;
         let port_file = directory.file("port");
         let arguments = ["--log-levels", "error", "--ttl", IDLE, "--port-file"].map(OsStr::new);
         let arguments = [&arguments[..], &[port_file.as_os_str()]].concat();

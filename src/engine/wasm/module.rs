@@ -164,7 +164,9 @@ pub fn plain(file: &[u8]) -> Result<Cow<'_, [u8]>, ModuleError> {
 fn decompress(file: &[u8]) -> Result<Vec<u8>, ModuleError> {
     let mut wasm = Vec::new();
     let mut limited = GzDecoder::new(file).take(MODULE_MAX as u64 + 1);
-    limited.read_to_end(&mut wasm).map_err(|error| ModuleError::Invalid(format!("cannot be decompressed: {error}")))?;
+    limited
+        .read_to_end(&mut wasm)
+        .map_err(|error| ModuleError::Invalid(format!("cannot be decompressed: {error}; build the module again")))?;
     if wasm.len() > MODULE_MAX {
         return Err(ModuleError::Invalid(format!("decompressed, it exceeds the limit of {MODULE_MAX} bytes")));
     }
@@ -181,6 +183,17 @@ fn keeps_heap(wasm: &[u8]) -> bool {
 
 /// Valid wasm with the features of the IC: no threads, relaxed SIMD, garbage collection, exceptions or several memories.
 fn validate(wasm: &[u8]) -> Result<(), ModuleError> {
+    let other = match wasm {
+        [] => Some("the file is empty; build the module again"),
+        [0, b'a', b's', b'm', 0x0d, 0, 1, 0, ..] => {
+            Some("this is a component; build a module, for wasm32-unknown-unknown")
+        }
+        [0, b'a', b's', b'm', ..] => None,
+        _ => Some("it does not begin as one; name a module, or build it again"),
+    };
+    if let Some(what) = other {
+        return Err(ModuleError::Invalid(what.to_string()));
+    }
     let features = WasmFeatures::WASM2 | WasmFeatures::TAIL_CALL | WasmFeatures::MEMORY64;
     let checked = Validator::new_with_features(features).validate_all(wasm);
     // The validator lists the bytes of a wrong header line by line; an error is one line.

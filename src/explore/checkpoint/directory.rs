@@ -30,11 +30,22 @@ impl Directory {
         let input = |what: String| Err(CheckpointError::Input(what));
         match std::fs::metadata(folder) {
             Ok(found) if found.is_dir() => {}
-            Ok(_) => return input(format!("the checkpoint {shown} is not a directory")),
+            Err(error) if error.kind() == ErrorKind::NotFound && folder.is_symlink() => {
+                return input(format!(
+                    "the checkpoint {shown} is a link to nothing; remove it, or name another directory"
+                ));
+            }
+            Ok(_) => {
+                return input(format!(
+                    "the checkpoint {shown} is not a directory; name one, or one that is not there yet"
+                ));
+            }
             Err(error) if error.kind() == ErrorKind::NotFound => match std::fs::create_dir(folder) {
                 // Another run may have made it meanwhile.
                 Err(error) if error.kind() == ErrorKind::NotFound => {
-                    return input(format!("cannot make the checkpoint directory {shown}: its parent is not there"));
+                    return input(format!(
+                        "cannot make the checkpoint directory {shown}: its parent is not there; make that first"
+                    ));
                 }
                 Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(outside(folder, &error)),
                 _ => {}
@@ -53,7 +64,10 @@ impl Directory {
             let file = folder.join(name);
             // Opening what is no file could wait for ever.
             if std::fs::symlink_metadata(&file).as_ref().is_ok_and(|found| !Metadata::is_file(found)) {
-                return input(format!("{} is not a file, so {shown} is no checkpoint", file.display()));
+                return input(format!(
+                    "{} is not a file, so {shown} is no checkpoint; name another directory",
+                    file.display()
+                ));
             }
         }
         let name = folder.join(LOCK);
@@ -75,5 +89,8 @@ impl Directory {
 }
 
 fn outside(file: &Path, error: &io::Error) -> CheckpointError {
-    CheckpointError::Outside(format!("cannot use {} for a checkpoint: {error}", file.display()))
+    CheckpointError::Outside(format!(
+        "cannot use {} for a checkpoint: {error}; name a directory in another place",
+        file.display()
+    ))
 }

@@ -105,7 +105,10 @@ impl Log {
         };
         let (magic, format) = begin.split_at(MAGIC.len());
         if !is_whole || magic != MAGIC {
-            return Err(CheckpointError::Input(format!("{} is not a checkpoint of canloom", name.display())));
+            return Err(CheckpointError::Input(format!(
+                "{} is not a checkpoint of canloom; name another directory",
+                name.display()
+            )));
         }
         let format = u32::from_le_bytes(format.try_into().expect("four bytes"));
         if format != FORMAT {

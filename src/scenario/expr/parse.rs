@@ -23,7 +23,9 @@ pub(super) fn parse(text: &str, names: &Names, purpose: Purpose) -> Result<Expr,
     std::thread::scope(|scope| {
         let thread = std::thread::Builder::new().stack_size(STACK_BYTES).spawn_scoped(scope, run);
         let result = thread
-            .map_err(|error| format!("cannot start a thread to parse it: {error}"))
+            .map_err(|error| {
+                format!("cannot start a thread to parse it: {error}; raise the limit of processes (ulimit -u)")
+            })
             .and_then(|thread| thread.join().map_err(|_| "the CEL parser failed on it".to_string()));
         result.unwrap_or_else(|problem| Err(ExprError::new(text, 0, problem)))
     })
@@ -46,7 +48,7 @@ fn syntax_error(text: &str, rewritten: &Rewritten, errors: &cel::ParseErrors) ->
     } else if let Some(missing) = error.msg.strip_prefix("Syntax error: missing '") {
         format!("`{}` is missing", missing.split('\'').next().unwrap_or(""))
     } else if token.is_empty() {
-        "the expression ends too early".to_string()
+        "the expression ends too early; a value belongs here, as in `x == 2`".to_string()
     } else {
         format!("cannot go on at `{token}`")
     };

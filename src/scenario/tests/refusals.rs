@@ -147,7 +147,7 @@ fn the_cast_is_checked() {
     );
     assert_eq!(
         problem("wasm = \"b.wasm\"", "wasm = \"b.wasm\"\nid = \"lqy7q\""),
-        "15:6: `lqy7q` is not a canister id: Text is too short."
+        "15:6: `lqy7q` is not a canister id: Text is too short; write one as `rrkah-fqaaa-aaaaa-aaaaq-cai`, or remove `id`"
     );
     assert_eq!(
         problem("wasm = \"b.wasm\"", "wasm = \"b.wasm\"\nid = \"aaaaa-aa\""),

@@ -67,9 +67,9 @@ fn what_is_no_report_of_a_shard_is_refused_with_its_name() {
     std::fs::write(stage.file("text.json"), "held").expect("a file");
     std::fs::write(stage.file("wrong.json"), "{\"shard\": {\"index\": 1}}").expect("a file");
     for (report, part) in [
-        ("none.json", "none.json: cannot be read: "),
-        ("text.json", "text.json: not a JSON report: "),
-        ("wrong.json", "wrong.json: `shard`: "),
+        ("none.json", "cannot read none.json: it is not there; "),
+        ("text.json", "text.json:1:1: not a report: it is not JSON"),
+        ("wrong.json", "wrong.json: `shard` is not what this canloom writes ("),
         ("whole.json", "whole.json: not the report of a shard; write it with `canloom explore SCENARIO --shard i/n"),
     ] {
         assert_one_error(&canloom(stage.folder(), &["merge", &reports[0], report]), 2, &[part]);

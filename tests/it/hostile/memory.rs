@@ -134,7 +134,8 @@ fn what_was_found_before_the_limit_is_kept() {
 fn sizes_need_a_unit() {
     for (size, expected) in [
         ("4", "a size needs a unit: 512MiB or 4GiB"),
-        ("1.5GiB", "a size needs a unit"),
+        ("1.5GiB", "`1.5` is not a whole number"),
+        ("0GiB", "there must be at least 1"),
         ("99999999TiB", "the size is too large"),
     ] {
         let ran = canloom(&one(module("", "")), &["explore", "scenario.toml", "--max-memory", size]);

@@ -36,8 +36,8 @@ fn types_are_checked_as_far_as_they_are_known() {
 
 #[test]
 fn syntax_errors_name_the_users_column() {
-    assert_eq!(refusal(""), (1, "the expression ends too early".into()));
-    assert_eq!(refusal("x == "), (6, "the expression ends too early".into()));
+    assert_eq!(refusal(""), (1, "the expression ends too early; a value belongs here, as in `x == 2`".into()));
+    assert_eq!(refusal("x == "), (6, "the expression ends too early; a value belongs here, as in `x == 2`".into()));
     assert_eq!(refusal("(x == 1"), (8, "`)` is missing".into()));
     assert_eq!(refusal("not x == 1 and y y"), (18, "cannot go on at `y`".into()));
     assert_eq!(refusal("'é' == x == y z"), (15, "cannot go on at `z`".into()));
