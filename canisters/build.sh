@@ -23,7 +23,14 @@ if [ "${1:-}" = --fixtures ]; then
     fixtures=1
     shift
 fi
+case ${1:-} in
+    -*) echo "canisters: not known: $1; usage: canisters/build.sh [--fixtures] [FOLDER]" >&2; exit 2 ;;
+esac
 out=${1:-$root/target/canisters}
+if [ -e "$out" ] && [ ! -d "$out" ]; then
+    echo "canisters: $out is a file; name a folder" >&2
+    exit 2
+fi
 mkdir -p "$out" "$build"
 out=$(cd "$out" && pwd -P)
 

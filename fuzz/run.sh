@@ -22,7 +22,8 @@ fail() { echo "fuzz: $2" >&2; exit "$1"; }
 case $target in
 schedule | pocket_ic)
     [ -n "$scenario" ] || fail 2 "$target needs a scenario; try SCENARIO=corpus/vault-stale/scenario.toml"
-    [ -f "$scenario" ] || fail 2 "$scenario is not there"
+    [ -e "$scenario" ] || fail 2 "$scenario is not there"
+    [ -f "$scenario" ] || fail 2 "$scenario is not a scenario file"
     command -v "${CXX:-c++}" >/dev/null || fail 1 "libFuzzer needs a C++ compiler; install g++ or clang, or name one in CXX"
     name=$target/$(basename "$(dirname "$(realpath "$scenario")")")
     cargo build --quiet --release --locked --manifest-path fuzz/Cargo.toml --target-dir target --bin "$target"

@@ -78,7 +78,10 @@ fn is_accepted(file: &Path) -> bool {
 
 /// The exit code of an entry that could not be replayed at all.
 fn unfit(error: &Unfit) -> Exit {
-    if error.is_machine() { Exit::Internal } else { Exit::Input }
+    match error {
+        Unfit::Input(_) => Exit::Input,
+        Unfit::Machine(_) => Exit::Internal,
+    }
 }
 
 /// Something that replays entries.

@@ -74,7 +74,7 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
     // All are read before the first is run: what is wrong with one is said at once.
     let inputs = match &options.inputs[..] {
         [] => beside(&scenario)?,
-        named => given(named)?,
+        named => given(&scenario, named)?,
     };
     let mut lines = Lines::open(scenario).map_err(Failure::input)?;
     for input in &inputs {
@@ -110,7 +110,7 @@ fn beside(scenario: &Scenario) -> Result<Vec<Input>, Failure> {
     Ok(inputs)
 }
 
-fn given(named: &[PathBuf]) -> Result<Vec<Input>, Failure> {
+fn given(scenario: &Scenario, named: &[PathBuf]) -> Result<Vec<Input>, Failure> {
     let mut inputs = Vec::new();
     for path in named {
         let files = if path.is_dir() { files(path)? } else { vec![path.clone()] };
@@ -118,7 +118,11 @@ fn given(named: &[PathBuf]) -> Result<Vec<Input>, Failure> {
             let bytes = read(file)?;
             let name = file.file_name().unwrap_or_default().to_string_lossy();
             inputs.push(match name.ends_with(".cx") || name.ends_with(".cx.new") {
-                true => Input::Schedule(counterexample(file, &bytes)?.schedule),
+                true => {
+                    let counterexample = counterexample(file, &bytes)?;
+                    of_this(scenario, file, &counterexample)?;
+                    Input::Schedule(counterexample.schedule)
+                }
                 false => Input::Bytes(bytes),
             });
         }
@@ -130,13 +134,27 @@ fn given(named: &[PathBuf]) -> Result<Vec<Input>, Failure> {
     Ok(inputs)
 }
 
-/// The files in a folder, in the order of their names, without hidden ones.
+/// Refuses a counterexample that lies beside another scenario, which it is of.
+fn of_this(scenario: &Scenario, file: &Path, counterexample: &Counterexample) -> Result<(), Failure> {
+    let own = file.parent().unwrap_or(Path::new("")).join(&counterexample.scenario);
+    match (own.canonicalize(), scenario.file.canonicalize()) {
+        (Ok(own), Ok(this)) if own != this => {
+            let (file, own) = (shown(file), shown(&own));
+            Err(Failure::input(format!("{file} is of another scenario, {own}; name counterexamples of this one")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The files in a folder, in the order of their names, without hidden ones and what else lies beside scenarios.
 fn files(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
     let failed = |error: std::io::Error| Failure::input(format!("cannot read {}: {}", shown(folder), words(&error)));
     let mut files = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(failed)? {
         let entry = entry.map_err(failed)?;
-        if !entry.file_name().to_string_lossy().starts_with('.') && !entry.path().is_dir() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let is_other = [".toml", ".did", ".wasm", ".txt", ".md"].iter().any(|ending| name.ends_with(ending));
+        if !name.starts_with('.') && !is_other && !entry.path().is_dir() {
             files.push(entry.path());
         }
     }

@@ -58,7 +58,7 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
     let output = options.output.as_deref().filter(|file| *file != Path::new("-"));
     if let Some(file) = output {
         refuse_existing(file)?;
-        if !file.extension().is_some_and(|ending| ending == "toml") {
+        if file.extension().is_none_or(|ending| ending != "toml") {
             check_places(&[("-o", file)])?;
         }
         try_named(file).map_err(|error| unwritten(file, &error))?;

@@ -44,31 +44,25 @@ impl Outcome {
 /// Why an entry could not be replayed at all. Texts name its file.
 #[derive(Debug, thiserror::Error)]
 pub enum Unfit {
-    /// Its scenario is wrong.
-    #[error("{}: {source}", shown(file))]
-    Scenario {
-        /// The entry.
-        file: PathBuf,
-        /// What is wrong.
-        source: ScenarioError,
-    },
-    /// Its scenario is not there.
+    /// Its scenario is wrong or is not there, cannot be installed, or asks for what the engine does not offer.
     #[error("{0}")]
-    Alone(String),
-    /// Its scenario cannot be installed, or asks for what the engine does not offer.
-    #[error("{}: {source}", shown(file))]
-    Engine {
-        /// The entry.
-        file: PathBuf,
-        /// What is wrong.
-        source: EmbeddedError,
-    },
+    Input(String),
+    /// The machine does not give what is needed.
+    #[error("{0}")]
+    Machine(String),
 }
 
 impl Unfit {
-    /// Whether the machine is the reason, and not a file.
-    pub fn is_machine(&self) -> bool {
-        matches!(self, Unfit::Engine { source: EmbeddedError::Machine(_), .. })
+    fn scenario(entry: &Entry, error: &ScenarioError) -> Unfit {
+        Unfit::Input(match error {
+            ScenarioError::Read(ReadError::Missing { .. }) => entry.without_scenario(),
+            error => format!("{}: {error}", shown(&entry.file)),
+        })
+    }
+
+    fn engine(entry: &Entry, error: &EmbeddedError) -> Unfit {
+        let text = format!("{}: {error}", shown(&entry.file));
+        if matches!(error, EmbeddedError::Machine(_)) { Unfit::Machine(text) } else { Unfit::Input(text) }
     }
 }
 
@@ -108,12 +102,9 @@ impl Checker {
             if self.order.len() == KEPT {
                 self.open.remove(&self.order.remove(0));
             }
-            let scenario = Scenario::load(&file).map_err(|source| match source {
-                ScenarioError::Read(ReadError::Missing { .. }) => Unfit::Alone(entry.without_scenario()),
-                source => Unfit::Scenario { file: entry.file.clone(), source },
-            })?;
-            let engine = Embedded::open_with(Arc::new(scenario), &self.allowance, &mut self.modules)
-                .map_err(|source| Unfit::Engine { file: entry.file.clone(), source })?;
+            let scenario = Arc::new(Scenario::load(&file).map_err(|error| Unfit::scenario(entry, &error))?);
+            let engine = Embedded::open_with(scenario, &self.allowance, &mut self.modules)
+                .map_err(|error| Unfit::engine(entry, &error))?;
             self.open.insert(file.clone(), engine);
             self.order.push(file.clone());
         }
@@ -178,7 +169,7 @@ impl Checker {
                 Outcome::Diverged(error.to_string())
             }
             Err(ReplayError::Unsupported(error)) => {
-                return Err(Unfit::Engine { file: entry.file.clone(), source: error.into() });
+                return Err(Unfit::engine(entry, &error.into()));
             }
         };
         Ok(Checked { outcome, changed })

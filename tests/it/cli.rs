@@ -43,7 +43,7 @@ fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
 }
 
 /// Two withdrawals, and an invariant that one of the two orders of the ledger violates.
-fn violated() -> Stage {
+pub(super) fn violated() -> Stage {
     stage("total != 897", "")
 }
 

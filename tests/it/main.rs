@@ -13,6 +13,8 @@ mod divided;
 mod docs;
 #[cfg(unix)]
 mod endurance;
+#[cfg(target_os = "linux")]
+mod errors;
 mod export;
 mod fixtures;
 #[cfg(feature = "pocket-ic")]

@@ -73,7 +73,6 @@ fn prepare(folder: &Path) -> Result<(), Failure> {
 }
 
 /// Writes a package; what could be written of one that could not is removed, so that the next try finds the folder empty.
-
 fn write(folder: &Path, exported: &Exported) -> Result<(), Failure> {
     let mut files = vec![
         (folder.join("Cargo.toml"), exported.manifest.as_bytes()),
