@@ -298,8 +298,11 @@ const INTERRUPTED: &str = "interrupted while it executed a message";
 /// Why there is no instance.
 fn no_instance(error: wasmtime::Error) -> String {
     let text = format!("{error:#}");
-    if text.contains("mmap failed") {
-        return format!("{NO_SPACE}: {text}; raise the limit of address space (ulimit -v unlimited)");
+    let limit =
+        if text.contains("mmap failed") { "address space (ulimit -v unlimited)" } else { "files (ulimit -f, -n)" };
+    // What the system refuses is no fault of the module.
+    if text.contains("(os error ") {
+        return format!("{NO_SPACE}: {text}; raise the limit of {limit}");
     }
     format!("cannot be instantiated: {text}")
 }

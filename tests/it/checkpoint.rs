@@ -65,7 +65,7 @@ fn installation() -> Stage {
 }
 
 /// Transfers with and without an allowance, one of them a repetition.
-const APPROVALS: &str = r#"
+pub(super) const APPROVALS: &str = r#"
 [canister.ledger]
 builtin = "icrc2-ledger"
 init = '(record { fee = 10_000; balances = vec { record { principal "${alice}"; 300_000_000 } } })'

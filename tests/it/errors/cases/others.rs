@@ -1,0 +1,145 @@
+//! Corpora, shards, measures, first scenarios.
+
+use super::{Case, case, then};
+
+const CORPUS: &str = "canloom corpus";
+const MERGE: &str = "canloom merge";
+const COVERAGE: &str = "canloom coverage and seeds";
+const INIT: &str = "canloom init";
+
+/// The cases.
+pub const CASES: &[Case] = &[
+    case(CORPUS, "no corpus is here", "", "canloom corpus check", 2),
+    case(CORPUS, "a folder that is not there", "", "canloom corpus check none", 2),
+    case(CORPUS, "a file of another kind", "", "canloom corpus check scenario.toml", 2),
+    case(CORPUS, "an empty folder", "mkdir d", "canloom corpus check d", 5),
+    case(CORPUS, "an entry without its scenario", "mkdir d; cp x.cx d", "canloom corpus check d --quiet", 2),
+    case(
+        CORPUS,
+        "an open one holds",
+        "sed -i 's/total != 897/total != 1/' scenario.toml",
+        "canloom corpus check x.cx",
+        6,
+    ),
+    case(
+        CORPUS,
+        "a fixed one is violated",
+        "sed -i 's/^tool/status: fixed\\ntool/' x.cx",
+        "canloom corpus check x.cx",
+        3,
+    ),
+    case(CORPUS, "a step that no longer exists", "sed -i 's/^0.1$/0.2/' x.cx", "canloom corpus check x.cx", 6),
+    case(CORPUS, "a step that cannot be made", "echo 0 >> x.cx", "canloom corpus check x.cx", 4),
+    case(CORPUS, "a report on standard output", "", "canloom corpus check x.cx --junit -", 2),
+    case(CORPUS, "a report in place of a source", "", "canloom corpus check x.cx --junit x.cx", 2),
+    case(CORPUS, "marked as fixed, and violated", "", "canloom corpus accept --fixed x.cx", 3),
+    then(case(CORPUS, "marked by the folder", "mkdir d", "canloom corpus accept --fixed d", 2), "name the files"),
+    case(
+        CORPUS,
+        "accepted, and it holds",
+        "mv x.cx x.cx.new; sed -i 's/total != 897/total != 1/' scenario.toml",
+        "canloom corpus accept x.cx.new",
+        6,
+    ),
+    case(
+        CORPUS,
+        "accepted, and the name is taken",
+        "cp x.cx x.cx.new; echo >> x.cx.new",
+        "canloom corpus accept x.cx.new",
+        2,
+    ),
+    then(
+        case(
+            CORPUS,
+            "rewritten, and it holds",
+            "sed -i 's/total != 897/total != 1/' scenario.toml",
+            "canloom corpus migrate x.cx",
+            6,
+        ),
+        "check it",
+    ),
+    case(CORPUS, "exported to a file", "", "canloom corpus export x.cx --test canloom --out 1.json", 2),
+    case(
+        CORPUS,
+        "exported to a folder that is in use",
+        "mkdir d; touch d/f",
+        "canloom corpus export x.cx --test canloom --out d",
+        2,
+    ),
+    case(MERGE, "it is not there", "", "canloom merge none.json", 2),
+    case(MERGE, "it is half a report", "head -c 300 1.json > h.json", "canloom merge h.json", 2),
+    case(MERGE, "it is something else", "", "canloom merge scenario.toml", 2),
+    case(MERGE, "the report of a whole search", "", "canloom merge whole.json", 2),
+    case(MERGE, "it was edited", "sed -i 's/\"identity\"/\"identitty\"/' 1.json", "canloom merge 1.json 2.json", 2),
+    then(
+        case(MERGE, "a shard is missing", "", "canloom merge 1.json", 2),
+        "name its report too, or make it as the message says",
+    ),
+    case(MERGE, "a shard twice", "", "canloom merge 1.json 1.json 2.json", 2),
+    case(
+        MERGE,
+        "of another search",
+        "sed -i 's/\"scenario_sha256\": \"./&0/' 2.json",
+        "canloom merge 1.json 2.json",
+        2,
+    ),
+    case(MERGE, "the scenario has changed", "echo >> scenario.toml", "canloom merge 1.json 2.json", 2),
+    case(MERGE, "the scenario is elsewhere", "rm scenario.toml", "canloom merge 1.json 2.json", 2),
+    case(COVERAGE, "it is not there", "", "canloom coverage scenario.toml none", 2),
+    case(COVERAGE, "it is too large", "truncate -s 2M b", "canloom coverage scenario.toml b", 2),
+    then(
+        case(COVERAGE, "an empty folder", "mkdir d", "canloom coverage scenario.toml d", 2),
+        "name inputs, or a folder of them",
+    ),
+    case(COVERAGE, "no counterexample beside the scenario", "rm x.cx", "canloom coverage scenario.toml", 2),
+    case(
+        COVERAGE,
+        "a counterexample of another scenario",
+        "mkdir d; cp *.wasm scenario.toml x.cx d",
+        "canloom coverage scenario.toml d/x.cx",
+        2,
+    ),
+    case(COVERAGE, "lines in place of a source", "", "canloom coverage scenario.toml --lcov scenario.toml", 2),
+    case(COVERAGE, "lines on standard output", "", "canloom coverage scenario.toml --lcov -", 2),
+    case(COVERAGE, "inputs to a file", "", "canloom seeds scenario.toml --out 1.json", 2),
+    case(
+        COVERAGE,
+        "a folder has the name of an input",
+        "mkdir -p d/seed-001",
+        "canloom seeds scenario.toml --out d",
+        2,
+    ),
+    then(case(COVERAGE, "no worlds", "", "canloom seeds scenario.toml --out d --worlds 0", 2), "give a larger number"),
+    case(INIT, "the module is not there", "", "canloom init --wasm none.wasm", 2),
+    case(INIT, "the module never ends", "", "canloom init --wasm /dev/zero", 2),
+    case(INIT, "it is no module", "", "canloom init --wasm scenario.toml", 2),
+    case(INIT, "it says nothing of its interface", "", "canloom init --wasm c0.wasm", 2),
+    case(INIT, "the interface is not there", "", "canloom init --wasm c0.wasm --did none.did", 2),
+    case(
+        INIT,
+        "the interface of another module",
+        "echo 'service : { deposit : (nat32) -> () }' > o.did",
+        "canloom init --wasm c0.wasm --did o.did",
+        2,
+    ),
+    then(
+        case(
+            INIT,
+            "an interface of queries only",
+            "echo 'service : { w : (nat32) -> () query }' > o.did",
+            "canloom init --wasm c0.wasm --did o.did",
+            2,
+        ),
+        "name a canister that has one",
+    ),
+    case(INIT, "the scenario is there", "", "canloom init --wasm c0.wasm -o scenario.toml", 2),
+    case(INIT, "its folder is not there", "", "canloom init --wasm c0.wasm -o no/s.toml", 2),
+    case(INIT, "in place of a module", "", "canloom init --wasm c0.wasm -o s.wasm", 2),
+    case(
+        INIT,
+        "a name that is none",
+        "echo 'service : { w : (nat32) -> () }' > o.did",
+        "canloom init --wasm c0.wasm --did o.did --as 'a b'",
+        2,
+    ),
+];
