@@ -206,7 +206,7 @@ fn the_await_that_is_named_for_each_bug_of_the_zoo_is_the_one_that_its_fix_chang
         assert_eq!(explained.guilty[0].point.name, *point, "class {}", class + 1);
         let has_other_fault = replayed.trace.events.iter().any(|event| event.is_fault);
         let most = if has_other_fault { 3 } else { 2 };
-        assert!((2..=most).contains(&explanation.sentences.len()), "{:?}", explanation.sentences);
+        assert!((2..=most).contains(&explained.sentences.len()), "{:?}", explained.sentences);
         let shares = explained.shares.expect("the zoo is small enough to count");
         assert_eq!(shares.len(), counterexample.schedule.steps.len() + 1);
         let last = shares.last().expect("one for the end");
