@@ -185,7 +185,7 @@ mod tests {
     #[test]
     fn what_is_not_an_interface_is_refused() {
         let problem = |text: &str| Interface::parse(text, String::new()).unwrap_err();
-        let nope = (18, "type `nope` is not defined in this file".to_string());
+        let nope = (19, "type `nope` is not defined in this file".to_string());
         assert_eq!(problem("service : { get : (nope) -> () }"), nope);
         assert_eq!(problem("type A = B; type B = A; service : {}").1, "A has cyclic type definition");
         assert_eq!(problem("service : {\n get }").0, 17);
