@@ -28,7 +28,7 @@ pub enum FindError {
     },
     /// It is not there.
     #[error(
-        "there is no {} here; go to the folder of the project, or name files: canloom corpus check FILE_OR_FOLDER",
+        "there is no file or folder {}; go to the folder of the project, or name files: canloom corpus check FILE_OR_FOLDER",
         shown(file)
     )]
     Missing {

@@ -349,7 +349,8 @@ fn another_module_hash_alone_is_a_warning() {
     let ran = canloom(stage.folder(), &["repro", "--quiet", &name]);
     assert_eq!((ran.exit, ran.out.as_str()), (3, "reproduced\n"));
     let warning = "the module of canister `c1` is another one than when this was found";
-    assert_eq!(ran.error, format!("warning: {name}: {warning}\n"));
+    let remedy = format!("`canloom corpus migrate {name}` notes the one of today");
+    assert_eq!(ran.error, format!("warning: {name}: {warning}; {remedy}\n"));
 }
 
 /// A scenario of the corpus, copied to a folder of its own.

@@ -62,7 +62,7 @@ fn message(said: &str, folder: &Path) -> String {
         let _ = write!(message, " {}", line.trim());
     });
     let message = message.strip_prefix("error: ").unwrap_or(&message).to_string();
-    message.replace(&folder.display().to_string(), "<folder>")
+    message.replace(&folder.display().to_string(), "<folder>").replace(&"a".repeat(300), "<300 letters>")
 }
 
 /// Runs a case; its exit code, and the row of the page.

@@ -214,7 +214,7 @@ fn bad_input_says_what_to_do() {
     );
     let did = file("bad.did", b"service : {\n  get : () -> (nope);\n}\n");
     let problem = refused(&Ask { did: Some(did.clone()), ..ask(empty.clone()) });
-    assert_eq!(problem, format!("{}:1:1: Unbound type identifier nope", did.display()));
+    assert_eq!(problem, format!("{}:2:16: type `nope` is not defined in this file", did.display()));
     let did = file("cut.did", b"service : {\n  get }\n");
     let problem = refused(&Ask { did: Some(did.clone()), ..ask(empty.clone()) });
     assert_eq!(problem, format!("{}:2:7: unexpected token, expects \":\"", did.display()));
