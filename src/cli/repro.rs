@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 #[cfg(feature = "pocket-ic")]
 use canloom::confirm::{self, Confirmation};
-#[cfg(feature = "pocket-ic")]
 use canloom::counterexample::Counterexample;
 #[cfg(feature = "pocket-ic")]
 use canloom::engine::pocket_ic::stage::{Source, StageError};
