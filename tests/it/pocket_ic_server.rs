@@ -14,7 +14,7 @@ use canloom::engine::pocket_ic::{Management, Program, Rejected, Replica, Server,
 pub(crate) const REMEDY: &str =
     "; set POCKET_IC_BIN to a PocketIC server 16.x, published at https://github.com/dfinity/pocketic/releases";
 const SHORT: Duration = Duration::from_secs(1);
-const LONG: Duration = Duration::from_secs(10);
+const LONG: Duration = Duration::from_secs(60);
 /// Prints the version if asked for it.
 const FIT: &str = r#"if [ "$1" = --version ]; then echo "pocket-ic-server 16.1.0"; exit; fi"#;
 /// Names the test whose process is killed, and the program it starts.
@@ -48,9 +48,9 @@ pub(crate) fn script(dir: &Path, body: &str) -> PathBuf {
 }
 
 /// The error for a value of POCKET_IC_BIN, without the value in front and the remedy at the end.
-fn fault(path: &Path) -> String {
+fn fault(path: &Path, limit: Duration) -> String {
     let named = Some(OsString::from(path));
-    let error = Program::find_among(named, Path::new("/nowhere"), SHORT).unwrap_err().to_string();
+    let error = Program::find_among(named, Path::new("/nowhere"), limit).unwrap_err().to_string();
     let before = format!("POCKET_IC_BIN={}: ", path.display());
     let fault = error.strip_prefix(&before).and_then(|rest| rest.strip_suffix(REMEDY));
     fault.unwrap_or_else(|| panic!("{error}")).to_owned()
@@ -58,16 +58,18 @@ fn fault(path: &Path) -> String {
 
 fn fault_of(body: &str) -> String {
     let dir = tempfile::tempdir().unwrap();
-    fault(&script(dir.path(), body))
+    fault(&script(dir.path(), body), LONG)
 }
 
-/// Why a program that prints the right version did not start, without its path in front.
-fn start_fault(body: &str) -> String {
+/// Why a program that prints the right version did not start, without its path in front and the remedy at the end.
+fn start_fault(body: &str, limit: Duration) -> String {
     let dir = tempfile::tempdir().unwrap();
     let path = script(dir.path(), &format!("{FIT}\n{body}"));
     let program = Program::find_among(Some(path.clone().into()), Path::new("/nowhere"), LONG).unwrap();
-    let error = Server::start_within(&program, SHORT).err().unwrap().to_string();
-    error.strip_prefix(&format!("PocketIC server {}: ", path.display())).unwrap().to_owned()
+    let error = Server::start_within(&program, limit).err().unwrap().to_string();
+    let before = format!("PocketIC server {}: ", path.display());
+    let fault = error.strip_prefix(&before).and_then(|rest| rest.strip_suffix(REMEDY));
+    fault.unwrap_or_else(|| panic!("{error}")).to_owned()
 }
 
 #[test]
@@ -83,11 +85,11 @@ fn without_a_server_the_error_says_where_to_get_one() {
 #[test]
 fn what_is_no_program_is_named_with_its_fault() {
     let dir = tempfile::tempdir().unwrap();
-    assert_eq!(fault(&dir.path().join("nothing")), "there is no such file");
-    assert_eq!(fault(dir.path()), "this is a directory");
+    assert_eq!(fault(&dir.path().join("nothing"), LONG), "there is no such file");
+    assert_eq!(fault(dir.path(), LONG), "this is a directory");
     let text = dir.path().join("text");
     std::fs::write(&text, "text").unwrap();
-    assert_eq!(fault(&text), "this file is not executable (chmod +x)");
+    assert_eq!(fault(&text, LONG), "this file is not executable (chmod +x)");
 }
 
 #[test]
@@ -119,7 +121,7 @@ fn a_program_that_never_ends_is_ended() {
     let begin = Instant::now();
     let dir = tempfile::tempdir().unwrap();
     let path = script(dir.path(), r#"echo $$ >"$(dirname "$0")/pid"; sleep 1000; exit"#);
-    assert_eq!(fault(&path), "no PocketIC server: `--version` did not end within 1 s");
+    assert_eq!(fault(&path, SHORT), "no PocketIC server: `--version` did not end within 1 s");
     ends(number(&dir.path().join("pid")));
     assert!(begin.elapsed() < LONG);
 }
@@ -135,16 +137,16 @@ fn a_fit_program_is_found_with_its_version() {
 #[test]
 fn a_server_that_does_not_come_up_is_reported_with_its_last_words() {
     let ended = "it ended before it listened, with exit status 101";
-    assert_eq!(start_fault("exit 101"), ended);
+    assert_eq!(start_fault("exit 101", LONG), ended);
     let panics = r#"echo "thread panicked at x:" >&2; echo "no port" >&2; echo "note: RUST_BACKTRACE" >&2; exit 101"#;
-    assert_eq!(start_fault(panics), format!("{ended}: no port"));
-    assert_eq!(start_fault("sleep 1000; exit"), "it did not listen within 1 s");
+    assert_eq!(start_fault(panics, LONG), format!("{ended}: no port"));
+    assert_eq!(start_fault("sleep 1000; exit", SHORT), "it did not listen within 1 s");
 }
 
 #[test]
 fn a_server_that_writes_no_number_is_refused() {
     let writes = r#"for file; do :; done; echo no >"$file"; sleep 1000; exit"#;
-    assert_eq!(start_fault(writes), "it wrote `no` where a port was expected");
+    assert_eq!(start_fault(writes, LONG), "it wrote `no` where a port was expected");
 }
 
 /// A server that only writes a port, and its own number next to itself.
