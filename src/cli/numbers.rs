@@ -1,5 +1,7 @@
 //! Numbers on the command line, with errors that say what is expected.
 
+use std::time::Duration;
+
 /// A whole number: a seed.
 pub fn whole(text: &str) -> Result<u64, String> {
     let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
@@ -21,6 +23,19 @@ pub fn count(text: &str) -> Result<u64, String> {
 /// A number with one of these units, each with its factor: number and factor.
 pub fn with_unit<'a, T: Copy>(text: &'a str, units: &[(&str, T)]) -> Option<(&'a str, T)> {
     units.iter().find_map(|(unit, factor)| Some((text.strip_suffix(unit)?, *factor)))
+}
+
+/// A time with its unit: 500ms, 60s, 5m, 2h.
+pub fn duration(text: &str) -> Result<Duration, String> {
+    if text.starts_with('-') {
+        return Err("a time cannot be negative".to_string());
+    }
+    let units = [("ms", 0.001), ("s", 1.0), ("m", 60.0), ("h", 3600.0)];
+    let (number, factor) = with_unit(text, &units).ok_or("a time needs a unit: 500ms, 60s, 5m or 2h")?;
+    let is_plain = number.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    let parsed = number.parse().ok().filter(|_| is_plain);
+    let number: f64 = parsed.ok_or_else(|| format!("`{number}` is not a number"))?;
+    Duration::try_from_secs_f64(number * factor).map_err(|_| "the time is too long".to_string())
 }
 
 #[cfg(test)]

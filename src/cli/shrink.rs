@@ -11,7 +11,7 @@ use canloom::schedule::Schedule;
 use canloom::shrink::{Effort, Other, Shrinking, Shrunk, shrink_at, unneeded};
 
 use super::entry::{Opened, open};
-use super::explore::duration;
+use super::numbers::duration;
 use super::output::save;
 use super::paint::show;
 use super::progress::Line;

@@ -145,8 +145,10 @@ fn the_page_of_errors_shows_what_is_said() {
         std::fs::write(&file, &page).expect("the page can be written");
     }
     let shown = std::fs::read_to_string(&file).unwrap_or_default();
-    for (shown, made) in shown.lines().zip(page.lines()) {
-        assert_eq!(shown, made, "ERRORS=write writes {PAGE} anew");
-    }
-    assert_eq!(shown, page, "ERRORS=write writes {PAGE} anew");
+    let differs: Vec<String> = (shown.lines().zip(page.lines()))
+        .filter(|(shown, made)| shown != made)
+        .map(|(shown, made)| format!("page: {shown}\n said: {made}"))
+        .collect();
+    assert!(differs.is_empty(), "ERRORS=write writes {PAGE} anew\n{}", differs.join("\n"));
+    assert_eq!(shown.lines().count(), page.lines().count(), "ERRORS=write writes {PAGE} anew");
 }
