@@ -3,21 +3,21 @@
 //! In: a scenario on a [`Stage`], and operations one by one. Out: what was seen after each round, and the worlds that the
 //! replica may be in ([`Follower`]). Left out: which operations, and what is concluded.
 
+mod change;
+mod serve;
+
 use std::collections::{BTreeMap, BTreeSet};
 
-use candid::{CandidType, Decode, Deserialize};
+use serve::Bound;
 
 use super::stage::{Source, Stage, StageError};
-use super::stand_in::Held;
-use super::{Management, Rejected, ReplicaError, Server, Submitted};
+use super::{Rejected, ReplicaError, Server};
 use crate::engine::embedded::Embedded;
-use crate::engine::wasm::module;
-use crate::files;
-use crate::follow::{Follower, Lost, Seen, Waiting};
+use crate::follow::{Follower, Lost, Seen};
 use crate::kernel::world::NOT_STARTED;
-use crate::kernel::{self, Choice, Cycles, MANAGEMENT, Target, Unsupported, World};
-use crate::scenario::{Code, FaultKind, FaultPlace, Outcall};
-use crate::schedule::{Path, Root, Step, StepKind, Task};
+use crate::kernel::{self, MANAGEMENT, Target, Unsupported, World};
+use crate::scenario::{FaultKind, FaultPlace};
+use crate::schedule::{Path, Root, Step, StepKind};
 use crate::script::{Op, Script};
 
 /// Nanoseconds in a second.
@@ -48,17 +48,6 @@ impl From<Unsupported> for DriveError {
     fn from(error: Unsupported) -> DriveError {
         DriveError::Lost(Lost::Unsupported(error))
     }
-}
-
-/// A held call that was served.
-#[derive(Clone, Debug)]
-struct Bound {
-    /// The name under which it was served.
-    name: (Root, Path),
-    canister: usize,
-    number: u32,
-    accepted: Cycles,
-    is_answered: bool,
 }
 
 /// A replica with a scenario, driven and followed.
@@ -352,141 +341,6 @@ impl Driver {
         let canisters = &self.engine.scenario.canisters;
         canisters.iter().position(|canister| canister.name == name).ok_or_else(|| misplaced(op, "no such canister"))
     }
-
-    /// An administrator's call, sent for the round that follows.
-    fn change(&mut self, op: &Op, step: &Step) -> Result<(), DriveError> {
-        let Root::Task { canister, task, .. } = &step.root else { return Err(misplaced(op, "no change")) };
-        let canister = self.position(op, canister)?;
-        let found = self.follower.worlds().find_map(|world| self.engine.kernel.find(world, step).ok());
-        let Some(choice) = found else { return Err(misplaced(op, "it is not possible here")) };
-        for call in self.calls_of(op, canister, *task, &choice)? {
-            let submitted = self.stage.administer(canister, &call)?;
-            if *task == Task::Snapshot {
-                self.take_snapshot(canister, &submitted)?;
-            }
-        }
-        self.follower.make(&mut self.engine, step)?;
-        Ok(())
-    }
-
-    /// The calls of the management canister that a change is made of.
-    fn calls_of(&self, op: &Op, canister: usize, task: Task, choice: &Choice) -> Result<Vec<Management>, DriveError> {
-        let id = self.stage.id(canister);
-        let fault = choice.fault.map(usize::from);
-        let install = |keeps: bool| -> Result<Management, DriveError> {
-            let scenario = &self.engine.scenario;
-            let own = match &scenario.canisters[canister].code {
-                Code::Wasm(wasm) => wasm,
-                _ => return Err(misplaced(op, "a stand-in has no module to be replaced")),
-            };
-            // A change that no fault pays for goes on with one that did.
-            let upgrades = |at: &usize| scenario.faults[*at].wasm.is_some() || !scenario.faults[*at].arg.is_empty();
-            let spent = || (0..scenario.faults.len()).find(|at| self.follower.world().faults[*at] > 0 && upgrades(at));
-            let fault = fault.or_else(spent).map(|at| &scenario.faults[at]);
-            let wasm = fault.and_then(|fault| fault.wasm.as_ref()).unwrap_or(own);
-            let arg = fault.map_or(&[][..], |fault| &fault.arg);
-            let module = files::read(wasm, &module::FILE).map_err(|error| misplaced(op, &error.to_string()))?;
-            let keeps_heap = self.stage.keeps_heap(wasm);
-            let mode =
-                if keeps { super::management::Mode::upgrade(keeps_heap) } else { super::management::Mode::Reinstall };
-            Ok(Management::install(id, mode, &module, arg))
-        };
-        Ok(match task {
-            Task::Stop => vec![Management::stop(id)],
-            Task::Start => vec![Management::start(id)],
-            Task::Upgrade if fault.is_none() => vec![install(true)?, Management::start(id)],
-            Task::Upgrade => vec![install(true)?],
-            Task::Reinstall => vec![install(false)?],
-            Task::Uninstall => vec![Management::uninstall(id)],
-            Task::Snapshot => vec![Management::snapshot(id)],
-            Task::Load => {
-                let snapshot = self.snapshots.get(&canister).ok_or_else(|| misplaced(op, "there is no snapshot"))?;
-                vec![Management::load(id, snapshot)]
-            }
-            Task::Timer | Task::Heartbeat | Task::LowMemory => return Err(misplaced(op, "tasks run by themselves")),
-        })
-    }
-
-    fn take_snapshot(&mut self, canister: usize, submitted: &Submitted) -> Result<(), DriveError> {
-        // The round after the change shows it; the worlds do not change by it.
-        self.stage.tick(false)?;
-        let reply = self.stage.replica.status(submitted)?;
-        let snapshot = reply.and_then(Result::ok).and_then(|reply| super::management::snapshot_of(&reply));
-        let snapshot = snapshot.ok_or_else(|| StageError::Diverged("no snapshot was taken".to_string()))?;
-        self.snapshots.insert(canister, snapshot);
-        Ok(())
-    }
-
-    fn serve(&mut self, op: &Op, step: &Step) -> Result<(), DriveError> {
-        let Some(waiting) = self.follower.find(&mut self.engine, step) else {
-            return Err(misplaced(op, "no such request waits for the driver"));
-        };
-        let name = (step.root.clone(), step.path.clone());
-        let key = self.served.len() as u32;
-        let is_outcall = waiting.callee == MANAGEMENT;
-        let bound = Bound { name, canister: 0, number: 0, accepted: 0, is_answered: is_outcall };
-        if is_outcall {
-            let Some((url, status, body)) = self.outcall(&waiting)? else {
-                return Err(misplaced(op, "the outcall does not show yet: let a round pass"));
-            };
-            self.follower.serve(&mut self.engine, &waiting, step.kind, key)?;
-            self.stage.answer_outcall(&url, status, body)?;
-            self.follower.answer(key);
-            self.served.push(bound);
-            return Ok(());
-        }
-        let Some((canister, held)) = self.held(&waiting)? else {
-            return Err(misplaced(op, "the request does not show yet: let a round pass"));
-        };
-        if held.arg != waiting.arg || self.stage.method(canister, &held) != waiting.method {
-            return Err(misplaced(op, "another request of this canister came first"));
-        }
-        let served = self.follower.serve(&mut self.engine, &waiting, step.kind, key)?;
-        self.served.push(Bound { canister, number: held.number, accepted: served.accepted, ..bound });
-        Ok(())
-    }
-
-    /// The held call that a request is: the oldest one of its caller that was not served.
-    fn held(&self, waiting: &Waiting) -> Result<Option<(usize, Held)>, DriveError> {
-        let callee = usize::from(waiting.callee);
-        let caller = self.stage.id(usize::from(waiting.caller));
-        let is_served =
-            |number: u32| self.served.iter().any(|bound| (bound.canister, bound.number) == (callee, number));
-        let is_it = |(at, held): &(usize, Held)| *at == callee && held.caller == caller && !is_served(held.number);
-        Ok(self.stage.held()?.into_iter().find(is_it))
-    }
-
-    /// What an outcall that shows is to be answered with: its address, status and body.
-    fn outcall(&self, waiting: &Waiting) -> Result<Option<(String, u16, Vec<u8>)>, DriveError> {
-        let Ok(asked) = Decode!(&waiting.arg, Asked) else { return Ok(None) };
-        let world = self.follower.world();
-        let is_for = |outcall: &Outcall| match outcall.url.strip_suffix('*') {
-            Some(beginning) => asked.url.starts_with(beginning),
-            None => asked.url == outcall.url,
-        };
-        let Some(at) = self.engine.scenario.outcalls.iter().position(is_for) else { return Ok(None) };
-        let shows = self.stage.replica.outcalls()?.iter().any(|outcall| outcall.url == asked.url);
-        let script = &self.engine.scenario.outcalls[at];
-        let used = usize::from(world.outcalls[at]).min(script.replies.len() - 1);
-        let body = script.replies[used].clone().into_bytes();
-        Ok(shows.then_some((asked.url, script.status, body)))
-    }
-
-    fn answer(&mut self, op: &Op, step: &Step) -> Result<(), DriveError> {
-        let name = (step.root.clone(), step.path.clone());
-        let key = self.served.iter().position(|bound| bound.name == name && !bound.is_answered);
-        let Some(key) = key else { return Err(misplaced(op, "it was not served, or is answered")) };
-        let Some(response) = self.follower.response(&self.engine, key as u32) else {
-            return Err(misplaced(op, "there is no answer"));
-        };
-        let Bound { canister, number, accepted, .. } = self.served[key];
-        if !self.stage.answer(canister, number, &response, accepted)? {
-            return Err(misplaced(op, "the request does not show yet: let a round pass"));
-        }
-        self.served[key].is_answered = true;
-        self.follower.answer(key as u32);
-        Ok(())
-    }
 }
 
 fn misplaced(op: &Op, why: &str) -> DriveError {
@@ -498,10 +352,4 @@ fn response(answer: &Result<Vec<u8>, Rejected>) -> kernel::Response {
         Ok(reply) => kernel::Response::Reply(reply.as_slice().into()),
         Err(reject) => kernel::Response::Reject { code: reject.code as u8, text: reject.text.as_str().into() },
     }
-}
-
-/// The part of an HTTP outcall's argument that says whom it asks.
-#[derive(CandidType, Deserialize)]
-struct Asked {
-    url: String,
 }
