@@ -24,6 +24,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::scenario::Scenario;
 use crate::schedule::{Root, Step, StepKind};
 
 /// Most lines of a script.
@@ -177,6 +178,21 @@ impl FromStr for Script {
         }
         Ok(script)
     }
+}
+
+/// What a scenario has that no driver of a replica can do, if there is something.
+pub fn beyond_drivers(scenario: &Scenario) -> Option<String> {
+    if let Some(getter) = scenario.observations.iter().find(|observation| observation.is_update) {
+        return Some(format!(
+            "`[observe.{}]` calls an update method, which a replica does not run on a copy; observe a query instead",
+            getter.name
+        ));
+    }
+    if let Some(canister) = scenario.canisters.iter().find(|canister| !canister.env.is_empty()) {
+        return Some(format!("the environment variables of `{}` are not set on a replica", canister.name));
+    }
+    (scenario.bounds.create > 0)
+        .then(|| "canisters that are created get ids that the scenario does not know".to_string())
 }
 
 #[cfg(test)]

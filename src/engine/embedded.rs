@@ -148,7 +148,8 @@ impl Embedded {
                     continue;
                 }
             };
-            let mut guest = WasmGuest::within(modules.engine.clone(), allowance.clone());
+            let guest = WasmGuest::within(modules.engine.clone(), allowance.clone());
+            let mut guest = guest.with_variables(canister.env.clone());
             let mut module = |wasm: &PathBuf| modules.module(&file, &canister.name, wasm);
             let first = module(wasm)?;
             hashes.push(first.hash.clone());

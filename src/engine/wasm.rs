@@ -74,6 +74,8 @@ struct Shared {
     /// The state of a canister without a module.
     empty: MemoryId,
     versions: boxcar::Vec<Version>,
+    /// Its environment variables by name.
+    variables: Arc<BTreeMap<String, String>>,
     /// Held while a module is added, so that it gets one number.
     adding: Mutex<()>,
 }
@@ -97,8 +99,16 @@ impl WasmGuest {
     pub fn within(engine: Engine, allowance: Allowance) -> WasmGuest {
         let pages = Arc::new(PageStore::new(allowance.ceiling.clone()));
         let empty = pages.intern(Memory::empty());
-        let shared = Shared { pages, empty, versions: boxcar::Vec::new(), adding: Mutex::new(()) };
+        let variables = Arc::default();
+        let shared = Shared { pages, empty, versions: boxcar::Vec::new(), variables, adding: Mutex::new(()) };
         WasmGuest { engine, allowance, shared: Arc::new(shared), warm: Vec::new(), traces: false }
+    }
+
+    /// A canister that has no module yet, with these environment variables.
+    pub fn with_variables(mut self, variables: BTreeMap<String, String>) -> WasmGuest {
+        let shared = Arc::get_mut(&mut self.shared).expect("bug in canloom: a canister that runs keeps its variables");
+        shared.variables = Arc::new(variables);
+        self
     }
 
     /// Makes a module known; returns its number among the canister's modules.
@@ -168,11 +178,18 @@ impl WasmGuest {
         &mut self.warm[version]
     }
 
+    /// Gives a new instance what is the canister's.
+    fn equip(&self, warm: &mut Warm) {
+        let host = warm.store.data_mut();
+        host.stable.attach(self.shared.pages.clone());
+        host.variables = self.shared.variables.clone();
+    }
+
     fn keep(&mut self, version: u16, heap_pages: u64, mut warm: Warm) {
         if self.numbered(version).module.shape.needs_fresh {
             return;
         }
-        warm.store.data_mut().stable.attach(self.shared.pages.clone());
+        self.equip(&mut warm);
         let instances = self.instances(version);
         if instances.len() >= WARM_MAX {
             instances.pop_first();
@@ -197,7 +214,7 @@ impl WasmGuest {
         let Version { module, fresh, .. } = self.numbered(version);
         let mut warm = Warm::new(module, version, Some(*fresh), &self.shared.pages, &ceiling).map_err(no_instance)?;
         warm.grow_to(heap_pages).map_err(no_instance)?;
-        warm.store.data_mut().stable.attach(self.shared.pages.clone());
+        self.equip(&mut warm);
         Ok(warm)
     }
 

@@ -25,6 +25,7 @@ use crate::counterexample::Counterexample;
 use crate::engine::embedded::{Embedded, START_NS};
 use crate::kernel::START_BALANCE;
 use crate::scenario::{Code, Rule, RustType, Scenario, Surroundings, When, variable};
+use crate::script::beyond_drivers;
 use deeds::Writer;
 use story::Story;
 
@@ -102,16 +103,7 @@ fn check(scenario: &Scenario, invariant: usize) -> Result<(), ExportError> {
         (_, When::Sometimes) => return inexpressible("`when = \"sometimes\"` is about all executions together"),
         _ => {}
     }
-    if let Some(getter) = scenario.observations.iter().find(|observation| observation.is_update) {
-        return inexpressible(format!(
-            "`[observe.{}]` calls an update method, which a replica does not run on a copy; observe a query instead",
-            getter.name
-        ));
-    }
-    if scenario.bounds.create > 0 {
-        return inexpressible("canisters that are created get ids that the scenario does not know");
-    }
-    Ok(())
+    beyond_drivers(scenario).map_or(Ok(()), inexpressible)
 }
 
 /// The head of the file.

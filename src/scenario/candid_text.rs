@@ -116,6 +116,11 @@ pub(crate) fn check_names<'a>(text: &str, names: &Names, known: impl Iterator<It
     substitute(text, names, &fillings, true).map(drop)
 }
 
+/// A text that is no Candid, with the principal of an actor or canister in place of each `${name}`.
+pub(crate) fn filled(text: &str, names: &Names) -> Result<String, Problem> {
+    substitute(text, names, &[], false).map(|(filled, _)| filled)
+}
+
 /// Replaces each `${name}`.
 fn substitute(
     text: &str,

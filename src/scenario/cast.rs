@@ -19,8 +19,22 @@ use super::suggest::{hint, shorten};
 /// Most canisters, and most actors.
 const MEMBERS_MAX: usize = 64;
 
-pub(crate) const CANISTER_KEYS: &[&str] =
-    &["wasm", "builtin", "replies", "id", "init", "controllers", "did", "wasm_memory_limit", "wasm_memory_threshold"];
+/// Most environment variables of a canister, and most bytes of a name and of a value.
+const ENV_MAX: usize = 20;
+const ENV_BYTES_MAX: usize = 128;
+
+pub(crate) const CANISTER_KEYS: &[&str] = &[
+    "wasm",
+    "builtin",
+    "replies",
+    "id",
+    "init",
+    "controllers",
+    "env",
+    "did",
+    "wasm_memory_limit",
+    "wasm_memory_threshold",
+];
 const CANISTER_KEYS_LATER: &[&str] = &["mode"];
 
 /// A canister that is installed before the setup calls.
@@ -38,6 +52,8 @@ pub struct Canister {
     pub init: Vec<u8>,
     /// Its controllers in file order; may be empty.
     pub controllers: Vec<Principal>,
+    /// Its environment variables by name.
+    pub env: BTreeMap<String, String>,
     /// Bytes of heap beyond which update calls trap, where the file says.
     pub wasm_memory_limit: Option<u32>,
     /// Bytes left below that limit from which on the low-memory hook runs, where the file says.
@@ -243,9 +259,38 @@ fn read_canister(
         code,
         init,
         controllers,
+        env: read_env(table, names)?,
         wasm_memory_limit: table.integer("wasm_memory_limit", 0..=u32::MAX)?,
         wasm_memory_threshold: table.integer("wasm_memory_threshold", 0..=u32::MAX)?,
     })
+}
+
+/// Environment variables, within the bounds of replicas (`MAX_ENVIRONMENT_VARIABLES` and the like in
+/// `rs/config/src/execution_environment.rs`).
+fn read_env(table: &Table<'_>, names: &Names) -> Result<BTreeMap<String, String>, ScenarioError> {
+    let Some(variables) = table.table("env")? else { return Ok(BTreeMap::new()) };
+    if table.has("builtin") {
+        return Err(variables.error("a canister with `builtin` reads no environment variables; remove `env`"));
+    }
+    let mut env = BTreeMap::new();
+    for (name, text) in variables.all_texts(ENV_MAX)? {
+        let value = candid_text::filled(text.value, names);
+        let value = value.map_err(|(offset, problem)| text.error_at(offset, problem))?;
+        for (place, what, part) in [(&name, "name", name.value), (&text, "value", &value)] {
+            if part.is_empty() && what == "name" {
+                return Err(place.error("the name of an environment variable is empty; write one"));
+            }
+            if part.len() > ENV_BYTES_MAX {
+                let length = part.len();
+                let problem = format!(
+                    "the {what} of an environment variable has {length} bytes, at most {ENV_BYTES_MAX} are possible; shorten it"
+                );
+                return Err(place.error(problem));
+            }
+        }
+        env.insert(name.value.to_string(), value);
+    }
+    Ok(env)
 }
 
 /// What a canister runs: `wasm`, or `builtin` with the `replies` of a stub.

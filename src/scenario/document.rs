@@ -199,6 +199,16 @@ impl<'a> Table<'a> {
         Ok(items)
     }
 
+    /// Every key with its text, in file order.
+    pub(crate) fn all_texts(&self, keys_max: usize) -> Result<Vec<(Text<'a>, Text<'a>)>> {
+        if self.entries.len() > keys_max {
+            return Err(self.error(format!("{} keys, at most {keys_max} are possible", self.entries.len())));
+        }
+        let text = |key: &'a str, span: Range<usize>| Text { value: key, source: self.source, literal: span };
+        let texts = self.in_file_order().into_iter();
+        texts.map(|(key, value)| Ok((text(key.get_ref(), key.span()), self.as_text(key.get_ref(), value)?))).collect()
+    }
+
     /// Whether the key is there.
     pub(crate) fn has(&self, key: &str) -> bool {
         self.entries.contains_key(key)

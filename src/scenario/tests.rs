@@ -3,6 +3,7 @@
 mod builtin;
 mod check;
 mod did;
+mod env;
 mod generated;
 mod ghosts;
 mod refusals;

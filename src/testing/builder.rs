@@ -311,6 +311,12 @@ impl CanisterKeys<'_> {
         self
     }
 
+    /// An environment variable, in whose value `${name}` is the principal of an actor or canister.
+    pub fn env(self, name: &str, value: &str) -> Self {
+        self.0.text(&format!("env.{}", quoted(name)), value);
+        self
+    }
+
     /// What a stub replies to a method.
     pub fn reply(self, method: &str, reply: impl ArgumentEncoder) -> Self {
         self.0.candid(&format!("replies.{}", quoted(method)), reply);

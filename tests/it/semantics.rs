@@ -8,6 +8,7 @@ mod faults;
 pub mod joins;
 mod lifecycle;
 pub mod management;
+mod settings;
 mod state;
 mod tasks;
 

@@ -3,7 +3,7 @@
 //! In: the message and the environment. Out: the effects, and what was read of the environment. One [`Host`] belongs to one
 //! warm instance and is reset for each message.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use candid::Principal;
@@ -103,6 +103,8 @@ pub struct Host {
     /// Whether calls say which functions were running.
     pub traces: bool,
     heap_max: u64,
+    /// Environment variables by name: settings of the canister, which nothing changes.
+    pub variables: Arc<BTreeMap<String, String>>,
     around: Surroundings,
 }
 
@@ -134,6 +136,7 @@ impl Host {
             ceiling,
             traces: false,
             heap_max,
+            variables: Arc::default(),
             around: Surroundings {
                 own_id: nobody,
                 time_ns: 0,

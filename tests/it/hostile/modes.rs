@@ -204,7 +204,7 @@ fn wrong_operands_trap_with_the_reason() {
             "env_var_value_size",
             "(i32.const 0) (i32.const 1)",
             "a",
-            violated("ic0_env_var_value_size: no such variable"),
+            violated("ic0_env_var_value_size: no variable `a` (a scenario gives it with `env`)"),
         ),
         ("cost_sign_with_ecdsa", "(i32.const 0) (i32.const 5) (i32.const 0) (i32.const 8)", "key_1", "0".to_string()),
         (

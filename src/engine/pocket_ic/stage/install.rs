@@ -14,7 +14,7 @@ use crate::engine::wasm::module;
 use crate::files;
 use crate::kernel::START_BALANCE;
 use crate::scenario::{Canister, Code, Scenario};
-use crate::script::Script;
+use crate::script::{Script, beyond_drivers};
 
 /// Rounds in which a setup call must come to its end.
 const SETUP_ROUNDS: u32 = 100;
@@ -34,7 +34,9 @@ impl Stage {
         is_loaded: bool,
     ) -> Result<(Stage, Embedded), StageError> {
         let scenario = &source.scenario;
-        check(scenario)?;
+        if let Some(what) = beyond_drivers(scenario) {
+            return Err(StageError::NotExpressible(what));
+        }
         let is_named = |names: &[String], canister: &Canister| names.contains(&canister.name);
         let apart: Vec<&Canister> =
             scenario.canisters.iter().filter(|canister| is_named(&script.apart, canister)).collect();
@@ -199,21 +201,4 @@ fn hog_on(replica: &Replica, subnet: usize) -> Result<Principal, StageError> {
     let installed = replica.install(hog, &hog::module(), &[], Principal::anonymous())?;
     installed.map_err(|reject| ReplicaError(format!("a canister of ours cannot be installed: {}", reject.text)))?;
     Ok(hog)
-}
-
-/// What no driver of a replica can do.
-fn check(scenario: &Scenario) -> Result<(), StageError> {
-    if let Some(getter) = scenario.observations.iter().find(|observation| observation.is_update) {
-        let text = format!(
-            "`[observe.{}]` calls an update method, which a replica does not run on a copy; observe a query instead",
-            getter.name
-        );
-        return Err(StageError::NotExpressible(text));
-    }
-    if scenario.bounds.create > 0 {
-        return Err(StageError::NotExpressible(
-            "canisters that are created get ids that the scenario does not know".to_string(),
-        ));
-    }
-    Ok(())
 }

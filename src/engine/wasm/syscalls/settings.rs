@@ -1,5 +1,5 @@
 //! What surrounds the canister: its subnet, its controllers, its environment variables, certificates. No step changes any
-//! of it, so all is fixed here.
+//! of it: the scenario gives the variables, and the rest is fixed here.
 
 use candid::Principal;
 use wasmtime::{Caller, Linker};
@@ -49,35 +49,53 @@ pub(super) fn link<I: Address>(linker: &mut Linker<Host>) -> Result<()> {
     define!(linker, "data_certificate_copy", |caller, _dst: I, _offset: I, _size: I| -> () {
         violation(caller.data_mut(), "ic0_data_certificate_copy: no data certificate is present")
     });
-    define!(linker, "env_var_count", |caller| -> I { Ok(I::narrow(0)) });
+    define!(linker, "env_var_count", |caller| -> I { Ok(I::narrow(caller.data().variables.len() as u64)) });
     define!(linker, "env_var_name_size", |caller, index: I| -> I {
-        violation(caller.data_mut(), &format!("ic0_env_var_name_size: no variable {}", index.wide()))
+        Ok(I::narrow(nth_name(&mut caller, index.wide(), "env_var_name_size")?.len() as u64))
     });
-    define!(linker, "env_var_name_copy", |caller, index: I, _dst: I, _offset: I, _size: I| -> () {
-        violation(caller.data_mut(), &format!("ic0_env_var_name_copy: no variable {}", index.wide()))
+    define!(linker, "env_var_name_copy", |caller, index: I, dst: I, offset: I, size: I| -> () {
+        let name = nth_name(&mut caller, index.wide(), "env_var_name_copy")?;
+        copy_out(&mut caller, name.as_bytes(), dst.wide(), offset.wide(), size.wide(), "env_var_name_copy")
     });
     define!(linker, "env_var_name_exists", |caller, src: I, size: I| -> u32 {
-        name(&mut caller, src.wide(), size.wide(), "env_var_name_exists")?;
-        Ok(0)
+        let name = name(&mut caller, src.wide(), size.wide(), "env_var_name_exists")?;
+        Ok(u32::from(caller.data().variables.contains_key(&name)))
     });
     define!(linker, "env_var_value_size", |caller, src: I, size: I| -> I {
-        name(&mut caller, src.wide(), size.wide(), "env_var_value_size")?;
-        violation(caller.data_mut(), "ic0_env_var_value_size: no such variable")
+        Ok(I::narrow(value(&mut caller, src.wide(), size.wide(), "env_var_value_size")?.len() as u64))
     });
-    define!(linker, "env_var_value_copy", |caller, src: I, size: I, _dst: I, _offset: I, _most: I| -> () {
-        name(&mut caller, src.wide(), size.wide(), "env_var_value_copy")?;
-        violation(caller.data_mut(), "ic0_env_var_value_copy: no such variable")
+    define!(linker, "env_var_value_copy", |caller, src: I, size: I, dst: I, offset: I, most: I| -> () {
+        let value = value(&mut caller, src.wide(), size.wide(), "env_var_value_copy")?;
+        copy_out(&mut caller, value.as_bytes(), dst.wide(), offset.wide(), most.wide(), "env_var_value_copy")
     });
     Ok(())
 }
 
+/// The name of a variable by its position among all names in alphabetical order, as replicas number them.
+fn nth_name(caller: &mut Caller<'_, Host>, index: u64, function: &str) -> Result<String> {
+    let host = caller.data_mut();
+    match usize::try_from(index).ok().and_then(|index| host.variables.keys().nth(index)) {
+        Some(name) => Ok(name.clone()),
+        None => violation(host, &format!("ic0_{function}: no variable {index}")),
+    }
+}
+
+fn value(caller: &mut Caller<'_, Host>, src: u64, size: u64, function: &str) -> Result<String> {
+    let name = name(caller, src, size, function)?;
+    let host = caller.data_mut();
+    match host.variables.get(&name) {
+        Some(value) => Ok(value.clone()),
+        None => violation(host, &format!("ic0_{function}: no variable `{name}` (a scenario gives it with `env`)")),
+    }
+}
+
 /// Traps unless this can be the name of a variable.
-fn name(caller: &mut Caller<'_, Host>, src: u64, size: u64, function: &str) -> Result<()> {
+fn name(caller: &mut Caller<'_, Host>, src: u64, size: u64, function: &str) -> Result<String> {
     if size > NAME_MAX {
         return violation(caller.data_mut(), &format!("ic0_{function}: the variable's name exceeds {NAME_MAX} bytes"));
     }
     match String::from_utf8(load(caller, src, size, function)?) {
-        Ok(_) => Ok(()),
+        Ok(name) => Ok(name),
         Err(_) => violation(caller.data_mut(), &format!("ic0_{function}: the variable's name is not UTF-8")),
     }
 }
