@@ -2,7 +2,7 @@ CANLOOM := target/release/canloom
 # Writes random modules; a package of its own, see there.
 SMITH := cargo run --quiet --release --locked --manifest-path tests/smith/Cargo.toml --target-dir target/smith --
 
-.PHONY: help demo test model lint build canisters fixtures bench endurance hostile zoo mutants complete
+.PHONY: help demo test model lint build canisters fixtures bench endurance hostile zoo mutants self-mutants complete
 .PHONY: reordered shrinking screenshots fuzz fuzz-cmin fuzz-cov fuzz-clusterfuzzlite nightly clean
 
 help: ## List the targets
@@ -27,7 +27,7 @@ model: canisters ## Check the same handlers under loom: an independent exhaustiv
 	cargo test --release --locked -p model
 
 lint: ## Check formatting, clippy and documentation; no warning is tolerated
-	cargo fmt --all --check && (cd tests/smith && cargo fmt --check) && (cd tests/mutants && cargo fmt --check) && cd canisters && cargo fmt --all --check && rustfmt --check --edition 2024 fixtures/*/src/lib.rs
+	cargo fmt --all --check && (cd tests/smith && cargo fmt --check) && (cd tests/mutants && cargo fmt --check) && (cd tests/self && cargo fmt --check) && cd canisters && cargo fmt --all --check && rustfmt --check --edition 2024 fixtures/*/src/lib.rs
 	cargo clippy --release --workspace --all-targets --locked -- -D warnings && cd canisters && cargo clippy --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --release --workspace --no-deps --locked
 
@@ -65,6 +65,9 @@ complete: fixtures ## Compare 1,000 random scenarios with brute force, and 1,000
 mutants: build ## Make mistakes in correct canisters and count those that are found: docs/mutants.md; MUTANTS=--check compares
 	cargo test --quiet --release --locked --manifest-path tests/mutants/Cargo.toml --target-dir target/mutants/tool
 	cargo run --quiet --release --locked --manifest-path tests/mutants/Cargo.toml --target-dir target/mutants/tool -- $(MUTANTS)
+
+self-mutants: build ## Make mistakes in canloom itself and count those that its tests find: docs/self-mutants.md; EVERY=10 runs a tenth
+	cargo run --quiet --release --locked --manifest-path tests/self/Cargo.toml --target-dir target/self/tool -- --every $(or $(EVERY),1)
 
 reordered: build ## Recompile the canisters with functions and fields in another order, and replay the corpus on them
 	@tests/reordered/run.sh

@@ -87,7 +87,7 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
     }
     line.end();
     // What cannot be written now must not cost the verdict.
-    let written = options.reports.write(&mut engine, &explored, &document, &told);
+    let written = options.reports.write(&mut engine, &explored, &document, &told, options.fail_on == FailOn::New);
     let told: Option<Told> = told.into_iter().next().map(|(_, told)| told);
     let (document, confirmed, exit) = if options.confirm {
         confirmed(options, &engine, &explored, document)?

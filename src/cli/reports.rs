@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use canloom::counterexample::Status;
 use canloom::engine::embedded::Embedded;
 use canloom::explore::{Completeness, Explored};
 use canloom::report::json::Report;
@@ -57,6 +58,7 @@ impl Reports {
         explored: &Explored,
         document: &Report,
         told: &[(usize, Told)],
+        passes_over_known: bool,
     ) -> Result<(), Failure> {
         if let Some(file) = &self.html {
             for (number, (at, told)) in told.iter().enumerate() {
@@ -71,7 +73,7 @@ impl Reports {
             }
         }
         if let Some(file) = &self.junit {
-            let cases = cases(engine, explored, document, told);
+            let cases = cases(engine, explored, document, told, passes_over_known);
             write_to(file, &junit::document(&engine.scenario.name, &cases, Some(explored.elapsed)))?;
         }
         if let Some(file) = &self.sarif {
@@ -93,7 +95,13 @@ fn numbered(file: &Path, number: usize) -> PathBuf {
 }
 
 /// The invariants of a scenario, with what was found of each.
-fn cases(engine: &Embedded, explored: &Explored, document: &Report, told: &[(usize, Told)]) -> Vec<Case> {
+fn cases(
+    engine: &Embedded,
+    explored: &Explored,
+    document: &Report,
+    told: &[(usize, Told)],
+    passes_over_known: bool,
+) -> Vec<Case> {
     let scenario = &engine.scenario;
     let (missing, unchecked) = (missing(scenario, explored), unchecked(scenario, explored));
     let is_complete = explored.completeness == Completeness::Exhaustive;
@@ -103,7 +111,10 @@ fn cases(engine: &Embedded, explored: &Explored, document: &Report, told: &[(usi
     for (at, invariant) in scenario.invariants.iter().enumerate() {
         let told = told.iter().find(|(_, told)| told.invariant == at && is_violation(invariant));
         let folded = explored.findings.iter().any(|finding| finding.also.contains(&at));
+        let violation = told.map(|(position, _)| &document.violations[*position]);
+        let known = violation.filter(|violation| passes_over_known && violation.known == Some(Status::Open.word()));
         let failure = match told {
+            Some(_) if known.is_some() => None,
             Some((position, told)) => {
                 let file = document.violations[*position].file.clone().unwrap_or_default();
                 let line = told.explanation.as_ref().and_then(|explanation| explanation.sentences.last().cloned());
@@ -117,9 +128,12 @@ fn cases(engine: &Embedded, explored: &Explored, document: &Report, told: &[(usi
             None if folded => Some(("violated together with another one".to_string(), invariant.text.clone())),
             None => None,
         };
-        let is_skipped =
-            failure.is_none() && (!is_decided || explored.undecided.contains(&at) || unchecked.contains(&at));
-        cases.push(Case { name: invariant.name.clone(), class: scenario.name.clone(), failure, is_skipped });
+        let is_open = !is_decided || explored.undecided.contains(&at) || unchecked.contains(&at);
+        let skipped = match known {
+            Some(violation) => Some(format!("known: {}", violation.file.clone().unwrap_or_default())),
+            None => is_open.then(|| "inconclusive".to_string()),
+        };
+        cases.push(Case { name: invariant.name.clone(), class: scenario.name.clone(), failure, skipped });
     }
     cases
 }

@@ -13,22 +13,26 @@ pub struct Case {
     pub class: String,
     /// Why it is not as it should be, in a line and in full; `None` if it is.
     pub failure: Option<(String, String)>,
-    /// Whether nothing can be said of it.
-    pub is_skipped: bool,
+    /// Why nothing is said of it, if nothing is; a failure goes first.
+    pub skipped: Option<String>,
 }
 
 /// The document.
 pub fn document(name: &str, cases: &[Case], time: Option<Duration>) -> String {
     let mut suite = TestSuite::new(name);
     for case in cases {
-        let status = match &case.failure {
-            Some((line, text)) => {
+        let status = match (&case.failure, &case.skipped) {
+            (Some((line, text)), _) => {
                 let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
                 status.set_message(line).set_type("violated").set_description(text);
                 status
             }
-            None if case.is_skipped => TestCaseStatus::skipped(),
-            None => TestCaseStatus::success(),
+            (None, Some(why)) => {
+                let mut status = TestCaseStatus::skipped();
+                status.set_message(why);
+                status
+            }
+            (None, None) => TestCaseStatus::success(),
         };
         let mut one = TestCase::new(&case.name, status);
         one.set_classname(&case.class);

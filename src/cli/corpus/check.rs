@@ -63,7 +63,7 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
         }
         let failure = (exit != Exit::Held).then(|| (text.clone(), text.clone()));
         let class = entry.counterexample.status.word().to_string();
-        cases.push(Case { name: entry.file.display().to_string(), class, failure, is_skipped: false });
+        cases.push(Case { name: entry.file.display().to_string(), class, failure, skipped: None });
         if exit != Exit::Held || !options.quiet {
             out.push_str(&text);
             out.push('\n');
@@ -93,12 +93,7 @@ pub fn run(options: &Options) -> Result<Exit, Failure> {
 /// A file that is no counterexample, as a case.
 fn unreadable(what: &str) -> Case {
     let name = what.split(": ").next().unwrap_or_default().to_string();
-    Case {
-        name,
-        class: "unreadable".to_string(),
-        failure: Some((what.to_string(), what.to_string())),
-        is_skipped: false,
-    }
+    Case { name, class: "unreadable".to_string(), failure: Some((what.to_string(), what.to_string())), skipped: None }
 }
 
 /// What an outcome means for an entry, as exit code and line.

@@ -194,13 +194,19 @@ fn fail_on_new_passes_over_what_the_corpus_has() {
     assert_eq!(canloom(stage.folder(), &["corpus", "accept", &name]).exit, 0);
     let ran = run(&stage);
     assert_eq!((ran.exit, ran.error.as_str()), (0, ""));
+    for (options, failures, skipped) in [(&["--fail-on", "new"][..], 0, 1), (&[], 1, 0)] {
+        let all = [&["explore", "--quiet", "--junit", "r.xml", "scenario.toml"], options].concat();
+        canloom(stage.folder(), &all);
+        let junit = std::fs::read_to_string(stage.file("r.xml")).expect("it was written");
+        assert!(junit.contains(&format!("failures=\"{failures}\"")), "{junit}");
+        assert_eq!(junit.matches("<skipped message=\"known: ").count(), skipped, "{junit}");
+    }
     assert!(ran.out.starts_with("test: violated\n"), "{}", ran.out);
     assert!(ran.out.contains("\nknown: \"order is kept\" is "), "{}", ran.out);
     assert_eq!(canloom(stage.folder(), &["explore", "scenario.toml"]).exit, 3, "any is the default");
 }
 
 /// Two invariants that two calls violate at once, one of which is in the corpus.
-
 #[test]
 fn fail_on_new_says_what_is_new() {
     let invariant =
