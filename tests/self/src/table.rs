@@ -42,12 +42,12 @@ pub fn page(built: &Built, tests: &[Test], ends: &BTreeMap<u32, End>, wish: &Wis
     let run = all[2] + all[3] + all[4];
     let _ = writeln!(
         page,
-        "\nOf {} mutants that compile, {run} were run (every {}, {} s of tests each, {} tests): {} found, {} survived, {} in places \
+        "\nOf {} mutants that compile, {run} were run ({}, up to {} s of tests each, of {}): {} found, {} survived, {} in places \
          that no such test executes.\n",
         all[0] - all[1],
         match wish.every {
-            1 => "one".to_string(),
-            every => format!("{every}th"),
+            1 => "all".to_string(),
+            every => format!("one in {every}"),
         },
         wish.budget,
         tests.len(),
