@@ -67,6 +67,7 @@ mutants: build ## Make mistakes in correct canisters and count those that are fo
 	cargo run --quiet --release --locked --manifest-path tests/mutants/Cargo.toml --target-dir target/mutants/tool -- $(MUTANTS)
 
 self-mutants: build ## Make mistakes in canloom itself and count those that its tests find: docs/self-mutants.md; EVERY=10 runs a tenth
+	cargo test --quiet --release --locked --manifest-path tests/self/Cargo.toml --target-dir target/self/tool
 	cargo run --quiet --release --locked --manifest-path tests/self/Cargo.toml --target-dir target/self/tool -- --every $(or $(EVERY),1)
 
 reordered: build ## Recompile the canisters with functions and fields in another order, and replay the corpus on them

@@ -274,12 +274,12 @@ fn read_env(table: &Table<'_>, names: &Names) -> Result<BTreeMap<String, String>
     }
     let mut env = BTreeMap::new();
     for (name, text) in variables.all_texts(ENV_MAX)? {
+        if name.value.is_empty() {
+            return Err(name.error("the name of an environment variable is empty; write one"));
+        }
         let value = candid_text::filled(text.value, names);
         let value = value.map_err(|(offset, problem)| text.error_at(offset, problem))?;
         for (place, what, part) in [(&name, "name", name.value), (&text, "value", &value)] {
-            if part.is_empty() && what == "name" {
-                return Err(place.error("the name of an environment variable is empty; write one"));
-            }
             if part.len() > ENV_BYTES_MAX {
                 let length = part.len();
                 let problem = format!(

@@ -188,25 +188,26 @@ impl<'a> Table<'a> {
 
     /// Every key with its text, table or list of these, in file order.
     pub(crate) fn all_items(&self, keys_max: usize) -> Result<Vec<(Text<'a>, Item<'a>)>> {
-        if self.entries.len() > keys_max {
-            return Err(self.error(format!("{} keys, at most {keys_max} are possible", self.entries.len())));
-        }
-        let mut items = Vec::new();
-        for (key, value) in self.in_file_order() {
-            let name = Text { value: key.get_ref(), source: self.source, literal: key.span() };
-            items.push((name, self.as_item(key.get_ref(), value)?));
-        }
-        Ok(items)
+        let item = |(name, value): (Text<'a>, _)| Ok((name.clone(), self.as_item(name.value, value)?));
+        self.all_keys(keys_max)?.into_iter().map(item).collect()
     }
 
     /// Every key with its text, in file order.
     pub(crate) fn all_texts(&self, keys_max: usize) -> Result<Vec<(Text<'a>, Text<'a>)>> {
+        let text = |(name, value): (Text<'a>, _)| Ok((name.clone(), self.as_text(name.value, value)?));
+        self.all_keys(keys_max)?.into_iter().map(text).collect()
+    }
+
+    fn all_keys(&self, keys_max: usize) -> Result<Vec<(Text<'a>, &'a Spanned<DeValue<'a>>)>> {
         if self.entries.len() > keys_max {
             return Err(self.error(format!("{} keys, at most {keys_max} are possible", self.entries.len())));
         }
-        let text = |key: &'a str, span: Range<usize>| Text { value: key, source: self.source, literal: span };
-        let texts = self.in_file_order().into_iter();
-        texts.map(|(key, value)| Ok((text(key.get_ref(), key.span()), self.as_text(key.get_ref(), value)?))).collect()
+        let name = |key: &'a Spanned<toml::de::DeString<'a>>| Text {
+            value: key.get_ref(),
+            source: self.source,
+            literal: key.span(),
+        };
+        Ok(self.in_file_order().into_iter().map(|(key, value)| (name(key), value)).collect())
     }
 
     /// Whether the key is there.
